@@ -1,0 +1,40 @@
+//! The strings that other programs depend upon, each in one place. None of them may change between releases:
+//! selectors are immutable, and field managers own what they applied.
+
+/// The API group.
+pub const GROUP: &str = "compose-operator.dev";
+/// The field manager of children.
+pub const FIELD_MANAGER: &str = "compose-operator";
+/// The field manager of the status.
+pub const STATUS_FIELD_MANAGER: &str = "compose-operator-status";
+
+/// Label: which program manages an object (Kubernetes' recommended labels).
+pub const LABEL_MANAGED_BY: &str = "app.kubernetes.io/managed-by";
+/// The value of [`LABEL_MANAGED_BY`] on every child.
+pub const MANAGED_BY: &str = "compose-operator";
+/// Label: which application an object is part of; the stack's name.
+pub const LABEL_PART_OF: &str = "app.kubernetes.io/part-of";
+/// Label: the name of the application's component; the Compose service.
+pub const LABEL_NAME: &str = "app.kubernetes.io/name";
+/// Label: the stack that an object belongs to. Part of every selector.
+pub const LABEL_STACK: &str = "compose-operator.dev/stack";
+/// Label: the Compose service that an object belongs to. Part of every selector.
+pub const LABEL_SERVICE: &str = "compose-operator.dev/service";
+/// Label: what kind of pods an object stands for. Part of every selector.
+pub const LABEL_COMPONENT: &str = "compose-operator.dev/component";
+/// The value of [`LABEL_COMPONENT`] on the pods of a Compose service.
+pub const COMPONENT_SERVICE: &str = "service";
+/// Prefix of the labels by which pods belong to networks; the engine's name of the network follows, the value is
+/// `"true"`. Pods outside of a stack may carry it to join a network.
+pub const NETWORK_LABEL_PREFIX: &str = "network.compose-operator.dev/";
+
+/// Annotation on children: the hash of what was applied, so that an unchanged child is not sent again.
+pub const ANNOTATION_APPLIED_HASH: &str = "compose-operator.dev/applied-hash";
+/// Annotation on children that, when `disabled`, keeps them when the stack no longer has them.
+pub const ANNOTATION_PRUNE: &str = "compose-operator.dev/prune";
+/// The value of [`ANNOTATION_PRUNE`] that keeps a child.
+pub const PRUNE_DISABLED: &str = "disabled";
+/// Annotation on stacks: a new value asks for a reconciliation now.
+pub const ANNOTATION_RECONCILE_REQUESTED: &str = "reconcile.compose-operator.dev/requestedAt";
+/// Annotation that kubectl writes on client-side apply; holds the null-valued keys that it dropped.
+pub const ANNOTATION_LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";

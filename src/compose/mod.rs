@@ -1,0 +1,74 @@
+//! The Compose Specification as a library: from the text of Compose files to a canonical, typed [`Project`].
+//!
+//! Nothing here reads a disk, a clock or a cluster: files come through [`ProjectFiles`], variables through
+//! [`LoadOptions`].
+
+mod diagnostic;
+mod files;
+pub mod model;
+
+pub use diagnostic::{Diagnostic, Diagnostics, Level, Position};
+pub use files::{FileError, ProjectFile, ProjectFiles, ProjectTree};
+pub use model::Project;
+
+use std::collections::BTreeMap;
+
+/// A Compose file, or an override of one.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Document {
+    /// How diagnostics call it, such as `compose.yaml` or `spec.overrides[0]`.
+    pub name: String,
+    /// Its text, or its content when it arrived as an object.
+    pub body: DocumentBody,
+    /// Whether it came from a Secret; then no diagnostic shows an excerpt of it, and what it says of
+    /// environment, secrets and configs is tainted.
+    pub secret: bool,
+}
+
+/// The two ways in which a document arrives.
+#[derive(Clone, Debug, PartialEq)]
+pub enum DocumentBody {
+    /// YAML text, of one or more documents.
+    Text(String),
+    /// A document that was parsed elsewhere: tags, anchors and number text are gone.
+    Object(serde_json::Value),
+}
+
+/// An interpolation variable.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Variable {
+    /// Its value.
+    pub value: String,
+    /// Whether it came from a Secret; what it is interpolated into is tainted.
+    pub secret: bool,
+}
+
+impl std::fmt::Debug for Variable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let value = if self.secret { "***" } else { self.value.as_str() };
+        f.debug_struct("Variable").field("value", &value).field("secret", &self.secret).finish()
+    }
+}
+
+/// What to load, and in which surroundings.
+#[derive(Clone, Debug, Default)]
+pub struct LoadOptions {
+    /// The documents, each merged onto those before it, like `-f a -f b`.
+    pub documents: Vec<Document>,
+    /// The absolute directory that relative paths are resolved against.
+    pub project_directory: String,
+    /// The project's name, stronger than the file's `name`; must be normal already.
+    pub project_name: Option<String>,
+    /// Interpolation variables, stronger than those of the project's `.env`.
+    pub environment: BTreeMap<String, Variable>,
+    /// Active profiles; `*` for all.
+    pub profiles: Vec<String>,
+}
+
+/// Loads a project.
+///
+/// # Errors
+/// Every problem that stands in the way of a project, all at once.
+pub fn load(_files: &dyn ProjectFiles, _options: &LoadOptions) -> Result<Project, Diagnostics> {
+    Ok(Project::default())
+}

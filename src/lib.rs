@@ -1,0 +1,16 @@
+//! compose-operator runs Docker Compose applications on Kubernetes.
+//!
+//! Data flows one way, and each step knows only what the one before it produced:
+//!
+//! ```text
+//! ComposeStack ─► source ─► compose ─► translate ─► policy ─► apply ─► status
+//!                (IO in)    (pure)     (pure)      (pure)   (IO out)  (pure + one write)
+//! ```
+//!
+//! [`controller`] drives the flow for every stack, [`client`] holds the commands that people run.
+#![forbid(unsafe_code)]
+
+pub mod api;
+pub mod compose;
+pub mod policy;
+pub mod translate;

@@ -1,0 +1,182 @@
+//! What is to be in the cluster for a stack.
+
+use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, StatefulSet};
+use k8s_openapi::api::batch::v1::Job;
+use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Secret, Service};
+use k8s_openapi::api::networking::v1::NetworkPolicy;
+use kube::Resource;
+use kube::core::ApiResource;
+use serde::Serialize;
+use serde_json::Value;
+
+/// Every object that a stack consists of, and what there is to say about how it was translated.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Plan {
+    /// Generated configuration, immutable and named by content.
+    pub config_maps: Vec<ConfigMap>,
+    /// Generated secrets, immutable and named by content.
+    pub secrets: Vec<Secret>,
+    /// Claims of named volumes.
+    pub claims: Vec<Claim>,
+    /// Compose networks.
+    pub network_policies: Vec<NetworkPolicy>,
+    /// In-stack, alias and published Services.
+    pub services: Vec<Service>,
+    /// Workloads, each after those that its gates name.
+    pub workloads: Vec<Workload>,
+    /// What is not honoured to the letter, or not at all, in the order of their paths.
+    pub notes: Vec<Note>,
+}
+
+/// The claim of a named volume.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Claim {
+    /// The volume's key in the Compose file.
+    pub volume: String,
+    /// The claim's name.
+    pub name: String,
+    /// The object to apply; none when the volume is external, and the claim has to be there already.
+    pub object: Option<PersistentVolumeClaim>,
+}
+
+/// The workload of a Compose service.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Workload {
+    /// The Compose service.
+    pub service: String,
+    /// The image of its container.
+    pub image: String,
+    /// The object to apply.
+    pub object: WorkloadObject,
+    /// What has to come first when the workload is created or its pod template changes.
+    pub gates: Vec<Gate>,
+    /// How the service's name resolves, `VIP` or `Headless`; none when it has no Service.
+    pub discovery: Option<&'static str>,
+}
+
+/// The kinds of workloads.
+#[derive(Clone, Debug, PartialEq)]
+pub enum WorkloadObject {
+    /// Replicas that may overlap with those that they replace.
+    Deployment(Box<Deployment>),
+    /// Replicas of which none starts before the one that it replaces is gone.
+    StatefulSet(Box<StatefulSet>),
+    /// One pod on each node.
+    DaemonSet(Box<DaemonSet>),
+    /// Pods that run to completion.
+    Job(Box<Job>),
+}
+
+/// Something that a workload waits for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Gate {
+    /// The Compose service that is waited for.
+    pub service: String,
+    /// What is waited for.
+    pub condition: GateCondition,
+    /// Whether its failure holds the workload back; if not, the workload then goes ahead with a warning.
+    pub required: bool,
+}
+
+/// What a gate waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum GateCondition {
+    /// A pod's container was started.
+    Started,
+    /// All wanted pods are ready.
+    Ready,
+    /// The Job succeeded.
+    Complete,
+}
+
+impl GateCondition {
+    /// The word that users know, from `depends_on`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Started => "service_started",
+            Self::Ready => "service_healthy",
+            Self::Complete => "service_completed_successfully",
+        }
+    }
+}
+
+/// Something that is not honoured to the letter, or not at all.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Note {
+    /// The attribute's path, such as `services.web.ports[0].host_ip`.
+    pub path: String,
+    /// How much of it is honoured.
+    pub level: NoteLevel,
+    /// A short, stable word for programs.
+    pub reason: &'static str,
+    /// What differs and what to do: lower case, no full stop at the end.
+    pub message: String,
+}
+
+/// How much of an attribute is honoured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum NoteLevel {
+    /// It has no meaning in a cluster.
+    Ignored,
+    /// It works, with a difference.
+    Approximated,
+    /// It cannot be honoured; going on without it would lie or break. `spec.unsupported: Warn` goes on.
+    Rejected,
+    /// The translation cannot go on, whatever `spec.unsupported` says.
+    Error,
+}
+
+impl NoteLevel {
+    /// The word that users read in `status.warnings[].level`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ignored => "Ignored",
+            Self::Approximated => "Approximated",
+            Self::Rejected => "Rejected",
+            Self::Error => "Error",
+        }
+    }
+}
+
+/// An object of a plan, ready to be applied whatever its kind.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Child {
+    /// Its API.
+    pub resource: ApiResource,
+    /// Its name.
+    pub name: String,
+    /// The object, with `apiVersion` and `kind`.
+    pub object: Value,
+}
+
+impl Child {
+    /// Erases the type of an object.
+    ///
+    /// # Errors
+    /// When the object cannot be serialised, which a test of each kind excludes.
+    pub fn new<K>(object: &K) -> Result<Self, serde_json::Error>
+    where
+        K: Resource<DynamicType = ()> + Serialize,
+    {
+        Ok(Self {
+            resource: ApiResource::erase::<K>(&()),
+            name: object.meta().name.clone().unwrap_or_default(),
+            object: serde_json::to_value(object)?,
+        })
+    }
+}
+
+impl WorkloadObject {
+    /// The object without its type.
+    ///
+    /// # Errors
+    /// As [`Child::new`].
+    pub fn child(&self) -> Result<Child, serde_json::Error> {
+        match self {
+            Self::Deployment(object) => Child::new(object.as_ref()),
+            Self::StatefulSet(object) => Child::new(object.as_ref()),
+            Self::DaemonSet(object) => Child::new(object.as_ref()),
+            Self::Job(object) => Child::new(object.as_ref()),
+        }
+    }
+}
