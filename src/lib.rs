@@ -11,6 +11,8 @@
 #![forbid(unsafe_code)]
 
 pub mod api;
+pub mod apply;
 pub mod compose;
 pub mod policy;
+pub mod status;
 pub mod translate;
