@@ -76,10 +76,12 @@ impl Failure {
             return Self::Terminating;
         }
         match status.code {
+            422 if is_replaced(status) => Self::Conflict,
             404 => Self::NotFound,
             409 => Self::Conflict,
             400 | 413 | 422 => Self::Invalid { message: told(kind, status), immutable: is_immutable(status) },
             403 => Self::Other { class: Class::Terminal, category: Category::Forbidden, message: told(kind, status) },
+            500 if is_untyped(status) => Self::Invalid { message: told(kind, status), immutable: false },
             _ => Self::Other { class: Class::Transient, category: Category::Api, message: told(kind, status) },
         }
     }
@@ -105,14 +107,32 @@ fn caused_by(status: &Status, reason: &str) -> bool {
 /// The API server has no reason of its own for immutable fields, only these sentences
 /// (`apimachinery/pkg/api/validation` and `pkg/apis/{core,batch}/validation`).
 fn is_immutable(status: &Status) -> bool {
-    ["field is immutable", "may not change once set", "updates to", "cannot be changed"]
+    ["field is immutable", "spec is immutable", "may not change once set", "updates to statefulset spec"]
         .iter()
         .any(|sentence| status.message.contains(sentence))
 }
 
+/// An apply that names the uid of an object that another has replaced fails with 422, and not with 409.
+fn is_replaced(status: &Status) -> bool {
+    status.details.iter().flat_map(|details| &details.causes).any(|cause| cause.field == "metadata.uid")
+}
+
+/// Server-side apply answers 500 to a field that the kind does not have, and to a value of the wrong type.
+fn is_untyped(status: &Status) -> bool {
+    status.message.starts_with("failed to create typed patch object")
+        || status.message.starts_with("failed to convert new object")
+}
+
+/// Some messages repeat the whole object.
+const MESSAGE_CHARACTERS: usize = 1000;
+
 fn told(kind: Kind, status: &Status) -> String {
     if kind != Kind::Secret || status.code == 403 {
-        return status.message.clone();
+        let mut message: String = status.message.chars().take(MESSAGE_CHARACTERS).collect();
+        if message.len() < status.message.len() {
+            message.push('…');
+        }
+        return message;
     }
     let causes: Vec<String> = status
         .details

@@ -5,15 +5,26 @@
 //!
 //! Nothing here knows of Compose.
 
+mod bring;
 mod error;
+mod gate;
 mod hash;
+mod inventory;
 mod kind;
 mod live;
 mod outcome;
 mod owned;
+mod pass;
 mod pod;
+mod prune;
+mod quantity;
 mod readiness;
 mod record;
+mod report;
+mod send;
+mod standing;
+mod view;
+mod wanted;
 mod watch;
 
 pub use error::{ApplyError, Category, Class};
@@ -22,12 +33,14 @@ pub use kind::Kind;
 pub use live::{Feed, LiveStore, Observed, OwnerRef, StackRef};
 pub use outcome::{Action, Change, Conflict, Outcome};
 pub use pod::PodFacts;
-pub use readiness::{ClaimFacts, Facts, JobFacts, Progress, Replicas};
+pub use readiness::{ClaimFacts, Facts, JobFacts, Progress, Replicas, ServiceFacts};
 pub use record::{Applied, Record};
 pub use watch::changes;
 
 use kube::Client;
 
+use self::pass::Pass;
+use self::send::Sender;
 use crate::api::v1alpha1::InventoryEntry;
 use crate::translate::Plan;
 
@@ -71,7 +84,7 @@ impl<'a> Applier<'a> {
 
     /// Makes one pass.
     pub async fn apply(&self, request: Request<'_>) -> Outcome {
-        let _ = (self.client, self.live, self.owner);
-        Outcome { inventory: request.inventory.to_vec(), ..Outcome::default() }
+        let sender = Sender { client: self.client, live: self.live, owner: self.owner };
+        Pass::new(sender, request).run().await
     }
 }

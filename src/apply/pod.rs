@@ -59,8 +59,9 @@ fn was_started(status: &Value) -> bool {
 }
 
 fn problem(data: &Value) -> Option<String> {
-    let containers = list(data, "/status/initContainerStatuses").iter().chain(list(data, "/status/containerStatuses"));
-    containers.filter_map(container_problem).next().or_else(|| unschedulable(data)).or_else(|| evicted(data))
+    let mut containers =
+        list(data, "/status/initContainerStatuses").iter().chain(list(data, "/status/containerStatuses"));
+    containers.find_map(container_problem).or_else(|| unschedulable(data)).or_else(|| evicted(data))
 }
 
 fn container_problem(status: &Value) -> Option<String> {

@@ -17,8 +17,8 @@ pub enum Facts {
     Job(JobFacts),
     /// A claim.
     Claim(ClaimFacts),
-    /// Where a Service is reached, such as `198.51.100.7:80` or `web-published.shop:8080`.
-    Endpoints(Vec<String>),
+    /// A Service.
+    Service(ServiceFacts),
     /// A pod.
     Pod(PodFacts),
 }
@@ -60,6 +60,15 @@ pub struct JobFacts {
     pub failed: Option<String>,
 }
 
+/// How a Service is reached.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ServiceFacts {
+    /// Its address; `None` as a word when it is headless.
+    pub cluster_ip: Option<String>,
+    /// Where its ports are, such as `198.51.100.7:80` or `web-published.shop:8080`.
+    pub endpoints: Vec<String>,
+}
+
 /// What a claim has.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ClaimFacts {
@@ -79,7 +88,10 @@ impl Facts {
         match kind {
             Kind::ConfigMap | Kind::Secret | Kind::NetworkPolicy => Self::Nothing,
             Kind::PersistentVolumeClaim => Self::Claim(claim(data)),
-            Kind::Service => Self::Endpoints(endpoints(object)),
+            Kind::Service => Self::Service(ServiceFacts {
+                cluster_ip: text(data, "/spec/clusterIP").map(str::to_owned),
+                endpoints: endpoints(object),
+            }),
             Kind::Deployment => Self::Replicas(deployment(data, generation)),
             Kind::StatefulSet => Self::Replicas(stateful_set(data, generation)),
             Kind::DaemonSet => Self::Replicas(daemon_set(data, generation)),

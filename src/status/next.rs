@@ -4,10 +4,14 @@ use std::time::Duration;
 
 use k8s_openapi::jiff::Timestamp;
 
-use crate::api::v1alpha1::{ComposeStackStatus, Warning};
-use crate::apply::Outcome;
+use crate::api::condition::{Conditions, READY, Reason, Verdict};
+use crate::api::v1alpha1::{ComposeStackStatus, ServiceStatus, Warning};
+use crate::apply::{ApplyError, Category, Class, Outcome};
 use crate::compose::Diagnostics;
-use crate::translate::Note;
+use crate::translate::{Note, NoteLevel};
+
+/// How many warnings the status holds; the count tells of the rest.
+const WARNINGS: usize = 100;
 
 /// The pass that is reported.
 #[derive(Clone, Copy, Debug)]
@@ -49,8 +53,157 @@ pub enum Finding<'a> {
     Applied(&'a Outcome),
 }
 
-/// The status after a pass.
+/// The status after a pass. What a pass did not find out stays as it was: a stack whose new document has errors still
+/// runs the old one.
 pub fn next(old: Option<&ComposeStackStatus>, pass: &Pass<'_>, now: Timestamp) -> ComposeStackStatus {
-    let _ = (pass, now);
-    old.cloned().unwrap_or_default()
+    let mut status = old.cloned().unwrap_or_default();
+    if let Finding::Applied(Outcome { terminating: true, .. }) = pass.finding {
+        return status;
+    }
+    let conditions = Conditions {
+        conditions: std::mem::take(&mut status.conditions),
+        observed_generation: status.observed_generation,
+    };
+    if let Some(warnings) = pass.warnings {
+        status.warnings = warnings.iter().take(WARNINGS).cloned().collect();
+        status.warning_count = i64::try_from(warnings.len()).ok().filter(|count| *count > 0);
+    }
+    if let Finding::Applied(outcome) = pass.finding {
+        outcome.services.clone_into(&mut status.services);
+        outcome.volumes.clone_into(&mut status.volumes);
+        outcome.inventory.clone_into(&mut status.inventory);
+        status.summary = Some(summary(&outcome.services));
+        status.revision = pass.revision.map(str::to_owned).or(status.revision);
+    }
+    // A request counts as handled by whatever the pass came to, or a stack with an error would never be done with it.
+    // A suspended stack does not act upon it.
+    if !matches!(pass.finding, Finding::Suspended) {
+        status.last_handled_reconcile_at = pass.requested_at.map(str::to_owned).or(status.last_handled_reconcile_at);
+    }
+    let (verdict, reason, message) = judge(pass, &conditions, now);
+    let conditions = conditions.next(pass.generation, verdict, reason, &message, now);
+    status.conditions = conditions.conditions;
+    status.observed_generation = conditions.observed_generation;
+    status
+}
+
+fn judge(pass: &Pass<'_>, old: &Conditions, now: Timestamp) -> (Verdict, Reason, String) {
+    match pass.finding {
+        Finding::InvalidCompose(diagnostics) => (Verdict::Stalled, Reason::InvalidCompose, diagnostics.to_string()),
+        Finding::Unsupported(notes) => {
+            // What fails whatever `spec.unsupported` says is not to be cured by it.
+            let fatal = notes.iter().any(|note| note.level == NoteLevel::Error);
+            let reason = if fatal { Reason::InvalidCompose } else { Reason::Unsupported };
+            let lines = notes.iter().map(|note| format!("{}: {}", note.path, note.message));
+            (Verdict::Stalled, reason, lines.collect::<Vec<_>>().join("\n"))
+        }
+        Finding::PolicyViolation(lines) => (Verdict::Stalled, Reason::PolicyViolation, lines.join("\n")),
+        Finding::FieldNotSupported(lines) => (Verdict::Stalled, Reason::FieldNotSupported, lines.join("\n")),
+        Finding::InputNotFound(lines) => (Verdict::Retrying, Reason::InputNotFound, lines.join("\n")),
+        Finding::Forbidden(message) => (Verdict::Stalled, Reason::Forbidden, message.to_owned()),
+        Finding::Failed(message) => (Verdict::Retrying, Reason::ApplyFailed, message.to_owned()),
+        Finding::Suspended => (
+            Verdict::Suspended,
+            Reason::Suspended,
+            "suspended: nothing is applied until spec.suspend is false".to_owned(),
+        ),
+        Finding::Applied(outcome) => applied(outcome, pass, old, now),
+    }
+}
+
+fn applied(outcome: &Outcome, pass: &Pass<'_>, old: &Conditions, now: Timestamp) -> (Verdict, Reason, String) {
+    if !outcome.conflicts.is_empty() {
+        return (Verdict::Stalled, Reason::NameConflict, lines(&outcome.conflicts));
+    }
+    // Somebody else wrote at the same moment: the next pass sees what they wrote.
+    if !outcome.errors.is_empty() && outcome.errors.iter().all(|error| error.class == Class::Conflict) {
+        return (Verdict::Working, Reason::Progressing, lines(&outcome.errors));
+    }
+    if let Some((verdict, reason)) = outcome.errors.iter().map(trouble).max() {
+        return (verdict.0, reason, lines(&outcome.errors));
+    }
+    if !outcome.failed.is_empty() {
+        return (Verdict::Degraded, Reason::HealthCheckFailed, outcome.failed.join("\n"));
+    }
+    let under_way =
+        outcome.services.iter().filter(|service| matches!(service.state.as_str(), "Pending" | "Progressing"));
+    let under_way = under_way.map(|service| match &service.message {
+        Some(message) => format!("{}: {message}", service.name),
+        None => format!("{}: {}/{} ready", service.name, service.ready, service.desired),
+    });
+    let missing: Vec<String> = outcome.waiting.iter().cloned().chain(under_way).collect();
+    if missing.is_empty() {
+        let summary = summary(&outcome.services);
+        return (Verdict::Ready, Reason::Succeeded, format!("{summary} services ready"));
+    }
+    if is_late(pass, old, now) {
+        let message = format!("not ready within {}:\n{}", seconds(pass.progress_deadline), missing.join("\n"));
+        return (Verdict::Degraded, Reason::HealthCheckFailed, message);
+    }
+    let waits = outcome.services.iter().any(|service| !service.waiting_for.is_empty());
+    let reason = if waits { Reason::DependencyNotReady } else { Reason::Progressing };
+    (Verdict::Working, reason, missing.join("\n"))
+}
+
+/// How bad an error is, worst last: what only a person can mend is told before what mends itself.
+fn trouble(error: &ApplyError) -> (Rank, Reason) {
+    let reason = match error.category {
+        Category::Forbidden => Reason::Forbidden,
+        Category::Invalid => Reason::InvalidObject,
+        Category::Immutable => Reason::ImmutableField,
+        Category::Prune => Reason::PruneFailed,
+        Category::Api => Reason::ApplyFailed,
+    };
+    let verdict = match error.class {
+        Class::Transient | Class::Conflict => Verdict::Retrying,
+        Class::Terminal => Verdict::Stalled,
+    };
+    (Rank(verdict), reason)
+}
+
+#[derive(PartialEq, Eq)]
+struct Rank(Verdict);
+
+impl Ord for Rank {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        (self.0 == Verdict::Stalled).cmp(&(other.0 == Verdict::Stalled))
+    }
+}
+
+impl PartialOrd for Rank {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// Whether this generation has been under way for longer than the deadline, or was found so before. `Ready` is Unknown
+/// just as long as work is under way, and its transition time tells since when.
+fn is_late(pass: &Pass<'_>, old: &Conditions, now: Timestamp) -> bool {
+    let Some(ready) = old.get(READY).filter(|ready| ready.observed_generation == Some(pass.generation)) else {
+        return false;
+    };
+    match ready.status.as_str() {
+        "False" => ready.reason == Reason::HealthCheckFailed.as_str(),
+        "Unknown" => {
+            let elapsed = now.duration_since(ready.last_transition_time.0);
+            Duration::try_from(elapsed).is_ok_and(|elapsed| elapsed >= pass.progress_deadline)
+        }
+        _ => false,
+    }
+}
+
+fn summary(services: &[ServiceStatus]) -> String {
+    let ready = services.iter().filter(|service| matches!(service.state.as_str(), "Ready" | "Completed")).count();
+    format!("{ready}/{}", services.len())
+}
+
+fn seconds(duration: Duration) -> String {
+    match duration.as_secs() {
+        seconds if seconds > 0 && seconds.is_multiple_of(60) => format!("{}m", seconds / 60),
+        seconds => format!("{seconds}s"),
+    }
+}
+
+fn lines<T: ToString>(items: &[T]) -> String {
+    items.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }

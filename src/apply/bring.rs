@@ -1,0 +1,126 @@
+//! Bringing one child to where it is to be.
+
+use kube::api::PropagationPolicy;
+
+use super::error::{ApplyError, Category, Class, Failure};
+use super::kind::Kind;
+use super::live::Observed;
+use super::outcome::{Action, Conflict};
+use super::readiness::Facts;
+use super::record::Record;
+use super::send::Sender;
+use super::standing::{Standing, standing};
+use super::wanted::Wanted;
+
+/// What became of a child.
+#[derive(Debug)]
+pub(super) enum Brought {
+    /// Nothing had to be done.
+    Same,
+    /// It is there, and this is remembered of it.
+    Sent(Action, Record),
+    /// It was deleted to be made anew, once it is gone.
+    Replacing(String),
+    /// It is not there yet.
+    Waiting { what: String, holds: bool },
+    /// Somebody else has the name.
+    Conflict(Conflict),
+    /// It went wrong.
+    Failed(ApplyError),
+    /// The namespace is going away.
+    Terminating,
+}
+
+impl Sender<'_> {
+    /// Does what the standing asks for.
+    pub async fn bring(&self, wanted: &Wanted, standing: &Standing, record: Option<&Record>) -> Brought {
+        let result = match standing {
+            Standing::Same => return Brought::Same,
+            Standing::Create => self.make(wanted, record).await,
+            Standing::Update { uid, action } => self.change(wanted, uid, *action).await,
+            Standing::Replace { uid } => self.replace(wanted, uid).await,
+            Standing::Wait { what, holds } => return Brought::Waiting { what: what.clone(), holds: *holds },
+            Standing::Refuse(message) => return refused(wanted, message),
+            Standing::Foreign(reason) => return foreign(wanted, reason),
+        };
+        result.unwrap_or_else(|failure| failed(failure, wanted))
+    }
+
+    async fn make(&self, wanted: &Wanted, record: Option<&Record>) -> Result<Brought, Failure> {
+        match self.create(wanted, None).await {
+            Ok(observed) => Ok(sent(Action::Created, wanted, &observed)),
+            // Somebody was faster, or the watch is behind.
+            Err(Failure::Conflict) => {
+                let Some(live) = self.read(wanted.kind, &wanted.name).await? else { return Err(Failure::Conflict) };
+                match standing(self.owner, wanted, Some(&live), record) {
+                    Standing::Update { uid, action } => self.change(wanted, &uid, action).await,
+                    Standing::Foreign(reason) => Ok(foreign(wanted, &reason)),
+                    Standing::Wait { what, holds } => Ok(Brought::Waiting { what, holds }),
+                    Standing::Refuse(message) => Ok(refused(wanted, &message)),
+                    Standing::Same => Ok(Brought::Same),
+                    Standing::Create | Standing::Replace { .. } => Err(Failure::Conflict),
+                }
+            }
+            Err(failure) => Err(failure),
+        }
+    }
+
+    async fn change(&self, wanted: &Wanted, uid: &str, action: Action) -> Result<Brought, Failure> {
+        match self.update(wanted, uid).await {
+            Ok(observed) => Ok(sent(action, wanted, &observed)),
+            Err(Failure::Invalid { immutable: true, .. }) if matches!(wanted.kind, Kind::Job | Kind::Service) => {
+                self.replace(wanted, uid).await
+            }
+            Err(Failure::Invalid { immutable: true, message }) => {
+                Err(Failure::Other { class: Class::Terminal, category: Category::Immutable, message })
+            }
+            Err(failure) => Err(failure),
+        }
+    }
+
+    /// Deletes and makes anew what holds no data.
+    async fn replace(&self, wanted: &Wanted, uid: &str) -> Result<Brought, Failure> {
+        if wanted.kind == Kind::Job {
+            // In the foreground: the new Job may not start while a pod of the old one still writes.
+            self.delete(wanted.kind, &wanted.name, uid, PropagationPolicy::Foreground).await?;
+            return Ok(Brought::Replacing(format!("Job {} is made anew once the old one is gone", wanted.name)));
+        }
+        // Whoever has resolved the name keeps the address.
+        let kept = self.live.get(wanted.kind, &self.owner.namespace, &wanted.name).and_then(|live| match live.facts {
+            Facts::Service(service) => service.cluster_ip.filter(|address| address != "None"),
+            _ => None,
+        });
+        let has_address = wanted.object.pointer("/spec/clusterIP").is_some();
+        let kept = kept.filter(|_| !has_address);
+        if !self.delete(wanted.kind, &wanted.name, uid, PropagationPolicy::Background).await? {
+            return Ok(Brought::Replacing(format!(
+                "{} {} is made anew once the old one is gone",
+                wanted.kind, wanted.name
+            )));
+        }
+        let observed = self.create(wanted, kept.as_deref()).await?;
+        Ok(sent(Action::Replaced, wanted, &observed))
+    }
+}
+
+fn sent(action: Action, wanted: &Wanted, observed: &Observed) -> Brought {
+    Brought::Sent(action, Record { applied: wanted.applied.clone(), owned: observed.owned.clone(), done: false })
+}
+
+fn foreign(wanted: &Wanted, reason: &str) -> Brought {
+    Brought::Conflict(Conflict { kind: wanted.kind, name: wanted.name.clone(), reason: reason.to_owned() })
+}
+
+fn refused(wanted: &Wanted, message: &str) -> Brought {
+    Brought::Failed(ApplyError {
+        kind: wanted.kind,
+        name: wanted.name.clone(),
+        class: Class::Terminal,
+        category: Category::Immutable,
+        message: message.to_owned(),
+    })
+}
+
+pub(super) fn failed(failure: Failure, wanted: &Wanted) -> Brought {
+    failure.on(wanted.kind, &wanted.name).map_or(Brought::Terminating, Brought::Failed)
+}

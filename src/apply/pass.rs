@@ -1,0 +1,393 @@
+//! One pass over a plan.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures::stream::{self, StreamExt};
+use kube::api::PropagationPolicy;
+
+use super::bring::{Brought, failed};
+use super::error::ApplyError;
+use super::gate::{Passage, ask};
+use super::inventory::{entry, records, surplus};
+use super::kind::Kind;
+use super::live::Observed;
+use super::outcome::{Action, Change, Conflict, Outcome};
+use super::readiness::Facts;
+use super::record::Record;
+use super::report::{Remark, report_services, report_volumes};
+use super::send::Sender;
+use super::standing::{Standing, changes_pods, is_ours, standing};
+use super::view::Scene;
+use super::wanted::{Tiers, Wanted, WantedWorkload};
+use super::{Owner, Request};
+use crate::translate::Plan;
+
+/// How many requests of a stack are under way at once: a stack may not crowd out the others.
+const CONCURRENCY: usize = 4;
+
+/// What a pass has come to know.
+pub(super) struct Pass<'a> {
+    sender: Sender<'a>,
+    request: Request<'a>,
+    records: BTreeMap<&'a str, Record>,
+    /// What is to be remembered, by inventory id.
+    next: BTreeMap<String, (Kind, String, Record)>,
+    /// What there is to say about services.
+    remarks: BTreeMap<String, Remark>,
+    /// Services of which everything is applied.
+    settled: BTreeSet<String>,
+    /// Why no workload may start new pods.
+    held: Option<String>,
+    outcome: Outcome,
+}
+
+/// A child with how it stands to what is live.
+struct Looked<'w> {
+    wanted: &'w Wanted,
+    standing: Standing,
+    changes_pods: bool,
+}
+
+impl<'a> Pass<'a> {
+    pub fn new(sender: Sender<'a>, request: Request<'a>) -> Self {
+        Self {
+            sender,
+            request,
+            records: records(request.inventory),
+            next: BTreeMap::new(),
+            remarks: BTreeMap::new(),
+            settled: BTreeSet::new(),
+            held: None,
+            outcome: Outcome::default(),
+        }
+    }
+
+    pub async fn run(mut self) -> Outcome {
+        let plan: &'a Plan = self.request.plan;
+        let tiers = Tiers::of(plan, self.sender.live.key());
+        self.outcome.errors.extend(tiers.errors.iter().cloned());
+        // Every name is looked at before anything is sent: half a stack beside a stranger's objects helps nobody.
+        let looked = self.look(tiers.all()).await;
+        if self.outcome.conflicts.is_empty() && self.outcome.errors.is_empty() && !self.outcome.terminating {
+            self.objects(&tiers, &looked).await;
+            self.external_claims(&tiers).await;
+            self.workloads(&tiers, &looked).await;
+        }
+        self.finish(&tiers).await
+    }
+
+    fn owner(&self) -> &'a Owner {
+        self.sender.owner
+    }
+
+    fn record(&self, wanted: &Wanted) -> Option<&Record> {
+        self.records.get(wanted.id(self.owner()).as_str())
+    }
+
+    async fn look<'w>(&mut self, wanted: impl Iterator<Item = &'w Wanted>) -> BTreeMap<String, Looked<'w>> {
+        let looks = wanted.map(|wanted| {
+            let (sender, verify, record) = (self.sender, self.request.verify, self.record(wanted).cloned());
+            async move { (wanted, look(sender, wanted, record.as_ref(), verify).await) }
+        });
+        // In order, so that messages keep theirs.
+        let looks: Vec<_> = stream::iter(looks.collect::<Vec<_>>()).buffered(CONCURRENCY).collect().await;
+        let mut looked = BTreeMap::new();
+        for (wanted, result) in looks {
+            match result {
+                Ok(look) => {
+                    if let Standing::Foreign(reason) = &look.standing {
+                        let (kind, name, reason) = (wanted.kind, wanted.name.clone(), reason.clone());
+                        self.outcome.conflicts.push(Conflict { kind, name, reason });
+                    }
+                    looked.insert(wanted.id(self.owner()), look);
+                }
+                Err(brought) => self.note(wanted, brought),
+            }
+        }
+        looked
+    }
+
+    /// Configuration, claims, network policies and Services, tier by tier.
+    async fn objects(&mut self, tiers: &Tiers<'a>, looked: &BTreeMap<String, Looked<'_>>) {
+        for tier in &tiers.objects {
+            let owner = self.owner();
+            self.bring(tier.iter().filter_map(|wanted| looked.get(&wanted.id(owner)))).await;
+        }
+        if let Some(error) = self.outcome.errors.first() {
+            self.held = Some(format!("held back, for {} {} could not be applied", error.kind, error.name));
+        } else if let Some(conflict) = self.outcome.conflicts.first() {
+            self.held = Some(format!("held back, for {} {} is somebody else's", conflict.kind, conflict.name));
+        }
+    }
+
+    async fn external_claims(&mut self, tiers: &Tiers<'a>) {
+        for claim in &tiers.external_claims {
+            let kind = Kind::PersistentVolumeClaim;
+            let known = self.sender.live.get(kind, &self.owner().namespace, &claim.name);
+            if known.is_some() && !self.request.verify {
+                continue;
+            }
+            match self.sender.read(kind, &claim.name).await {
+                Ok(Some(_)) => {}
+                Ok(None) => {
+                    if let Some(known) = known {
+                        self.sender.live.remove(kind, &self.owner().namespace, &claim.name, &known.uid);
+                    }
+                    let missing = format!("PersistentVolumeClaim {} of external volume {}", claim.name, claim.volume);
+                    self.outcome.waiting.push(format!("{missing} does not exist; create it"));
+                    self.held = Some(format!("waits for {missing}"));
+                }
+                Err(failure) => self.outcome.errors.extend(failure.on(kind, &claim.name)),
+            }
+        }
+    }
+
+    async fn workloads(&mut self, tiers: &Tiers<'a>, looked: &BTreeMap<String, Looked<'_>>) {
+        let levels = tiers.workloads.iter().map(|workload| workload.level).max().unwrap_or_default();
+        for level in 0..=levels {
+            // Looked at anew for each level: the one before may have changed what the gates of this one ask for.
+            let scene = Scene::of(self.sender.live, self.owner());
+            let mut ready = Vec::new();
+            for workload in tiers.workloads.iter().filter(|workload| workload.level == level) {
+                let Some(look) = looked.get(&workload.wanted.id(self.owner())) else { continue };
+                if !look.changes_pods || self.may_start(workload, tiers, &scene) && self.is_alone(workload).await {
+                    ready.push((workload, look));
+                }
+            }
+            let brought = self.bring(ready.iter().map(|(_, look)| *look)).await;
+            for (workload, _) in ready {
+                if brought.contains(&workload.wanted.id(self.owner())) {
+                    self.settled.insert(workload.workload.service.clone());
+                }
+            }
+        }
+    }
+
+    /// Asks the gates of a workload that is to start new pods.
+    fn may_start(&mut self, workload: &WantedWorkload<'a>, tiers: &Tiers<'a>, scene: &Scene<'_>) -> bool {
+        let service = &workload.workload.service;
+        if let Some(held) = &self.held {
+            self.outcome.waiting.push(format!("{service} {held}"));
+            self.remarks.entry(service.clone()).or_default().message = Some(held.clone());
+            return false;
+        }
+        let mut open = true;
+        for gate in &workload.workload.gates {
+            let dependency = tiers.workloads.iter().find(|other| other.workload.service == gate.service);
+            let view = dependency.map(|other| scene.view(&gate.service, &other.wanted, self.record(&other.wanted)));
+            let settled = self.settled.contains(&gate.service);
+            let passage = ask(gate, view.as_ref(), settled);
+            let remark = self.remarks.entry(service.clone()).or_default();
+            match passage {
+                Passage::Open => {}
+                Passage::Closed(missing) => {
+                    open = false;
+                    let condition = format!("{}: {}", gate.service, gate.condition.as_str());
+                    self.outcome.waiting.push(format!("{service} waits for {condition}, {missing}"));
+                    remark.waiting_for.push(condition);
+                }
+                Passage::Blocked(failure) => {
+                    open = false;
+                    remark.failed = Some(format!("not started, for {} failed: {failure}", gate.service));
+                    remark.waiting_for.push(format!("{}: {}", gate.service, gate.condition.as_str()));
+                }
+            }
+        }
+        open
+    }
+
+    /// A service that became another kind of workload: the old one and its pods have to be gone, or two would write to
+    /// one volume.
+    async fn is_alone(&mut self, workload: &WantedWorkload<'a>) -> bool {
+        let (name, service) = (&workload.wanted.name, &workload.workload.service);
+        for kind in Kind::WORKLOADS.into_iter().filter(|kind| *kind != workload.wanted.kind) {
+            let Some(live) = self.sender.live.get(kind, &self.owner().namespace, name) else { continue };
+            if !is_ours(self.owner(), kind, &live) {
+                continue;
+            }
+            if !live.deleting {
+                match self.sender.delete(kind, name, &live.uid, PropagationPolicy::Foreground).await {
+                    Ok(_) => {
+                        self.outcome.changes.push(Change { kind, name: name.clone(), action: Action::Replaced });
+                    }
+                    Err(failure) => self.note(&workload.wanted, failed(failure, &workload.wanted)),
+                }
+            }
+            let waits = format!("waits for its former {kind} to be gone");
+            self.outcome.waiting.push(format!("{service} {waits}"));
+            self.remarks.entry(service.clone()).or_default().message = Some(waits);
+            return false;
+        }
+        true
+    }
+
+    /// Brings children to where they are to be, all at once, and returns the ids of those that got there.
+    async fn bring<'w>(&mut self, looked: impl Iterator<Item = &'w Looked<'w>>) -> BTreeSet<String> {
+        let work = looked.map(|look| {
+            let (sender, record) = (self.sender, self.record(look.wanted).cloned());
+            async move { (look.wanted, sender.bring(look.wanted, &look.standing, record.as_ref()).await) }
+        });
+        let brought: Vec<_> = stream::iter(work.collect::<Vec<_>>()).buffered(CONCURRENCY).collect().await;
+        let mut there = BTreeSet::new();
+        for (wanted, brought) in brought {
+            if matches!(brought, Brought::Same | Brought::Sent(..)) {
+                there.insert(wanted.id(self.owner()));
+            }
+            self.note(wanted, brought);
+        }
+        there
+    }
+
+    fn note(&mut self, wanted: &Wanted, brought: Brought) {
+        let (kind, name) = (wanted.kind, wanted.name.clone());
+        match brought {
+            Brought::Same => {}
+            Brought::Sent(action, record) => {
+                self.next.insert(wanted.id(self.owner()), (kind, name.clone(), record));
+                self.outcome.changes.push(Change { kind, name, action });
+            }
+            Brought::Replacing(what) => {
+                self.outcome.changes.push(Change { kind, name, action: Action::Replaced });
+                self.outcome.waiting.push(what);
+            }
+            Brought::Waiting { what, holds } => {
+                if holds && !kind.is_workload() {
+                    self.held = Some(format!("held back, for {what}"));
+                }
+                self.outcome.waiting.push(what);
+            }
+            Brought::Conflict(conflict) => self.outcome.conflicts.push(conflict),
+            Brought::Failed(error) => self.fail(error),
+            Brought::Terminating => self.outcome.terminating = true,
+        }
+    }
+
+    fn fail(&mut self, error: ApplyError) {
+        if error.kind.is_workload() {
+            self.remarks.entry(error.name.clone()).or_default().failed = Some(error.message.clone());
+        }
+        self.outcome.errors.push(error);
+    }
+
+    async fn finish(mut self, tiers: &Tiers<'a>) -> Outcome {
+        let owner = self.owner();
+        if self.outcome.terminating {
+            return Outcome { inventory: self.request.inventory.to_vec(), terminating: true, ..Outcome::default() };
+        }
+        for wanted in tiers.all() {
+            self.remember(wanted);
+        }
+        let wanted: BTreeSet<String> = tiers.all().map(|wanted| wanted.id(owner)).collect();
+        let labelled = self.sender.live.of_stack(&owner.namespace, &owner.name);
+        let labelled = labelled.into_iter().filter(|(kind, _, live)| is_ours(owner, *kind, live));
+        let labelled = labelled.map(|(kind, name, _)| (kind, name));
+        let surplus = surplus(self.request.inventory, labelled, &wanted, &owner.namespace);
+        let survivors = self.prune(surplus, tiers).await;
+        self.outcome.left_claims.extend(
+            survivors.iter().filter(|(kind, _)| *kind == Kind::PersistentVolumeClaim).map(|(_, name)| name.clone()),
+        );
+        for (kind, name) in survivors {
+            let id = super::inventory::id(&owner.namespace, &name, kind);
+            let record = self.records.get(id.as_str()).cloned().unwrap_or_default();
+            self.next.insert(id, (kind, name, record));
+        }
+        // Entries of kinds that this version does not know are another version's to prune.
+        let unknown = self.request.inventory.iter().filter(|entry| super::inventory::object(entry).is_none()).cloned();
+        self.outcome.inventory = self
+            .next
+            .values()
+            .map(|(kind, name, record)| entry(&owner.namespace, name, *kind, record))
+            .chain(unknown)
+            .collect();
+        self.outcome.inventory.sort();
+
+        let scene = Scene::of(self.sender.live, owner);
+        let views = tiers.workloads.iter().map(|workload| {
+            let record = self.next.get(&workload.wanted.id(owner)).map(|(_, _, record)| record);
+            (workload, scene.view(&workload.workload.service, &workload.wanted, record))
+        });
+        let views: Vec<_> = views.collect();
+        let (services, gave_up) = report_services(self.sender.live, owner, &views, &self.remarks);
+        self.outcome.services = services;
+        self.outcome.failed = gave_up;
+        self.outcome.volumes = report_volumes(self.sender.live, owner, &self.request.plan.claims);
+        self.outcome
+    }
+
+    /// What the inventory says of a child that nothing was sent for.
+    fn remember(&mut self, wanted: &Wanted) {
+        let owner = self.owner();
+        let id = wanted.id(owner);
+        let live = self.sender.live.get(wanted.kind, &owner.namespace, &wanted.name);
+        let live = live.filter(|live| is_ours(owner, wanted.kind, live));
+        let old = self.records.get(id.as_str()).cloned();
+        let record = match (self.next.remove(&id), old, &live) {
+            (Some((_, _, record)), _, _) | (None, Some(record), _) => Some(record),
+            (None, None, Some(live)) => Some(rebuilt(live)),
+            (None, None, None) => None,
+        };
+        let Some(mut record) = record else { return };
+        if let Some(Observed { facts: Facts::Job(job), applied: Some(applied), .. }) = &live {
+            record.done = job.complete && applied.template == record.applied.template;
+        }
+        self.next.insert(id, (wanted.kind, wanted.name.clone(), record));
+    }
+
+    async fn prune(&mut self, mut surplus: BTreeSet<(Kind, String)>, tiers: &Tiers<'a>) -> BTreeSet<(Kind, String)> {
+        if !self.request.prune || !self.outcome.conflicts.is_empty() || !self.outcome.errors.is_empty() {
+            return surplus;
+        }
+        // What a service is still to be changed from runs until its gates let the new one start.
+        let waiting = |name: &String| {
+            tiers
+                .workloads
+                .iter()
+                .any(|workload| workload.wanted.name == *name && !self.settled.contains(&workload.workload.service))
+        };
+        let (mut kept, gone): (BTreeSet<_>, BTreeSet<_>) =
+            std::mem::take(&mut surplus).into_iter().partition(|(kind, name)| kind.is_workload() && waiting(name));
+        let at_rest = self.outcome.changes.is_empty() && !self.request.verify;
+        let pruned = self.sender.prune(gone, at_rest).await;
+        self.outcome.changes.extend(pruned.changes);
+        self.outcome.errors.extend(pruned.errors);
+        kept.extend(pruned.survivors);
+        kept
+    }
+}
+
+/// Finds out how a child stands to what is live. Nothing is asked for that a watch has told, and of what is not
+/// watched the inventory is believed until a pass verifies.
+async fn look<'w>(
+    sender: Sender<'_>,
+    wanted: &'w Wanted,
+    record: Option<&Record>,
+    verify: bool,
+) -> Result<Looked<'w>, Brought> {
+    let known = sender.live.get(wanted.kind, &sender.owner.namespace, &wanted.name);
+    let told = sender.live.watches(wanted.kind) && known.as_ref().is_some_and(|known| known.stack.is_some());
+    let believed =
+        !sender.live.watches(wanted.kind) && !verify && record.is_some_and(|it| it.applied == wanted.applied);
+    let done = known.is_none() && super::standing::is_done(wanted, record);
+    if believed || done {
+        return Ok(Looked { wanted, standing: Standing::Same, changes_pods: false });
+    }
+    let live = if told {
+        known
+    } else {
+        // What is not there, or has lost its labels, is in no watch.
+        let read = sender.read(wanted.kind, &wanted.name).await.map_err(|failure| failed(failure, wanted))?;
+        if let (None, Some(known)) = (&read, known) {
+            sender.live.remove(wanted.kind, &sender.owner.namespace, &wanted.name, &known.uid);
+        }
+        read
+    };
+    let standing = standing(sender.owner, wanted, live.as_ref(), record);
+    let changes_pods = changes_pods(&standing, wanted, live.as_ref(), record);
+    Ok(Looked { wanted, standing, changes_pods })
+}
+
+/// A lost status: what was applied is in the annotation. What the object was like then is not known, so it is applied
+/// once more; a Job that succeeded is remembered as such.
+fn rebuilt(live: &Observed) -> Record {
+    Record { applied: live.applied.clone().unwrap_or_default(), owned: String::new(), done: false }
+}

@@ -1,0 +1,115 @@
+//! What the status says of services and volumes.
+
+use std::collections::BTreeMap;
+
+use super::Owner;
+use super::kind::Kind;
+use super::live::LiveStore;
+use super::readiness::{ClaimFacts, Facts};
+use super::view::View;
+use super::wanted::WantedWorkload;
+use crate::api::v1alpha1::{Reclaim, ServiceStatus, VolumeStatus};
+use crate::translate::{Claim, GateCondition};
+
+/// What a pass has to say about a service beyond what is live.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Remark {
+    pub waiting_for: Vec<String>,
+    pub message: Option<String>,
+    pub failed: Option<String>,
+}
+
+/// The services, by name, and those that gave up.
+pub(super) fn report_services(
+    live: &LiveStore,
+    owner: &Owner,
+    views: &[(&WantedWorkload<'_>, View)],
+    remarks: &BTreeMap<String, Remark>,
+) -> (Vec<ServiceStatus>, Vec<String>) {
+    let mut services = Vec::new();
+    let mut gave_up = Vec::new();
+    let is_awaited = |service: &str| {
+        let gates = views.iter().flat_map(|(workload, _)| &workload.workload.gates);
+        gates.clone().any(|gate| gate.service == service && gate.condition == GateCondition::Complete)
+    };
+    for (workload, view) in views {
+        let service = &workload.workload.service;
+        let remark = remarks.get(service).cloned().unwrap_or_default();
+        let (state, message) = state(workload.wanted.kind, view, &remark, is_awaited(service));
+        if state == "Failed" {
+            gave_up.push(format!("{service}: {}", message.as_deref().unwrap_or_default()));
+        }
+        services.push(ServiceStatus {
+            name: service.clone(),
+            kind: workload.wanted.kind.to_string(),
+            image: workload.workload.image.clone(),
+            digest: view.digest.clone(),
+            desired: view.desired,
+            ready: view.ready,
+            state: state.to_owned(),
+            message,
+            waiting_for: remark.waiting_for,
+            endpoints: endpoints(live, owner, service),
+            discovery: workload.workload.discovery.map(str::to_owned),
+        });
+    }
+    services.sort_by(|one, other| one.name.cmp(&other.name));
+    (services, gave_up)
+}
+
+fn state(kind: Kind, view: &View, remark: &Remark, is_awaited: bool) -> (&'static str, Option<String>) {
+    if let Some(failure) = &remark.failed {
+        return ("Failed", Some(failure.clone()));
+    }
+    if let Some(failure) = &view.failed {
+        let message = match &view.problem {
+            Some(problem) => format!("{failure} ({problem})"),
+            None => failure.clone(),
+        };
+        return ("Failed", Some(message));
+    }
+    if remark.message.is_some() || !remark.waiting_for.is_empty() {
+        return ("Waiting", remark.message.clone());
+    }
+    if view.complete {
+        return ("Completed", None);
+    }
+    if !view.exists {
+        return ("Pending", None);
+    }
+    // A Job that nothing waits for is as far as it has to be once it runs.
+    let runs = kind == Kind::Job && view.started && !is_awaited;
+    if kind != Kind::Job && view.current || runs && view.problem.is_none() {
+        return ("Ready", None);
+    }
+    ("Progressing", view.problem.clone().or_else(|| view.missing.clone()))
+}
+
+fn endpoints(live: &LiveStore, owner: &Owner, service: &str) -> Vec<String> {
+    match live.get(Kind::Service, &owner.namespace, &format!("{service}-published")).map(|live| live.facts) {
+        Some(Facts::Service(service)) => service.endpoints,
+        _ => Vec::new(),
+    }
+}
+
+/// The volumes, by name.
+pub(super) fn report_volumes(live: &LiveStore, owner: &Owner, claims: &[Claim]) -> Vec<VolumeStatus> {
+    let mut volumes: Vec<_> = claims
+        .iter()
+        .map(|claim| {
+            let facts = live.get(Kind::PersistentVolumeClaim, &owner.namespace, &claim.name).map(|live| live.facts);
+            let ClaimFacts { phase, capacity, requested: _ } = match facts {
+                Some(Facts::Claim(facts)) => facts,
+                _ => ClaimFacts::default(),
+            };
+            // An owner takes its claims along.
+            let is_owned = claim.object.as_ref().is_some_and(|object| {
+                object.metadata.owner_references.as_ref().is_some_and(|owners| !owners.is_empty())
+            });
+            let reclaim_policy = if is_owned { Reclaim::Delete } else { Reclaim::Retain };
+            VolumeStatus { name: claim.volume.clone(), claim: claim.name.clone(), phase, capacity, reclaim_policy }
+        })
+        .collect();
+    volumes.sort_by(|one, other| one.name.cmp(&other.name));
+    volumes
+}

@@ -1,0 +1,110 @@
+//! The requests. Each one says which object it is about, so that an object that somebody else made or replaced under
+//! a name is never changed and never deleted.
+
+use kube::Client;
+use kube::api::{Api, DeleteParams, Patch, PatchParams, Preconditions, PropagationPolicy};
+use kube::core::DynamicObject;
+use serde_json::Value;
+
+use super::Owner;
+use super::error::Failure;
+use super::kind::Kind;
+use super::live::{LiveStore, Observed, observe};
+use super::wanted::Wanted;
+use crate::api::names::FIELD_MANAGER;
+
+/// A version that no object has: etcd counts from 1, and the first object is written later than that. An apply that
+/// names it finds no object and creates one, or finds one and fails with 409; so creation needs no second request to
+/// be safe, and unlike after a POST all fields are owned by the operation Apply, which alone can let go of them.
+const NO_VERSION: &str = "1";
+
+/// Sends requests as the stack's identity and remembers the answers.
+#[derive(Clone, Copy)]
+pub(super) struct Sender<'a> {
+    pub client: &'a Client,
+    pub live: &'a LiveStore,
+    pub owner: &'a Owner,
+}
+
+impl Sender<'_> {
+    /// Reads an object that the store does not know.
+    pub async fn read(&self, kind: Kind, name: &str) -> Result<Option<Observed>, Failure> {
+        let object = self.api(kind).get_opt(name).await.map_err(|error| Failure::of(kind, &error))?;
+        Ok(object.map(|object| self.remember(kind, &object)))
+    }
+
+    /// Creates a child; fails with [`Failure::Conflict`] when the name is taken.
+    pub async fn create(&self, wanted: &Wanted, cluster_ip: Option<&str>) -> Result<Observed, Failure> {
+        let mut object = wanted.object.clone();
+        set(&mut object, "metadata", "resourceVersion", NO_VERSION);
+        if let Some(cluster_ip) = cluster_ip {
+            set(&mut object, "spec", "clusterIP", cluster_ip);
+        }
+        match self.apply(wanted, &object).await {
+            // An object that is not there is created, so what is not there is the namespace.
+            Err(Failure::NotFound) => Err(Failure::Terminating),
+            result => result,
+        }
+    }
+
+    /// Changes a child; fails with [`Failure::Conflict`] when it is gone or another.
+    pub async fn update(&self, wanted: &Wanted, uid: &str) -> Result<Observed, Failure> {
+        let mut object = wanted.object.clone();
+        set(&mut object, "metadata", "uid", uid);
+        self.apply(wanted, &object).await
+    }
+
+    /// Deletes an object and says whether it is gone already.
+    pub async fn delete(&self, kind: Kind, name: &str, uid: &str, how: PropagationPolicy) -> Result<bool, Failure> {
+        let parameters = DeleteParams {
+            propagation_policy: Some(how),
+            preconditions: Some(Preconditions { uid: Some(uid.to_owned()), resource_version: None }),
+            ..DeleteParams::default()
+        };
+        match self.api(kind).delete(name, &parameters).await.map_err(|error| Failure::of(kind, &error)) {
+            // With finalizers it stays until they are through; else the answer is its last state.
+            Ok(answer) => {
+                let left = answer.left().filter(|object| object.metadata.finalizers.iter().flatten().next().is_some());
+                match &left {
+                    Some(object) => drop(self.remember(kind, object)),
+                    None => drop(self.live.remove(kind, &self.owner.namespace, name, uid)),
+                }
+                Ok(left.is_none())
+            }
+            Err(Failure::NotFound) => {
+                self.live.remove(kind, &self.owner.namespace, name, uid);
+                Ok(true)
+            }
+            Err(failure) => Err(failure),
+        }
+    }
+
+    /// The untyped API of a kind in the stack's namespace.
+    pub fn api(&self, kind: Kind) -> Api<DynamicObject> {
+        Api::namespaced_with(self.client.clone(), &self.owner.namespace, &kind.resource())
+    }
+
+    async fn apply(&self, wanted: &Wanted, object: &Value) -> Result<Observed, Failure> {
+        // The fields of a child are ours alone, so conflicts with other managers are taken for drift.
+        let parameters = PatchParams::apply(FIELD_MANAGER).force();
+        let answer = self.api(wanted.kind).patch(&wanted.name, &parameters, &Patch::Apply(object)).await;
+        let object = answer.map_err(|error| Failure::of(wanted.kind, &error))?;
+        Ok(self.remember(wanted.kind, &object))
+    }
+
+    /// Objects without our labels are in no watch: nothing would tell that they are gone.
+    fn remember(&self, kind: Kind, object: &DynamicObject) -> Observed {
+        let observed = observe(self.live.key(), kind, object);
+        if observed.stack.is_some() || kind == Kind::PersistentVolumeClaim {
+            self.live.put(kind, object)
+        } else {
+            observed
+        }
+    }
+}
+
+fn set(object: &mut Value, part: &str, field: &str, value: &str) {
+    if let Some(part) = object.get_mut(part).and_then(Value::as_object_mut) {
+        part.insert(field.to_owned(), Value::String(value.to_owned()));
+    }
+}

@@ -1,0 +1,149 @@
+//! The children of a plan, in the order in which they are applied.
+
+use std::collections::BTreeMap;
+
+use kube::Resource;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::Owner;
+use super::error::{ApplyError, Category, Class};
+use super::hash::HashKey;
+use super::inventory::id;
+use super::kind::Kind;
+use super::record::Applied;
+use crate::translate::{Child, Claim, Plan, Workload, WorkloadObject};
+
+/// A child as it is to be.
+#[derive(Clone, Debug)]
+pub(super) struct Wanted {
+    pub kind: Kind,
+    pub name: String,
+    /// The object that is sent.
+    pub object: Value,
+    pub applied: Applied,
+}
+
+impl Wanted {
+    pub fn id(&self, owner: &Owner) -> String {
+        id(&owner.namespace, &self.name, self.kind)
+    }
+}
+
+/// A workload as it is to be.
+#[derive(Clone, Debug)]
+pub(super) struct WantedWorkload<'a> {
+    pub wanted: Wanted,
+    pub workload: &'a Workload,
+    /// How many gates are passed on the longest way to it: workloads of one level do not wait for each other.
+    pub level: usize,
+}
+
+/// Everything that is wanted. Each tier is applied before the next: a workload that starts before its configuration
+/// is there starts twice, and one that starts before its network policy is open for a moment.
+#[derive(Debug, Default)]
+pub(super) struct Tiers<'a> {
+    pub objects: Vec<Vec<Wanted>>,
+    pub external_claims: Vec<&'a Claim>,
+    pub workloads: Vec<WantedWorkload<'a>>,
+    pub errors: Vec<ApplyError>,
+}
+
+impl<'a> Tiers<'a> {
+    /// Sorts a plan out. It is taken apart without `..`, so that a new kind of child cannot be forgotten here.
+    pub fn of(plan: &'a Plan, key: &HashKey) -> Self {
+        let Plan { config_maps, secrets, claims, network_policies, services, workloads, notes: _ } = plan;
+        let stable = stable_names(secrets.iter().filter_map(|secret| secret.metadata.name.as_deref()));
+        let mut tiers = Self::default();
+        let prepare = Prepare { key, stable: &stable };
+
+        let tier = prepare.all(config_maps, Kind::ConfigMap, &mut tiers.errors);
+        tiers.objects.push(tier);
+        let tier = prepare.all(secrets, Kind::Secret, &mut tiers.errors);
+        tiers.objects.push(tier);
+        let own = claims.iter().filter_map(|claim| claim.object.as_ref());
+        let tier = prepare.all(own, Kind::PersistentVolumeClaim, &mut tiers.errors);
+        tiers.objects.push(tier);
+        tiers.external_claims = claims.iter().filter(|claim| claim.object.is_none()).collect();
+        let tier = prepare.all(network_policies, Kind::NetworkPolicy, &mut tiers.errors);
+        tiers.objects.push(tier);
+        let tier = prepare.all(services, Kind::Service, &mut tiers.errors);
+        tiers.objects.push(tier);
+
+        let levels = levels(workloads);
+        for workload in workloads {
+            let kind = match &workload.object {
+                WorkloadObject::Deployment(_) => Kind::Deployment,
+                WorkloadObject::StatefulSet(_) => Kind::StatefulSet,
+                WorkloadObject::DaemonSet(_) => Kind::DaemonSet,
+                WorkloadObject::Job(_) => Kind::Job,
+            };
+            let level = levels.get(workload.service.as_str()).copied().unwrap_or_default();
+            match prepare.one(kind, workload.object.child()) {
+                Ok(wanted) => tiers.workloads.push(WantedWorkload { wanted, workload, level }),
+                Err(error) => tiers.errors.push(error),
+            }
+        }
+        tiers
+    }
+
+    /// Every child.
+    pub fn all(&self) -> impl Iterator<Item = &Wanted> {
+        self.objects.iter().flatten().chain(self.workloads.iter().map(|workload| &workload.wanted))
+    }
+}
+
+struct Prepare<'a> {
+    key: &'a HashKey,
+    stable: &'a BTreeMap<String, String>,
+}
+
+impl Prepare<'_> {
+    fn all<'o, K>(
+        &self,
+        objects: impl IntoIterator<Item = &'o K>,
+        kind: Kind,
+        errors: &mut Vec<ApplyError>,
+    ) -> Vec<Wanted>
+    where
+        K: Resource<DynamicType = ()> + Serialize + 'o,
+    {
+        let mut wanted = Vec::new();
+        for object in objects {
+            match self.one(kind, Child::new(object)) {
+                Ok(child) => wanted.push(child),
+                Err(error) => errors.push(error),
+            }
+        }
+        wanted
+    }
+
+    fn one(&self, kind: Kind, child: Result<Child, serde_json::Error>) -> Result<Wanted, ApplyError> {
+        let Child { resource: _, name, mut object } = child.map_err(|error| ApplyError {
+            kind,
+            name: String::new(),
+            class: Class::Terminal,
+            category: Category::Invalid,
+            message: format!("cannot be written as JSON: {error}"),
+        })?;
+        let applied = Applied::of(self.key, kind, &object, self.stable);
+        applied.annotate(&mut object);
+        Ok(Wanted { kind, name, object, applied })
+    }
+}
+
+/// Generated Secrets are named `<stack>-<name>-<hash>`.
+fn stable_names<'a>(names: impl Iterator<Item = &'a str>) -> BTreeMap<String, String> {
+    names.filter_map(|name| name.rsplit_once('-').map(|(stable, _)| (name.to_owned(), stable.to_owned()))).collect()
+}
+
+/// The level of each service. A plan lists workloads after those that their gates name.
+fn levels(workloads: &[Workload]) -> BTreeMap<&str, usize> {
+    let mut levels = BTreeMap::new();
+    for workload in workloads {
+        let above = workload.gates.iter().filter_map(|gate| levels.get(gate.service.as_str())).max();
+        let level = above.map_or(0, |level: &usize| level + 1);
+        levels.insert(workload.service.as_str(), level);
+    }
+    levels
+}
