@@ -11,6 +11,8 @@
 #![forbid(unsafe_code)]
 
 pub mod api;
+pub mod client;
 pub mod compose;
 pub mod policy;
+pub mod source;
 pub mod translate;
