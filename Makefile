@@ -56,10 +56,11 @@ demo-down: ## Stop what `make demo` started
 	@hack/demo down
 
 api-test: ## Run the tests against a real API server
+	@cargo test --locked --no-run --test apply --test api
 	@hack/with-cluster --control-plane-only -- cargo test --locked --test apply --test api
 
 node-test: image ## Run the tests on a real node
-	@hack/with-cluster -- cargo test --locked --test node -- --test-threads=1
+	@hack/with-cluster --image $(IMAGE_TAR) -- cargo test --locked --test node -- --test-threads=1
 
 test: ## Run all tests, as CI does
 	@hack/test lint deny unit api-test node-test

@@ -1,5 +1,8 @@
 //! The operator.
-use kube::CustomResourceExt;
+#![forbid(unsafe_code)]
+
+use compose_operator::api;
+
 fn main() {
-    println!("{}", serde_json::to_string_pretty(&compose_operator::api::ComposeStack::crd()).unwrap_or_default());
+    print!("{}", api::definition_yaml().unwrap_or_default());
 }
