@@ -11,8 +11,11 @@
 #![forbid(unsafe_code)]
 
 pub mod api;
+pub mod apply;
 pub mod client;
 pub mod compose;
+pub mod controller;
 pub mod policy;
 pub mod source;
+pub mod status;
 pub mod translate;

@@ -562,6 +562,9 @@ pub struct InventoryEntry {
     pub id: String,
     /// The API version without the group.
     pub v: String,
+    /// What was applied and what the cluster made of it, as keyed hashes: while both are the same, nothing is sent.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub hash: String,
 }
 
 /// What was read from a registry about an image.

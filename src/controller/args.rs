@@ -129,5 +129,7 @@ fn seconds(text: &str) -> Result<Duration, String> {
 }
 
 fn peers(text: &str) -> Result<Peers, String> {
-    serde_json::from_str(text).map(Peers).map_err(|error| format!("expected a JSON list of NetworkPolicyPeers: {error}"))
+    serde_json::from_str(text)
+        .map(Peers)
+        .map_err(|error| format!("expected a JSON list of NetworkPolicyPeers: {error}"))
 }

@@ -25,7 +25,9 @@ pub enum HashKeyError {
         source: Box<kube::Error>,
     },
     /// The Secret is there and has no key.
-    #[error("Secret {HASH_KEY_SECRET:?} in namespace {namespace:?} has no data under {KEY:?}: delete it, and the operator makes a new one")]
+    #[error(
+        "Secret {HASH_KEY_SECRET:?} in namespace {namespace:?} has no data under {KEY:?}: delete it, and the operator makes a new one"
+    )]
     Empty {
         /// The operator's namespace.
         namespace: String,
@@ -49,10 +51,7 @@ pub async fn hash_key(client: &Client, namespace: &str) -> Result<Vec<u8>, HashK
     let mut bytes = vec![0; 32];
     getrandom::fill(&mut bytes)?;
     let secret = Secret {
-        metadata: ObjectMeta {
-            name: Some(HASH_KEY_SECRET.to_owned()),
-            ..ObjectMeta::default()
-        },
+        metadata: ObjectMeta { name: Some(HASH_KEY_SECRET.to_owned()), ..ObjectMeta::default() },
         data: Some(BTreeMap::from([(KEY.to_owned(), ByteString(bytes))])),
         immutable: Some(true),
         ..Secret::default()

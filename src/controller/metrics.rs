@@ -45,11 +45,7 @@ impl Default for Metrics {
         registry.register("reconcile", "Reconciliations by their result", reconciliations.clone());
         let reconcile_seconds =
             Histogram::new([0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0]);
-        registry.register(
-            "reconcile_duration_seconds",
-            "How long reconciliations took",
-            reconcile_seconds.clone(),
-        );
+        registry.register("reconcile_duration_seconds", "How long reconciliations took", reconcile_seconds.clone());
         let applied = Family::default();
         registry.register("apply", "Writes to children by kind and action", applied.clone());
         let watch_errors = Family::default();

@@ -1,7 +1,5 @@
 //! /healthz, /readyz and /metrics.
 
-use std::future::Future;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -13,22 +11,16 @@ use tokio::net::TcpListener;
 
 use super::metrics::{CONTENT_TYPE, Metrics};
 
-/// Serves until the shutdown future completes.
-///
-/// # Errors
-/// When the address cannot be bound.
-pub async fn serve(
-    listen: SocketAddr,
-    metrics: Arc<Metrics>,
-    ready: Arc<AtomicBool>,
-    shutdown: impl Future<Output = ()> + Send + 'static,
-) -> std::io::Result<()> {
-    let listener = TcpListener::bind(listen).await?;
+/// Serves for as long as the process lives, and returns what ended.
+pub async fn serve(listener: TcpListener, metrics: Arc<Metrics>, ready: Arc<AtomicBool>) -> &'static str {
     let router = Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(move || readiness(Arc::clone(&ready))))
         .route("/metrics", get(move || exposition(Arc::clone(&metrics))));
-    axum::serve(listener, router).with_graceful_shutdown(shutdown).await
+    if let Err(error) = axum::serve(listener, router).await {
+        tracing::error!(%error, "probes and metrics are not served any more");
+    }
+    "the server of probes and metrics"
 }
 
 async fn readiness(ready: Arc<AtomicBool>) -> Response {

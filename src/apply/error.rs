@@ -1,0 +1,143 @@
+//! What can go wrong with one child.
+
+use kube::core::Status;
+
+use super::kind::Kind;
+
+/// Whether trying again helps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Class {
+    /// The cluster was not able to; it may be later.
+    Transient,
+    /// Somebody else changed the object meanwhile; trying again at once helps.
+    Conflict,
+    /// Nothing changes until a person does something.
+    Terminal,
+}
+
+/// What kind of trouble it is, for condition reasons, events and metrics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Category {
+    /// The identity that applies lacks a right.
+    Forbidden,
+    /// The API server refuses the object as it is.
+    Invalid,
+    /// A field that cannot change would have to, and the object is none that may be made anew.
+    Immutable,
+    /// The object could not be deleted.
+    Prune,
+    /// Anything else that the API server answered, or that it did not answer.
+    Api,
+}
+
+/// What went wrong with one child.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{kind} {name}: {message}")]
+pub struct ApplyError {
+    /// The child's kind.
+    pub kind: Kind,
+    /// The child's name.
+    pub name: String,
+    /// Whether trying again helps.
+    pub class: Class,
+    /// What kind of trouble it is.
+    pub category: Category,
+    /// What happened and what to do: lower case, no full stop at the end; never the content of a Secret.
+    pub message: String,
+}
+
+/// Why a request failed.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// The namespace is going away, and everything in it: nothing is to be done or said.
+    Terminating,
+    /// The object was there already, was replaced, or changed meanwhile.
+    Conflict,
+    /// The object, or its namespace, is not there.
+    NotFound,
+    /// The API server refuses the object.
+    Invalid { message: String, immutable: bool },
+    /// Anything else.
+    Other { class: Class, category: Category, message: String },
+}
+
+impl Failure {
+    /// Judges an answer. Kubernetes puts the offending value into its messages, so for Secrets only the field and
+    /// the rule are told.
+    pub(super) fn of(kind: Kind, error: &kube::Error) -> Self {
+        let kube::Error::Api(status) = error else {
+            return Self::Other {
+                class: Class::Transient,
+                category: Category::Api,
+                message: format!("the API server could not be asked: {}", chain(error)),
+            };
+        };
+        if caused_by(status, "NamespaceTerminating") {
+            return Self::Terminating;
+        }
+        match status.code {
+            404 => Self::NotFound,
+            409 => Self::Conflict,
+            400 | 413 | 422 => Self::Invalid { message: told(kind, status), immutable: is_immutable(status) },
+            403 => Self::Other { class: Class::Terminal, category: Category::Forbidden, message: told(kind, status) },
+            _ => Self::Other { class: Class::Transient, category: Category::Api, message: told(kind, status) },
+        }
+    }
+
+    pub(super) fn on(self, kind: Kind, name: &str) -> Option<ApplyError> {
+        let (class, category, message) = match self {
+            Self::Terminating => return None,
+            Self::Conflict => {
+                (Class::Conflict, Category::Api, "changed while it was being applied; it is tried again".to_owned())
+            }
+            Self::NotFound => (Class::Transient, Category::Api, "was not found while it was being applied".to_owned()),
+            Self::Invalid { message, .. } => (Class::Terminal, Category::Invalid, message),
+            Self::Other { class, category, message } => (class, category, message),
+        };
+        Some(ApplyError { kind, name: name.to_owned(), class, category, message })
+    }
+}
+
+fn caused_by(status: &Status, reason: &str) -> bool {
+    status.details.iter().flat_map(|details| &details.causes).any(|cause| cause.reason == reason)
+}
+
+/// The API server has no reason of its own for immutable fields, only these sentences
+/// (`apimachinery/pkg/api/validation` and `pkg/apis/{core,batch}/validation`).
+fn is_immutable(status: &Status) -> bool {
+    ["field is immutable", "may not change once set", "updates to", "cannot be changed"]
+        .iter()
+        .any(|sentence| status.message.contains(sentence))
+}
+
+fn told(kind: Kind, status: &Status) -> String {
+    if kind != Kind::Secret || status.code == 403 {
+        return status.message.clone();
+    }
+    let causes: Vec<String> = status
+        .details
+        .iter()
+        .flat_map(|details| &details.causes)
+        .map(|cause| format!("{}: {}", cause.field, cause.reason))
+        .collect();
+    if causes.is_empty() {
+        format!("the API server answered {} {}", status.code, status.reason)
+    } else {
+        causes.join(", ")
+    }
+}
+
+/// An error with its sources: kube's outermost message alone seldom says what happened.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(inner) = source {
+        let inner_text = inner.to_string();
+        if !text.contains(&inner_text) {
+            text.push_str(": ");
+            text.push_str(&inner_text);
+        }
+        source = inner.source();
+    }
+    text
+}

@@ -1,0 +1,120 @@
+//! The kinds of objects that stacks consist of.
+
+use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, StatefulSet};
+use k8s_openapi::api::batch::v1::Job;
+use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Secret, Service};
+use k8s_openapi::api::networking::v1::NetworkPolicy;
+use kube::core::ApiResource;
+
+use crate::api::names::{LABEL_MANAGED_BY, LABEL_STACK, MANAGED_BY};
+
+/// A kind of objects that are applied, or (pods) only watched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// `v1 ConfigMap`.
+    ConfigMap,
+    /// `v1 Secret`.
+    Secret,
+    /// `v1 PersistentVolumeClaim`.
+    PersistentVolumeClaim,
+    /// `networking.k8s.io/v1 NetworkPolicy`.
+    NetworkPolicy,
+    /// `v1 Service`.
+    Service,
+    /// `apps/v1 Deployment`.
+    Deployment,
+    /// `apps/v1 StatefulSet`.
+    StatefulSet,
+    /// `apps/v1 DaemonSet`.
+    DaemonSet,
+    /// `batch/v1 Job`.
+    Job,
+    /// `v1 Pod`: made by the cluster for the workloads, never by the operator.
+    Pod,
+}
+
+impl Kind {
+    /// Every kind, in the order in which they are applied.
+    pub const ALL: [Self; 10] = [
+        Self::ConfigMap,
+        Self::Secret,
+        Self::PersistentVolumeClaim,
+        Self::NetworkPolicy,
+        Self::Service,
+        Self::Deployment,
+        Self::StatefulSet,
+        Self::DaemonSet,
+        Self::Job,
+        Self::Pod,
+    ];
+
+    /// The kinds that run a service's containers.
+    pub const WORKLOADS: [Self; 4] = [Self::Deployment, Self::StatefulSet, Self::DaemonSet, Self::Job];
+
+    /// The API that serves it.
+    pub fn resource(self) -> ApiResource {
+        match self {
+            Self::ConfigMap => ApiResource::erase::<ConfigMap>(&()),
+            Self::Secret => ApiResource::erase::<Secret>(&()),
+            Self::PersistentVolumeClaim => ApiResource::erase::<PersistentVolumeClaim>(&()),
+            Self::NetworkPolicy => ApiResource::erase::<NetworkPolicy>(&()),
+            Self::Service => ApiResource::erase::<Service>(&()),
+            Self::Deployment => ApiResource::erase::<Deployment>(&()),
+            Self::StatefulSet => ApiResource::erase::<StatefulSet>(&()),
+            Self::DaemonSet => ApiResource::erase::<DaemonSet>(&()),
+            Self::Job => ApiResource::erase::<Job>(&()),
+            Self::Pod => ApiResource::erase::<Pod>(&()),
+        }
+    }
+
+    /// The name that users know.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ConfigMap => "ConfigMap",
+            Self::Secret => "Secret",
+            Self::PersistentVolumeClaim => "PersistentVolumeClaim",
+            Self::NetworkPolicy => "NetworkPolicy",
+            Self::Service => "Service",
+            Self::Deployment => "Deployment",
+            Self::StatefulSet => "StatefulSet",
+            Self::DaemonSet => "DaemonSet",
+            Self::Job => "Job",
+            Self::Pod => "Pod",
+        }
+    }
+
+    /// Its API group; empty for the core.
+    pub fn group(self) -> &'static str {
+        match self {
+            Self::ConfigMap | Self::Secret | Self::PersistentVolumeClaim | Self::Service | Self::Pod => "",
+            Self::NetworkPolicy => "networking.k8s.io",
+            Self::Deployment | Self::StatefulSet | Self::DaemonSet => "apps",
+            Self::Job => "batch",
+        }
+    }
+
+    /// The kind with this group and name, if a stack may hold it.
+    pub fn find(group: &str, kind: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|known| known.group() == group && known.as_str() == kind)
+    }
+
+    /// The label selector of its watch. Pods are told by the stack alone: what a person puts into a pod template
+    /// by an override may not hide them.
+    pub fn selector(self) -> String {
+        match self {
+            Self::Pod => LABEL_STACK.to_owned(),
+            _ => format!("{LABEL_MANAGED_BY}={MANAGED_BY}"),
+        }
+    }
+
+    /// Whether it runs a service's containers.
+    pub fn is_workload(self) -> bool {
+        Self::WORKLOADS.contains(&self)
+    }
+}
+
+impl std::fmt::Display for Kind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

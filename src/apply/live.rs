@@ -1,0 +1,292 @@
+//! What is known of the cluster: every child and pod, reduced on arrival to the few facts that decisions need, so
+//! that a stack that has converged costs no request and a thousand stacks little memory.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use kube::ResourceExt;
+use kube::core::DynamicObject;
+use kube::runtime::watcher::Event;
+use tokio::sync::watch;
+
+use super::hash::HashKey;
+use super::kind::Kind;
+use super::owned::owned_hash;
+use super::readiness::Facts;
+use super::record::Applied;
+use crate::api::names::{
+    ANNOTATION_APPLIED_HASH, ANNOTATION_PRUNE, LABEL_MANAGED_BY, LABEL_SERVICE, LABEL_STACK, MANAGED_BY, PRUNE_DISABLED,
+};
+
+/// A live object, reduced.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Observed {
+    /// Its uid.
+    pub uid: String,
+    /// Its version.
+    pub version: String,
+    /// Those that it belongs to.
+    pub owners: Vec<OwnerRef>,
+    /// The stack that its labels name, if they also name this operator.
+    pub stack: Option<String>,
+    /// The Compose service that its labels name.
+    pub service: Option<String>,
+    /// What was applied, from our annotation.
+    pub applied: Option<Applied>,
+    /// The hash of the fields that are ours and of their values.
+    pub owned: String,
+    /// Whether it is being deleted.
+    pub deleting: bool,
+    /// Whether an annotation keeps it from being pruned.
+    pub kept: bool,
+    /// What it tells about the state of the stack.
+    pub facts: Facts,
+}
+
+/// An entry of `metadata.ownerReferences`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnerRef {
+    /// The owner's kind.
+    pub kind: String,
+    /// The owner's name.
+    pub name: String,
+    /// The owner's uid.
+    pub uid: String,
+}
+
+/// A stack whose children changed.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StackRef {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+}
+
+type Objects = BTreeMap<(Kind, String), Observed>;
+
+/// The live objects of all stacks.
+#[derive(Debug)]
+pub struct LiveStore {
+    key: HashKey,
+    watched: HashSet<Kind>,
+    namespaces: RwLock<HashMap<String, Objects>>,
+    unsynced: watch::Sender<usize>,
+}
+
+impl LiveStore {
+    /// An empty store. Watching Secrets takes the right to read them all, so it is the administrator's choice;
+    /// unwatched, they are read one by one, and only when a pass asks to verify them.
+    pub fn new(key: HashKey, watch_secrets: bool) -> Arc<Self> {
+        let watched = Kind::ALL.into_iter().filter(|kind| watch_secrets || *kind != Kind::Secret).collect();
+        Arc::new(Self { key, watched, namespaces: RwLock::default(), unsynced: watch::Sender::new(0) })
+    }
+
+    /// The key of the hashes.
+    pub fn key(&self) -> &HashKey {
+        &self.key
+    }
+
+    /// The kinds that are watched.
+    pub fn watched(&self) -> impl Iterator<Item = Kind> {
+        Kind::ALL.into_iter().filter(|kind| self.watches(*kind))
+    }
+
+    /// Whether a kind is watched.
+    pub fn watches(&self, kind: Kind) -> bool {
+        self.watched.contains(&kind)
+    }
+
+    /// Waits until every feed has had its first list: before that, all objects look absent.
+    pub async fn synced(&self) {
+        // The sender lives as long as the store, so this ends with zero.
+        let _ = self.unsynced.subscribe().wait_for(|count| *count == 0).await;
+    }
+
+    /// Begins to take the events of a watch; of all namespaces, or of one.
+    pub fn feed(self: &Arc<Self>, kind: Kind, namespace: Option<&str>) -> Feed {
+        self.unsynced.send_modify(|count| *count += 1);
+        Feed { live: self.clone(), kind, namespace: namespace.map(str::to_owned), listed: None, synced: false }
+    }
+
+    /// A live object.
+    pub fn get(&self, kind: Kind, namespace: &str, name: &str) -> Option<Observed> {
+        self.read(|namespaces| namespaces.get(namespace)?.get(&(kind, name.to_owned())).cloned())
+    }
+
+    /// The objects of a stack, by its label.
+    pub fn of_stack(&self, namespace: &str, stack: &str) -> Vec<(Kind, String, Observed)> {
+        self.read(|namespaces| {
+            let objects = namespaces.get(namespace).into_iter().flatten();
+            objects
+                .filter(|(_, observed)| observed.stack.as_deref() == Some(stack))
+                .map(|((kind, name), observed)| (*kind, name.clone(), observed.clone()))
+                .collect()
+        })
+    }
+
+    /// Remembers an object that the API server answered with.
+    pub(super) fn put(&self, kind: Kind, object: &DynamicObject) -> Observed {
+        let observed = observe(&self.key, kind, object);
+        self.insert(kind, &object.namespace().unwrap_or_default(), &object.name_any(), observed.clone());
+        observed
+    }
+
+    /// Forgets an object that is gone, unless another took its name meanwhile.
+    pub(super) fn remove(&self, kind: Kind, namespace: &str, name: &str, uid: &str) -> Option<Observed> {
+        self.write(|namespaces| {
+            let objects = namespaces.get_mut(namespace)?;
+            let entry = (kind, name.to_owned());
+            if objects.get(&entry)?.uid != uid {
+                return None;
+            }
+            let removed = objects.remove(&entry);
+            if objects.is_empty() {
+                namespaces.remove(namespace);
+            }
+            removed
+        })
+    }
+
+    /// Takes an object in, unless what is known of it is newer: the answer to an own write comes before the event of
+    /// an older one. Returns what changed hands: the stacks that see a difference.
+    fn insert(&self, kind: Kind, namespace: &str, name: &str, observed: Observed) -> Vec<StackRef> {
+        self.write(|namespaces| {
+            let objects = namespaces.entry(namespace.to_owned()).or_default();
+            let entry = (kind, name.to_owned());
+            let old = objects.get(&entry);
+            if old.is_some_and(|old| is_older(&observed.version, &old.version)) {
+                return Vec::new();
+            }
+            let same = old.is_some_and(|old| Observed { version: observed.version.clone(), ..old.clone() } == observed);
+            let stacks = if same { Vec::new() } else { stacks(namespace, old.into_iter().chain([&observed])) };
+            objects.insert(entry, observed);
+            stacks
+        })
+    }
+
+    // A poisoned lock is taken over: each change of the map is one insertion or removal, so it is never half done.
+    fn read<T>(&self, look: impl FnOnce(&HashMap<String, Objects>) -> T) -> T {
+        look(&self.namespaces.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn write<T>(&self, change: impl FnOnce(&mut HashMap<String, Objects>) -> T) -> T {
+        change(&mut self.namespaces.write().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// The way of one watch into the store.
+#[derive(Debug)]
+pub struct Feed {
+    live: Arc<LiveStore>,
+    kind: Kind,
+    namespace: Option<String>,
+    /// During a list: what was there when it began, with versions, but for what it has brought so far.
+    listed: Option<HashMap<(String, String), String>>,
+    synced: bool,
+}
+
+impl Feed {
+    /// Takes an event in and returns the stacks that it matters to.
+    pub fn take(&mut self, event: Event<DynamicObject>) -> Vec<StackRef> {
+        match event {
+            Event::Init => {
+                self.listed = Some(self.known());
+                Vec::new()
+            }
+            Event::InitApply(object) => {
+                let place = (object.namespace().unwrap_or_default(), object.name_any());
+                if let Some(listed) = &mut self.listed {
+                    listed.remove(&place);
+                }
+                self.insert(&object)
+            }
+            Event::InitDone => {
+                let stacks = self.forget_unlisted();
+                if !self.synced {
+                    self.synced = true;
+                    self.live.unsynced.send_modify(|count| *count -= 1);
+                }
+                stacks
+            }
+            Event::Apply(object) => self.insert(&object),
+            Event::Delete(object) => {
+                let (namespace, name) = (object.namespace().unwrap_or_default(), object.name_any());
+                let uid = object.uid().unwrap_or_default();
+                let removed = self.live.remove(self.kind, &namespace, &name, &uid);
+                stacks(&namespace, removed.as_ref())
+            }
+        }
+    }
+
+    fn insert(&self, object: &DynamicObject) -> Vec<StackRef> {
+        let observed = observe(&self.live.key, self.kind, object);
+        self.live.insert(self.kind, &object.namespace().unwrap_or_default(), &object.name_any(), observed)
+    }
+
+    fn known(&self) -> HashMap<(String, String), String> {
+        self.live.read(|namespaces| {
+            let scope = |namespace: &str| self.namespace.as_deref().is_none_or(|only| only == namespace);
+            namespaces
+                .iter()
+                .filter(|(namespace, _)| scope(namespace))
+                .flat_map(|(namespace, objects)| {
+                    objects
+                        .iter()
+                        .filter(|((kind, _), _)| *kind == self.kind)
+                        .map(|((_, name), observed)| ((namespace.clone(), name.clone()), observed.version.clone()))
+                })
+                .collect()
+        })
+    }
+
+    /// What a list did not bring is gone, but for what was written since it began.
+    fn forget_unlisted(&mut self) -> Vec<StackRef> {
+        let mut touched = Vec::new();
+        for ((namespace, name), version) in self.listed.take().unwrap_or_default() {
+            if let Some(known) = self.live.get(self.kind, &namespace, &name)
+                && known.version == version
+            {
+                touched.extend(stacks(&namespace, self.live.remove(self.kind, &namespace, &name, &known.uid).as_ref()));
+            }
+        }
+        touched
+    }
+}
+
+/// Reduces an object.
+pub(super) fn observe(key: &HashKey, kind: Kind, object: &DynamicObject) -> Observed {
+    let labels = object.labels();
+    let annotations = object.annotations();
+    let managed = kind == Kind::Pod || labels.get(LABEL_MANAGED_BY).is_some_and(|by| by == MANAGED_BY);
+    Observed {
+        uid: object.uid().unwrap_or_default(),
+        version: object.resource_version().unwrap_or_default(),
+        owners: object
+            .owner_references()
+            .iter()
+            .map(|owner| OwnerRef { kind: owner.kind.clone(), name: owner.name.clone(), uid: owner.uid.clone() })
+            .collect(),
+        stack: labels.get(LABEL_STACK).filter(|_| managed).cloned(),
+        service: labels.get(LABEL_SERVICE).cloned(),
+        applied: annotations.get(ANNOTATION_APPLIED_HASH).map(|text| Applied::parse(text)),
+        // Pods are the cluster's own; nobody asks what of them is ours.
+        owned: if kind == Kind::Pod { String::new() } else { owned_hash(key, object) },
+        deleting: object.metadata.deletion_timestamp.is_some(),
+        kept: annotations.get(ANNOTATION_PRUNE).is_some_and(|prune| prune == PRUNE_DISABLED),
+        facts: Facts::of(kind, object),
+    }
+}
+
+fn stacks<'a>(namespace: &str, observed: impl IntoIterator<Item = &'a Observed>) -> Vec<StackRef> {
+    let mut names: Vec<&String> = observed.into_iter().filter_map(|observed| observed.stack.as_ref()).collect();
+    names.sort_unstable();
+    names.dedup();
+    names.into_iter().map(|name| StackRef { namespace: namespace.to_owned(), name: name.clone() }).collect()
+}
+
+/// Kubernetes promises since 1.35 that versions of one resource are numbers that grow; what is no number is taken
+/// for newer.
+fn is_older(version: &str, than: &str) -> bool {
+    matches!((version.parse::<u128>(), than.parse::<u128>()), (Ok(version), Ok(than)) if version < than)
+}

@@ -1,0 +1,87 @@
+//! What the operator owns of a live object, as one hash.
+//!
+//! Server-side apply records in `metadata.managedFields` which fields each manager set. Hashing the paths that are
+//! ours with the values that they have now tells drift from what others may do: a field of ours that somebody
+//! changed has another value, one that somebody took over or removed is no longer listed, and a replica count that
+//! an autoscaler owns was never listed at all.
+
+use kube::core::DynamicObject;
+use serde_json::{Map, Value, json};
+
+use super::hash::{HashKey, Hasher};
+use crate::api::names::FIELD_MANAGER;
+
+/// The hash of the fields that the operator owns and of their values.
+pub(super) fn owned_hash(key: &HashKey, object: &DynamicObject) -> String {
+    let mut hasher = key.begin();
+    let live = live(object);
+    for entry in object.metadata.managed_fields.iter().flatten() {
+        let ours = entry.manager.as_deref() == Some(FIELD_MANAGER)
+            && entry.operation.as_deref() == Some("Apply")
+            && entry.subresource.as_deref().unwrap_or_default().is_empty();
+        if ours && let Some(fields) = &entry.fields_v1 {
+            // A tree of JSON, whose own serialisation cannot fail.
+            walk(&mut hasher, &serde_json::to_value(fields).unwrap_or_default(), Some(&live));
+        }
+    }
+    hasher.finish()
+}
+
+/// The object's own fields, with that part of its metadata that can be applied.
+fn live(object: &DynamicObject) -> Value {
+    let metadata = &object.metadata;
+    let mut fields = match &object.data {
+        Value::Object(fields) => fields.clone(),
+        _ => Map::new(),
+    };
+    fields.insert(
+        "metadata".to_owned(),
+        json!({
+            "labels": metadata.labels,
+            "annotations": metadata.annotations,
+            "ownerReferences": metadata.owner_references,
+            "finalizers": metadata.finalizers,
+        }),
+    );
+    Value::Object(fields)
+}
+
+/// Follows a FieldsV1 tree: `f:<field>`, `k:<keys of a list item>`, `v:<item of a set>`, `i:<index>`, and `.` for the
+/// parent itself.
+fn walk(hasher: &mut Hasher, owned: &Value, live: Option<&Value>) {
+    let empty = Map::new();
+    let owned = owned.as_object().unwrap_or(&empty);
+    let Some(live) = live else {
+        hasher.absent();
+        return;
+    };
+    if owned.is_empty() {
+        hasher.value(live);
+        return;
+    }
+    let mut steps: Vec<_> = owned.iter().collect();
+    steps.sort_by_key(|(step, _)| *step);
+    for (step, below) in steps {
+        hasher.text(step);
+        if step != "." {
+            walk(hasher, below, follow(live, step));
+        }
+    }
+}
+
+fn follow<'a>(live: &'a Value, step: &str) -> Option<&'a Value> {
+    let (kind, rest) = step.split_once(':')?;
+    match kind {
+        "f" => live.get(rest),
+        "k" => {
+            let keys: Map<String, Value> = serde_json::from_str(rest).ok()?;
+            live.as_array()?.iter().find(|item| keys.iter().all(|(name, value)| item.get(name) == Some(value)))
+        }
+        "v" => {
+            let value: Value = serde_json::from_str(rest).ok()?;
+            live.as_array()?.iter().find(|item| **item == value)
+        }
+        "i" => live.get(rest.parse::<usize>().ok()?),
+        _ => None,
+    }
+}

@@ -1,0 +1,117 @@
+//! What is remembered about a child: in its annotation what was applied, in the inventory also what came of it.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::hash::HashKey;
+use super::kind::Kind;
+use crate::api::names::ANNOTATION_APPLIED_HASH;
+
+/// The hashes of what was applied, the value of [`ANNOTATION_APPLIED_HASH`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Applied {
+    /// Of the whole object.
+    pub whole: String,
+    /// Of a workload's pod template: gates hold back its change and nothing else.
+    pub template: Option<String>,
+}
+
+impl Applied {
+    /// The hashes of an object that is about to be applied, which must not yet have the annotation. `stable` holds
+    /// the names of generated Secrets with the part of them that does not come from their content.
+    pub(super) fn of(key: &HashKey, kind: Kind, object: &Value, stable: &BTreeMap<String, String>) -> Self {
+        let template = match kind {
+            // A Job runs once per definition. A rotated Secret has another name and is the same definition, or a
+            // migration would run twice.
+            Kind::Job => object.pointer("/spec/template").map(|template| key.of(&renamed(template, stable))),
+            kind if kind.is_workload() => object.pointer("/spec/template").map(|template| key.of(template)),
+            _ => None,
+        };
+        Self { whole: key.of(object), template }
+    }
+
+    /// Reads the annotation. One that somebody garbled compares equal to nothing, and the object is applied again.
+    pub fn parse(text: &str) -> Self {
+        match text.split_once('.') {
+            Some((whole, template)) => Self { whole: whole.to_owned(), template: Some(template.to_owned()) },
+            None => Self { whole: text.to_owned(), template: None },
+        }
+    }
+
+    /// Writes the annotation into the object.
+    pub(super) fn annotate(&self, object: &mut Value) {
+        if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut)
+            && let Some(annotations) =
+                metadata.entry("annotations").or_insert_with(|| Value::Object(serde_json::Map::new())).as_object_mut()
+        {
+            annotations.insert(ANNOTATION_APPLIED_HASH.to_owned(), Value::String(self.to_string()));
+        }
+    }
+}
+
+impl std::fmt::Display for Applied {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.whole)?;
+        match &self.template {
+            Some(template) => write!(f, ".{template}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// What the inventory remembers of a child: [`Applied`], the hash of the fields that the operator owned right after,
+/// and of a Job that it succeeded.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Record {
+    /// What was applied.
+    pub applied: Applied,
+    /// The fields of ours as they were in the server's answer.
+    pub owned: String,
+    /// The Job succeeded: this definition does not run again, even when the Job is cleaned up.
+    pub done: bool,
+}
+
+impl Record {
+    /// Reads `status.inventory[].hash`.
+    pub fn parse(text: &str) -> Self {
+        let (text, done) = match text.strip_suffix("/done") {
+            Some(text) => (text, true),
+            None => (text, false),
+        };
+        let (applied, owned) = text.split_once('/').unwrap_or((text, ""));
+        Self { applied: Applied::parse(applied), owned: owned.to_owned(), done }
+    }
+}
+
+impl std::fmt::Display for Record {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}{}", self.applied, self.owned, if self.done { "/done" } else { "" })
+    }
+}
+
+fn renamed(value: &Value, names: &BTreeMap<String, String>) -> Value {
+    match value {
+        Value::String(text) => Value::String(names.get(text).unwrap_or(text).clone()),
+        Value::Array(items) => items.iter().map(|item| renamed(item, names)).collect(),
+        Value::Object(fields) => fields
+            .iter()
+            .map(|(name, field)| (name.clone(), renamed(field, names)))
+            .collect::<serde_json::Map<_, _>>()
+            .into(),
+        other => other.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_survive_being_written() {
+        for text in ["a/b", "a.t/b", "a.t/b/done", "a/"] {
+            assert_eq!(Record::parse(text).to_string(), text);
+        }
+        assert_eq!(Record::parse(""), Record::default());
+    }
+}

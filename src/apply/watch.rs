@@ -1,0 +1,51 @@
+//! The watches that keep the [`LiveStore`] up to date.
+
+use std::sync::Arc;
+
+use futures::stream::{self, Stream, StreamExt};
+use kube::Client;
+use kube::api::Api;
+use kube::core::DynamicObject;
+use kube::runtime::{WatchStreamExt, watcher};
+
+use super::kind::Kind;
+use super::live::{LiveStore, StackRef};
+
+/// Watches the children and pods of all stacks, in all namespaces or in one, and yields the stacks that a change
+/// matters to. An object is reduced as it arrives; none is kept.
+pub fn changes(
+    client: &Client,
+    live: &Arc<LiveStore>,
+    namespace: Option<&str>,
+) -> impl Stream<Item = StackRef> + Send + use<> {
+    let kinds: Vec<_> = live.watched().map(|kind| one(client, live, kind, namespace).boxed()).collect();
+    stream::select_all(kinds)
+}
+
+fn one(
+    client: &Client,
+    live: &Arc<LiveStore>,
+    kind: Kind,
+    namespace: Option<&str>,
+) -> impl Stream<Item = StackRef> + Send + use<> {
+    let resource = kind.resource();
+    let api: Api<DynamicObject> = match namespace {
+        Some(namespace) => Api::namespaced_with(client.clone(), namespace, &resource),
+        None => Api::all_with(client.clone(), &resource),
+    };
+    let mut feed = live.feed(kind, namespace);
+    watcher(api, watcher::Config::default().any_semantic().labels(&kind.selector()))
+        .default_backoff()
+        .filter_map(move |event| {
+            let stacks = match event {
+                Ok(event) => feed.take(event),
+                Err(error) => {
+                    // The watcher goes on by itself; what it missed comes with its next list.
+                    tracing::warn!(%kind, %error, "watch failed");
+                    Vec::new()
+                }
+            };
+            std::future::ready((!stacks.is_empty()).then(|| stream::iter(stacks)))
+        })
+        .flatten()
+}
