@@ -26,19 +26,22 @@ up() {
   fi
 
   if [[ $wanted == control-plane ]]; then
-    install control-plane
+    install_programs control-plane
     choose_settings control-plane
     make_credentials
     start_control_plane
   else
-    install all
+    install_programs all
     make_images
     choose_settings node
     make_credentials
     make_network
     start_containerd
-    import_images "$cache"/images/current/*.tar 9>&- >"$state/logs/import.log" 2>&1 &
-    local import=$!
+    # Meanwhile the control plane starts.
+    local import tars
+    mapfile -t tars < <(image_tars)
+    import_images "${tars[@]}" 9>&- >"$state/logs/import.log" 2>&1 &
+    import=$!
     start_control_plane
     start_node
     start_network_policy

@@ -68,8 +68,8 @@ build() {
   mv "$path.part" "$path"
 }
 
-# install all|control-plane
-install() {
+# install_programs all|control-plane
+install_programs() {
   local wanted missing=() package
   local programs=("${control_plane_programs[@]}")
   mkdir -p "$cache"
