@@ -12,7 +12,10 @@
 
 pub mod api;
 pub mod apply;
+pub mod client;
 pub mod compose;
+pub mod controller;
 pub mod policy;
+pub mod source;
 pub mod status;
 pub mod translate;

@@ -5,3 +5,39 @@ pub mod names;
 pub mod v1alpha1;
 
 pub use v1alpha1::{ComposeStack, ComposeStackSpec, ComposeStackStatus};
+
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
+    CustomResourceDefinition, JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
+};
+use kube::CustomResourceExt;
+
+/// The CustomResourceDefinition of [`ComposeStack`].
+pub fn definition() -> CustomResourceDefinition {
+    let mut definition = ComposeStack::crd();
+    let schemas = definition.spec.versions.iter_mut().filter_map(|version| version.schema.as_mut());
+    schemas.filter_map(|schema| schema.open_api_v3_schema.as_mut()).for_each(join_lines);
+    definition
+}
+
+/// Doc comments are broken where the source's margin is; `kubectl explain` has a margin of its own.
+fn join_lines(schema: &mut JSONSchemaProps) {
+    if let Some(description) = &mut schema.description {
+        *description = description.replace('\n', " ");
+    }
+    schema.properties.iter_mut().flat_map(|properties| properties.values_mut()).for_each(join_lines);
+    if let Some(JSONSchemaPropsOrArray::Schema(items)) = &mut schema.items {
+        join_lines(items);
+    }
+    if let Some(JSONSchemaPropsOrBool::Schema(values)) = &mut schema.additional_properties {
+        join_lines(values);
+    }
+}
+
+/// The same as YAML, as it stands in `crds/`.
+///
+/// # Errors
+/// When it cannot be written as YAML, which a test excludes.
+pub fn definition_yaml() -> Result<String, serde_saphyr::ser::Error> {
+    serde_saphyr::to_string(&definition())
+        .map(|text| format!("# Generated from src/api/v1alpha1.rs by `make crds`; do not edit.\n{}\n", text.trim_end()))
+}

@@ -1,5 +1,79 @@
-//! The operator.
-use kube::CustomResourceExt;
-fn main() {
-    println!("{}", serde_json::to_string_pretty(&compose_operator::api::ComposeStack::crd()).unwrap_or_default());
+//! The operator: `compose-operator run`, and what it needs to be installed.
+#![forbid(unsafe_code)]
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand, ValueEnum};
+use compose_operator::{api, controller};
+use tracing_subscriber::EnvFilter;
+
+/// Runs Docker Compose applications on Kubernetes, and keeps them running
+#[derive(Parser)]
+#[command(version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Watch ComposeStacks and bring the cluster to what they say
+    Run {
+        /// What is logged: a level, or directives such as compose_operator=debug,kube=info
+        #[arg(long, env = "COMPOSE_OPERATOR_LOG_LEVEL", default_value = "info")]
+        log_level: String,
+        /// How it is logged
+        #[arg(long, env = "COMPOSE_OPERATOR_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
+        log_format: LogFormat,
+        #[command(flatten)]
+        args: Box<controller::RunArgs>,
+    },
+    /// Print the CustomResourceDefinition
+    Crd,
+}
+
+#[derive(ValueEnum, Clone, Copy)]
+enum LogFormat {
+    /// For people
+    Text,
+    /// For log collectors: one JSON object a line
+    Json,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Run { log_level, log_format, args } => match log(&log_level, log_format) {
+            Ok(()) => controller::run(*args).await.map_err(|error| chain(&error)),
+            Err(error) => Err(format!("--log-level {log_level:?}: {error}")),
+        },
+        Command::Crd => api::definition_yaml().map(|text| print!("{text}")).map_err(|error| error.to_string()),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("error: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn log(level: &str, format: LogFormat) -> Result<(), tracing_subscriber::filter::ParseError> {
+    let builder = tracing_subscriber::fmt().with_env_filter(EnvFilter::try_new(level)?).with_writer(std::io::stderr);
+    match format {
+        LogFormat::Text => builder.compact().init(),
+        LogFormat::Json => builder.json().init(),
+    }
+    Ok(())
+}
+
+/// An error with its causes: the outermost says what was being done, the innermost what is wrong.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
 }

@@ -1,0 +1,72 @@
+# The daily commands. `make help` lists them.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+CACHE ?= $(or $(COMPOSE_OPERATOR_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/compose-operator)
+CLUSTER := tests/cluster/cluster
+TARGET := x86_64-unknown-linux-gnu
+IMAGE := compose-operator:dev
+IMAGE_TAR := target/image/compose-operator.tar
+DENY_VERSION := 0.20.2
+DENY := $(CACHE)/tools/bin/cargo-deny
+# A directory of its own: other compiler flags would throw away the debug build's work.
+RELEASE_DIR := target/static
+
+.PHONY: help lint deny unit crds image demo demo-down api-test node-test test test-all clean
+
+help: ## List the commands
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+lint: ## Check the format and the lints
+	cargo fmt --all --check
+	cargo clippy --locked --all-targets -- -D warnings
+
+$(DENY):
+	@echo "installing cargo-deny $(DENY_VERSION) (about 5 min cold) ..."
+	@cargo install cargo-deny --quiet --locked --version $(DENY_VERSION) --root $(CACHE)/tools
+
+deny: $(DENY) ## Check licences, sources and duplicate crates; advisories where their database can be had
+	$(DENY) --locked check licenses bans sources
+	@if timeout 60 $(DENY) --locked check advisories >target/advisories.log 2>&1; then \
+	  echo "advisories: ok"; \
+	elif grep -qiE 'failed to (fetch|clone)|unable to (fetch|clone)|fetching|advisory database' target/advisories.log \
+	  && ! grep -qE '^(error|warning)\[(vulnerability|unsound|yanked|unmaintained|notice)\]' target/advisories.log; then \
+	  echo "advisories: not run, their database cannot be had from here"; \
+	else cat target/advisories.log; exit 1; fi
+
+unit: ## Run the tests that need no cluster
+	cargo test --locked --lib --bins --test crd --test imports --test golden --test loader_corpus
+
+crds: ## Write crds/ from the code
+	@mkdir -p crds
+	cargo run --quiet --locked --bin compose-operator -- crd > crds/composestacks.yaml
+
+image: ## Make the operator's image without Docker: what the Dockerfile makes
+	@rustup target list --installed | grep -qx $(TARGET) || rustup target add $(TARGET)
+	RUSTFLAGS="-C target-feature=+crt-static" \
+	  cargo build --locked --release --target $(TARGET) --target-dir $(RELEASE_DIR) --bins
+	@hack/image $(RELEASE_DIR)/$(TARGET)/release $(IMAGE) $(IMAGE_TAR)
+
+demo: ## Start a cluster, the operator and the Flask example; show a page that counts
+	@hack/demo up
+
+demo-down: ## Stop what `make demo` started
+	@hack/demo down
+
+api-test: ## Run the tests against a real API server
+	@cargo test --locked --no-run --test apply --test api
+	@hack/with-cluster --control-plane-only -- cargo test --locked --test apply --test api
+
+node-test: image ## Run the tests on a real node
+	@hack/with-cluster --image $(IMAGE_TAR) -- cargo test --locked --test node -- --test-threads=1
+
+test: ## Run all tests, as CI does
+	@hack/test lint deny unit api-test node-test
+
+test-all: ## Run the long campaigns as well
+	@hack/test lint deny unit api-test node-test
+
+clean: ## Remove what was built
+	cargo clean

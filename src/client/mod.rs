@@ -1,0 +1,47 @@
+//! The commands of `kubectl compose`: what people run on their own machine, without the operator.
+
+mod config;
+mod disk;
+mod project;
+
+use clap::{Parser, Subcommand};
+
+/// Docker Compose applications on Kubernetes
+#[derive(Parser, Debug)]
+#[command(name = "kubectl compose", bin_name = "kubectl compose", version)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// Show the project as it is understood: merged, interpolated, in its canonical form
+    Config(config::ConfigArgs),
+}
+
+/// Why a command did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// The command line names something that is not there, or asks for what cannot be.
+    #[error("{0}")]
+    Usage(String),
+    /// The Compose files do not make a project.
+    #[error(transparent)]
+    Load(#[from] crate::compose::Diagnostics),
+    /// The result cannot be written as text.
+    #[error("cannot write the project: {0}")]
+    Output(String),
+}
+
+impl Cli {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// What the person at the command line has to put right.
+    pub fn run(self) -> Result<(), ClientError> {
+        match self.command {
+            Command::Config(args) => config::config(&args),
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! The command line of `compose-operator run`. Every flag is an environment variable and, in the chart, a value.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use k8s_openapi::api::networking::v1::NetworkPolicyPeer;
+
+use crate::policy::Policy;
+
+/// How `compose-operator run` behaves.
+#[derive(Args, Clone, Debug)]
+pub struct RunArgs {
+    /// Namespaces to watch, separated by commas; all when absent
+    #[arg(long, env = "COMPOSE_OPERATOR_WATCH_NAMESPACES", value_delimiter = ',')]
+    pub watch_namespaces: Vec<String>,
+    /// The operator's own namespace, which holds the key of its hashes [default: that of the kubeconfig or pod]
+    #[arg(long, env = "COMPOSE_OPERATOR_NAMESPACE")]
+    pub namespace: Option<String>,
+    /// Where /healthz, /readyz and /metrics are served
+    #[arg(long, env = "COMPOSE_OPERATOR_LISTEN", default_value = "[::]:8080")]
+    pub listen: SocketAddr,
+    /// How many stacks are reconciled at a time
+    #[arg(long, env = "COMPOSE_OPERATOR_CONCURRENCY", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..))]
+    pub concurrency: u16,
+    /// How many seconds one reconciliation may take
+    #[arg(long, env = "COMPOSE_OPERATOR_RECONCILE_TIMEOUT", default_value = "120", value_parser = seconds)]
+    pub reconcile_timeout: Duration,
+    /// Watch generated Secrets too, so that a deleted one is back at once; needs list and watch on Secrets
+    #[arg(long, env = "COMPOSE_OPERATOR_WATCH_SECRETS")]
+    pub watch_secrets: bool,
+    /// Whether this cluster enforces NetworkPolicies; unknown adds a warning where isolation is asked for
+    #[arg(long, env = "COMPOSE_OPERATOR_NETWORK_POLICY_ENFORCED", value_enum, default_value_t = Known::Unknown)]
+    pub network_policy_enforced: Known,
+    /// The cluster's DNS servers as a JSON list of NetworkPolicyPeers; port 53 is open to any address when absent
+    #[arg(long, env = "COMPOSE_OPERATOR_DNS_PEERS", value_parser = peers, default_value = "[]", hide_default_value = true)]
+    pub dns_peers: Peers,
+    /// What stacks may do beyond their own namespace.
+    #[command(flatten)]
+    pub policy: PolicyArgs,
+}
+
+/// A list of peers, as one value of the command line.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Peers(pub Vec<NetworkPolicyPeer>);
+
+/// An answer that may not be known.
+#[derive(ValueEnum, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Known {
+    /// It is so.
+    Yes,
+    /// It is not so.
+    No,
+    /// Nobody said.
+    #[default]
+    Unknown,
+}
+
+impl From<Known> for Option<bool> {
+    fn from(known: Known) -> Self {
+        match known {
+            Known::Yes => Some(true),
+            Known::No => Some(false),
+            Known::Unknown => None,
+        }
+    }
+}
+
+/// What stacks may do beyond their own namespace; nothing by default.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Policy")]
+pub struct PolicyArgs {
+    /// A host directory that stacks may mount, with all below it; may be repeated
+    #[arg(long = "allow-host-path", env = "COMPOSE_OPERATOR_ALLOW_HOST_PATH", value_delimiter = ',')]
+    host_path_prefixes: Vec<String>,
+    /// Allow privileged containers
+    #[arg(long = "allow-privileged", env = "COMPOSE_OPERATOR_ALLOW_PRIVILEGED")]
+    privileged: bool,
+    /// Allow the host's network, process and IPC namespaces
+    #[arg(long = "allow-host-namespaces", env = "COMPOSE_OPERATOR_ALLOW_HOST_NAMESPACES")]
+    host_namespaces: bool,
+    /// A capability that containers may add, or * for all; may be repeated
+    #[arg(long = "allow-capability", env = "COMPOSE_OPERATOR_ALLOW_CAPABILITY", value_delimiter = ',')]
+    capabilities: Vec<String>,
+    /// Allow ports of the node
+    #[arg(long = "allow-host-ports", env = "COMPOSE_OPERATOR_ALLOW_HOST_PORTS")]
+    host_ports: bool,
+    /// Allow Services of type LoadBalancer
+    #[arg(long = "allow-load-balancers", env = "COMPOSE_OPERATOR_ALLOW_LOAD_BALANCERS")]
+    load_balancers: bool,
+    /// Allow Services of type NodePort
+    #[arg(long = "allow-node-ports", env = "COMPOSE_OPERATOR_ALLOW_NODE_PORTS")]
+    node_ports: bool,
+    /// A registry that images may come from, any when absent; may be repeated
+    #[arg(long = "allow-registry", env = "COMPOSE_OPERATOR_ALLOW_REGISTRY", value_delimiter = ',')]
+    registries: Vec<String>,
+}
+
+impl From<PolicyArgs> for Policy {
+    fn from(args: PolicyArgs) -> Self {
+        let PolicyArgs {
+            host_path_prefixes,
+            privileged,
+            host_namespaces,
+            capabilities,
+            host_ports,
+            load_balancers,
+            node_ports,
+            registries,
+        } = args;
+        Self {
+            host_path_prefixes,
+            privileged,
+            host_namespaces,
+            capabilities,
+            host_ports,
+            load_balancers,
+            node_ports,
+            registries,
+        }
+    }
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    match text.parse() {
+        Ok(seconds @ 1..) => Ok(Duration::from_secs(seconds)),
+        _ => Err("expected a number of seconds, at least 1".to_owned()),
+    }
+}
+
+fn peers(text: &str) -> Result<Peers, String> {
+    serde_json::from_str(text)
+        .map(Peers)
+        .map_err(|error| format!("expected a JSON list of NetworkPolicyPeers: {error}"))
+}

@@ -1,0 +1,50 @@
+//! What every reconciliation shares.
+
+use std::sync::Arc;
+
+use kube::Client;
+use kube::runtime::events::{Recorder, Reporter};
+
+use super::args::RunArgs;
+use super::memory::Memory;
+use super::metrics::Metrics;
+use super::retry::Retries;
+use crate::api::names::FIELD_MANAGER;
+use crate::apply::LiveStore;
+use crate::policy::Policy;
+
+/// What every reconciliation shares.
+pub(super) struct Context {
+    pub(super) client: Client,
+    pub(super) live: Arc<LiveStore>,
+    pub(super) hash_key: Vec<u8>,
+    pub(super) policy: Policy,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) recorder: Recorder,
+    pub(super) retries: Retries,
+    pub(super) memory: Memory,
+    pub(super) args: RunArgs,
+}
+
+impl Context {
+    pub(super) fn new(
+        client: Client,
+        live: Arc<LiveStore>,
+        hash_key: Vec<u8>,
+        metrics: Arc<Metrics>,
+        args: RunArgs,
+    ) -> Self {
+        let reporter = Reporter { controller: FIELD_MANAGER.to_owned(), instance: std::env::var("HOSTNAME").ok() };
+        Self {
+            recorder: Recorder::new(client.clone(), reporter),
+            policy: Policy::from(args.policy.clone()),
+            retries: Retries::default(),
+            memory: Memory::default(),
+            client,
+            live,
+            hash_key,
+            metrics,
+            args,
+        }
+    }
+}

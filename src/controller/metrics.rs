@@ -1,0 +1,111 @@
+//! What the operator counts, in the OpenMetrics text format.
+
+use std::time::Duration;
+
+use prometheus_client::encoding::{EncodeLabelSet, text};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::Registry;
+
+/// The content type of the OpenMetrics text format.
+pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// The operator's metrics. No label holds a name that a user chose, so their number is bounded.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    reconciliations: Family<ResultLabel, Counter>,
+    reconcile_seconds: Histogram,
+    applied: Family<ApplyLabels, Counter>,
+    watch_errors: Family<KindLabel, Counter>,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct ResultLabel {
+    result: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct ApplyLabels {
+    kind: String,
+    action: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct KindLabel {
+    kind: String,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut registry = Registry::with_prefix("compose_operator");
+        let reconciliations = Family::default();
+        registry.register("reconcile", "Reconciliations by their result", reconciliations.clone());
+        let reconcile_seconds =
+            Histogram::new([0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0]);
+        registry.register("reconcile_duration_seconds", "How long reconciliations took", reconcile_seconds.clone());
+        let applied = Family::default();
+        registry.register("apply", "Writes to children by kind and action", applied.clone());
+        let watch_errors = Family::default();
+        registry.register("watch_errors", "Interrupted watches by kind", watch_errors.clone());
+        registry.register(
+            "build",
+            "The version of the operator",
+            Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]),
+        );
+        Self { registry, reconciliations, reconcile_seconds, applied, watch_errors }
+    }
+}
+
+impl Metrics {
+    /// Counts one reconciliation.
+    pub fn reconciled(&self, result: &'static str, took: Duration) {
+        self.reconciliations.get_or_create(&ResultLabel { result }).inc();
+        self.reconcile_seconds.observe(took.as_secs_f64());
+    }
+
+    /// Counts one write to a child.
+    pub fn applied(&self, kind: &str, action: &'static str) {
+        self.applied.get_or_create(&ApplyLabels { kind: kind.to_owned(), action }).inc();
+    }
+
+    /// Counts one interruption of a watch.
+    pub fn watch_failed(&self, kind: &str) {
+        self.watch_errors.get_or_create(&KindLabel { kind: kind.to_owned() }).inc();
+    }
+
+    /// All metrics as text.
+    ///
+    /// # Errors
+    /// Never: text can always be written to memory.
+    pub fn encode(&self) -> Result<String, std::fmt::Error> {
+        let mut buffer = String::new();
+        text::encode(&mut buffer, &self.registry)?;
+        Ok(buffer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn metrics_are_encoded_with_their_labels() {
+        let metrics = Metrics::default();
+        metrics.reconciled("ready", Duration::from_millis(3));
+        metrics.applied("Deployment", "created");
+        metrics.watch_failed("Service");
+        let text = metrics.encode().unwrap();
+        for line in [
+            "compose_operator_reconcile_total{result=\"ready\"} 1",
+            "compose_operator_reconcile_duration_seconds_bucket{le=\"0.005\"} 1",
+            "compose_operator_apply_total{kind=\"Deployment\",action=\"created\"} 1",
+            "compose_operator_watch_errors_total{kind=\"Service\"} 1",
+            "compose_operator_build_info{version=",
+        ] {
+            assert!(text.contains(line), "{line} is missing in:\n{text}");
+        }
+    }
+}

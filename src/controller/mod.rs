@@ -1,0 +1,219 @@
+//! The operator's process: watches, the queue of stacks, and the reconciliation of each.
+
+mod args;
+mod context;
+mod events;
+mod hash_key;
+mod memory;
+mod metrics;
+mod not_honoured;
+mod reconcile;
+mod retry;
+mod server;
+mod shutdown;
+
+pub use args::{Known, PolicyArgs, RunArgs};
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use futures::channel::mpsc;
+use futures::stream::{self, StreamExt};
+use kube::api::ListParams;
+use kube::core::DeserializeGuard;
+use kube::runtime::controller::{self, Controller};
+use kube::runtime::reflector::{self, ObjectRef, reflector};
+use kube::runtime::{PredicateConfig, WatchStreamExt, watcher};
+use kube::{Api, Client, Config, Resource, ResourceExt};
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+
+use crate::api::ComposeStack;
+use crate::api::names::{ANNOTATION_LAST_APPLIED, ANNOTATION_RECONCILE_REQUESTED};
+use crate::apply::{HashKey, LiveStore, StackRef, changes};
+use context::Context;
+use metrics::Metrics;
+use shutdown::Shutdown;
+
+/// A stack as it arrives: one that no longer fits the type must not stop the watch of the others.
+type Root = DeserializeGuard<ComposeStack>;
+
+/// Why the operator ended.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// There is no cluster to talk to.
+    #[error("no cluster configuration: run in a pod with a service account, or set KUBECONFIG")]
+    Config(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The API server could not be asked at the start.
+    #[error("cannot talk to the API server at {url}")]
+    Api {
+        /// Its address.
+        url: String,
+        /// What the client says.
+        #[source]
+        source: Box<kube::Error>,
+    },
+    /// The resource is not installed.
+    #[error("the API server has no ComposeStack: apply crds/composestacks.yaml first")]
+    NoDefinition,
+    /// There is no key for the hashes in names.
+    #[error(transparent)]
+    HashKey(#[from] hash_key::HashKeyError),
+    /// The address for probes and metrics cannot be bound.
+    #[error("cannot serve on {address}: choose another with --listen")]
+    Listen {
+        /// The address.
+        address: std::net::SocketAddr,
+        /// What the system says.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The signals cannot be waited for.
+    #[error("cannot wait for signals")]
+    Signals(#[source] std::io::Error),
+    /// Something that has to run until the end did not.
+    #[error("{0} ended unexpectedly")]
+    Ended(&'static str),
+}
+
+/// Runs the operator until it is asked to end, and then lets running reconciliations finish.
+///
+/// # Errors
+/// When it cannot start, or a part of it ended.
+pub async fn run(args: RunArgs) -> Result<(), RunError> {
+    let shutdown = Shutdown::on_signals().map_err(RunError::Signals)?;
+    let config = Config::infer().await.map_err(|error| RunError::Config(Box::new(error)))?;
+    let namespace = args.namespace.clone().unwrap_or_else(|| config.default_namespace.clone());
+    let url = config.cluster_url.to_string();
+    let client =
+        Client::try_from(config).map_err(|source| RunError::Api { url: url.clone(), source: source.into() })?;
+    is_defined(&client, &args, url).await?;
+    let key = hash_key::hash_key(&client, &namespace).await?;
+
+    let metrics = Arc::new(Metrics::default());
+    let ready = Arc::new(AtomicBool::new(false));
+    // Dropped at the end, and its tasks with it: none of them has anything to finish.
+    let mut tasks = JoinSet::new();
+    let listener =
+        TcpListener::bind(args.listen).await.map_err(|source| RunError::Listen { address: args.listen, source })?;
+    tasks.spawn(server::serve(listener, Arc::clone(&metrics), Arc::clone(&ready)));
+
+    let live = LiveStore::new(HashKey::new(&key), args.watch_secrets);
+    let scopes: Vec<Scope> =
+        scopes(&args).into_iter().map(|namespace| watch(&mut tasks, &client, &live, namespace)).collect();
+    let context = Arc::new(Context::new(client.clone(), Arc::clone(&live), key, metrics, args));
+    let reconciling = async {
+        // Before the first lists are complete, every object looks absent.
+        tokio::select! {
+            () = live.synced() => {}
+            () = shutdown.requested() => return,
+        }
+        ready.store(true, Ordering::Relaxed);
+        tracing::info!("watching");
+        reconcile_all(&client, scopes, &context, &shutdown).await;
+    };
+    tokio::select! {
+        () = reconciling => if shutdown.is_requested() { Ok(()) } else { Err(RunError::Ended("the controller")) },
+        Some(task) = tasks.join_next() => Err(RunError::Ended(task.unwrap_or("a task"))),
+    }
+}
+
+/// A namespace, or all of them, with the stacks whose children changed.
+struct Scope {
+    namespace: Option<String>,
+    triggered: mpsc::UnboundedReceiver<ObjectRef<Root>>,
+}
+
+fn scopes(args: &RunArgs) -> Vec<Option<String>> {
+    if args.watch_namespaces.is_empty() {
+        vec![None]
+    } else {
+        args.watch_namespaces.iter().cloned().map(Some).collect()
+    }
+}
+
+/// Begins to watch the children of a scope.
+fn watch(
+    tasks: &mut JoinSet<&'static str>,
+    client: &Client,
+    live: &Arc<LiveStore>,
+    namespace: Option<String>,
+) -> Scope {
+    let (triggers, triggered) = mpsc::unbounded();
+    let mut stacks = changes(client, live, namespace.as_deref()).boxed();
+    tasks.spawn(async move {
+        while let Some(StackRef { namespace, name }) = stacks.next().await {
+            // The queue is gone only when the operator ends.
+            if triggers.unbounded_send(ObjectRef::new(&name).within(&namespace)).is_err() {
+                break;
+            }
+        }
+        "a watch"
+    });
+    Scope { namespace, triggered }
+}
+
+/// Drives the queues: each stack by its own changes, those of its children, and its interval.
+async fn reconcile_all(client: &Client, scopes: Vec<Scope>, context: &Arc<Context>, shutdown: &Shutdown) {
+    let controllers = scopes.into_iter().map(|Scope { namespace, triggered }| {
+        let api: Api<Root> = match &namespace {
+            Some(namespace) => Api::namespaced(client.clone(), namespace),
+            None => Api::all(client.clone()),
+        };
+        let (store, writer) = reflector::store();
+        let roots = reflector(writer, watcher(api, watcher::Config::default().any_semantic()))
+            .default_backoff()
+            .applied_objects()
+            .predicate_filter(what_users_write, PredicateConfig::default());
+        Controller::for_stream(roots, store)
+            .with_config(controller::Config::default().concurrency(context.args.concurrency))
+            .reconcile_on(triggered)
+            .graceful_shutdown_on(shutdown.requested())
+            .run(reconcile::reconcile, reconcile::on_error, Arc::clone(context))
+            .boxed()
+    });
+    stream::select_all(controllers)
+        .for_each(|result| {
+            match result {
+                // The error policy has told of it.
+                Ok(_) | Err(controller::Error::ReconcilerFailed(..)) => {}
+                // The children's events come after their stack is gone.
+                Err(controller::Error::ObjectNotFound(stack)) => {
+                    let key = format!("{}/{}", stack.namespace.unwrap_or_default(), stack.name);
+                    context.memory.forget(&key);
+                    context.retries.succeeded(&key);
+                }
+                Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "the queue failed"),
+            }
+            std::future::ready(())
+        })
+        .await;
+}
+
+/// A hash of what users write of a stack. The operator's own writes, to the status, do not change it, so they bring
+/// no stack back.
+fn what_users_write(root: &Root) -> Option<u64> {
+    let mut hasher = DefaultHasher::new();
+    let meta = root.meta();
+    meta.uid.hash(&mut hasher);
+    meta.generation.hash(&mut hasher);
+    meta.deletion_timestamp.is_some().hash(&mut hasher);
+    for key in [ANNOTATION_RECONCILE_REQUESTED, ANNOTATION_LAST_APPLIED] {
+        root.annotations().get(key).hash(&mut hasher);
+    }
+    Some(hasher.finish())
+}
+
+/// Whether the resource is installed: without it, the watch would fail again and again and say less.
+async fn is_defined(client: &Client, args: &RunArgs, url: String) -> Result<(), RunError> {
+    let api: Api<Root> = match args.watch_namespaces.first() {
+        Some(namespace) => Api::namespaced(client.clone(), namespace),
+        None => Api::all(client.clone()),
+    };
+    match api.list_metadata(&ListParams::default().limit(1)).await {
+        Ok(_) => Ok(()),
+        Err(kube::Error::Api(status)) if status.is_not_found() => Err(RunError::NoDefinition),
+        Err(source) => Err(RunError::Api { url, source: source.into() }),
+    }
+}

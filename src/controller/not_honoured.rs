@@ -1,0 +1,69 @@
+//! Fields of the spec that this version does not honour yet. A stack that sets one stalls: a field that is ignored
+//! would be believed.
+
+use crate::api::v1alpha1::{ComposeStackSpec, PublishType, SecurityLevel};
+
+/// The fields that are set and not honoured, each with what to do.
+pub(super) fn not_honoured(spec: &ComposeStackSpec) -> Vec<String> {
+    // Without `..`: a new field has to be thought of here.
+    let ComposeStackSpec {
+        compose_file: _,
+        compose: _,
+        compose_from: _,
+        overrides: _,
+        files: _,
+        binary_files: _,
+        files_from: _,
+        env: _,
+        env_from: _,
+        profiles: _,
+        unsupported: _,
+        suspend: _,
+        prune: _,
+        interval: _,
+        progress_deadline: _,
+        service_account_name,
+        volumes: _,
+        publish,
+        network_policy: _,
+        resources: _,
+        security,
+        liveness: _,
+        image_pull_secrets: _,
+        build,
+        models,
+        service_overrides,
+    } = spec;
+    let fields = [
+        ("spec.serviceAccountName", service_account_name.is_some()),
+        ("spec.publish.type", matches!(publish.kind, PublishType::Ingress | PublishType::Gateway)),
+        ("spec.security", *security != SecurityLevel::Unset),
+        ("spec.build", build.is_some()),
+        ("spec.models", !models.is_empty()),
+        ("spec.serviceOverrides", !service_overrides.is_empty()),
+    ];
+    fields
+        .into_iter()
+        .filter(|(_, set)| *set)
+        .map(|(field, _)| {
+            let hint =
+                if field == "spec.publish.type" { ": set ClusterIP, NodePort or LoadBalancer" } else { ": remove it" };
+            format!("{field}: is not honoured by version {} of the operator{hint}", env!("CARGO_PKG_VERSION"))
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn defaults_are_honoured_and_the_rest_is_named() {
+        assert!(not_honoured(&ComposeStackSpec::default()).is_empty());
+        let mut spec = ComposeStackSpec { service_account_name: Some("team".to_owned()), ..Default::default() };
+        spec.publish.kind = PublishType::Ingress;
+        let lines = not_honoured(&spec);
+        assert_eq!(lines.len(), 2, "{lines:?}");
+        assert!(lines[0].starts_with("spec.serviceAccountName: ") && lines[1].starts_with("spec.publish.type: "));
+    }
+}

@@ -1,0 +1,311 @@
+//! One reconciliation of one stack.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures::FutureExt;
+use k8s_openapi::jiff::Timestamp;
+use kube::ResourceExt;
+use kube::runtime::controller::Action;
+
+use super::Root;
+use super::context::Context;
+use super::events;
+use super::not_honoured::not_honoured;
+use super::retry::jittered;
+use crate::api::ComposeStack;
+use crate::api::names::ANNOTATION_RECONCILE_REQUESTED;
+use crate::api::v1alpha1::{Unsupported, Warning};
+use crate::apply::{Applier, Class, Outcome, Owner, Request};
+use crate::compose::{self, Diagnostic, Diagnostics, Level};
+use crate::policy;
+use crate::source::{self, SourceError};
+use crate::status::{self, Finding, Pass};
+use crate::translate::{Note, NoteLevel, Plan, Stack, translate};
+
+/// How long a waiting stack is left to its watches.
+const WAITING: Duration = Duration::from_secs(30);
+/// How long a stack is left alone that a person has to put right outside of its own object, such as by a right.
+const STUCK: Duration = Duration::from_secs(300);
+/// An interval that cannot be read, which the API server excludes, is taken for the default.
+const DEFAULT_INTERVAL: Duration = Duration::from_secs(3600);
+
+/// A reconciliation that could not tell its result.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ReconcileError {
+    /// The status could not be written.
+    #[error("cannot write the status")]
+    Status(#[source] Box<kube::Error>),
+    /// The object does not fit the type: an older or newer operator wrote the definition.
+    #[error("this version of the operator cannot read the stack: {0}")]
+    Unreadable(String),
+}
+
+/// What a pass came to.
+enum Found {
+    Suspended,
+    FieldNotSupported(Vec<String>),
+    InputNotFound(String),
+    Forbidden(String),
+    Failed(String),
+    InvalidCompose(Diagnostics),
+    Unsupported(Vec<Note>),
+    PolicyViolation(Vec<String>),
+    Applied(Box<Outcome>),
+}
+
+/// What a pass came to, and what it learned on the way.
+struct Passed {
+    revision: Option<String>,
+    warnings: Option<Vec<Warning>>,
+    found: Found,
+}
+
+impl From<Found> for Passed {
+    fn from(found: Found) -> Self {
+        Self { revision: None, warnings: None, found }
+    }
+}
+
+pub(super) async fn reconcile(root: Arc<Root>, context: Arc<Context>) -> Result<Action, ReconcileError> {
+    let Root { 0: read } = root.as_ref();
+    let cached = read.as_ref().map_err(|invalid| ReconcileError::Unreadable(invalid.error.clone()))?;
+    if cached.metadata.deletion_timestamp.is_some() {
+        // What is the stack's own goes with it, by its ownerReferences.
+        return Ok(Action::await_change());
+    }
+    let stack = context.memory.latest(cached);
+    let started = Instant::now();
+    let passed = guarded(&stack, &context).await;
+    let next = status_after(&stack, &passed);
+    let action = action(&stack, &passed.found, &context);
+    context.metrics.reconciled(result_word(&passed.found), started.elapsed());
+    if let Found::Applied(outcome) = &passed.found {
+        for change in &outcome.changes {
+            context.metrics.applied(change.kind.as_str(), change.action.as_str());
+        }
+        if outcome.terminating {
+            return Ok(Action::await_change());
+        }
+        events::applied(&context, &stack, &outcome.changes).await;
+    }
+    let written = status::write_if_changed(&context.client, &stack, &next)
+        .await
+        .map_err(|error| ReconcileError::Status(Box::new(error)))?;
+    if let Some(version) = written {
+        events::turned(&context, &stack, &next).await;
+        context.memory.wrote(&stack, version, next);
+    }
+    Ok(action)
+}
+
+pub(super) fn on_error(root: Arc<Root>, error: &ReconcileError, context: Arc<Context>) -> Action {
+    let (name, namespace) = (root.name_any(), root.namespace().unwrap_or_default());
+    tracing::warn!(%namespace, %name, error = error as &dyn std::error::Error, "reconciliation failed");
+    match error {
+        ReconcileError::Unreadable(_) => Action::await_change(),
+        ReconcileError::Status(_) => Action::requeue(context.retries.failed(&key(root.as_ref()))),
+    }
+}
+
+/// A pass that ends in time and harms one stack at most.
+async fn guarded(stack: &ComposeStack, context: &Context) -> Passed {
+    let timeout = context.args.reconcile_timeout;
+    match tokio::time::timeout(timeout, AssertUnwindSafe(pipeline(stack, context)).catch_unwind()).await {
+        Ok(Ok(passed)) => passed,
+        Ok(Err(_)) => {
+            Found::Failed("the operator failed on this stack; its log has the place, please report it".to_owned())
+                .into()
+        }
+        Err(_) => Found::Failed(format!("not done after {} s; it is tried again", timeout.as_secs())).into(),
+    }
+}
+
+async fn pipeline(stack: &ComposeStack, context: &Context) -> Passed {
+    if stack.spec.suspend {
+        return Found::Suspended.into();
+    }
+    let fields = not_honoured(&stack.spec);
+    if !fields.is_empty() {
+        return Found::FieldNotSupported(fields).into();
+    }
+    let inputs = match source::gather(&context.client, stack).await {
+        Ok(inputs) => inputs,
+        Err(error) => return not_gathered(&error).into(),
+    };
+    let revision = Some(inputs.revision(&context.hash_key));
+    let project = match compose::load(&inputs.files, &inputs.options) {
+        Ok(project) => project,
+        Err(errors) => return Passed { revision, warnings: None, found: Found::InvalidCompose(errors) },
+    };
+    let (enforced, dns) = (context.args.network_policy_enforced.into(), &context.args.dns_peers.0);
+    let facts = match source::facts(&context.client, stack, &project, enforced, dns).await {
+        Ok(facts) => facts,
+        Err(error) => return Passed { revision, warnings: None, found: not_gathered(&error) },
+    };
+    let settings = Stack {
+        name: stack.name_any(),
+        namespace: stack.namespace().unwrap_or_default(),
+        uid: stack.uid(),
+        spec: stack.spec.clone(),
+        files: inputs.files,
+        environment: inputs.options.environment,
+        hash_key: context.hash_key.clone(),
+    };
+    let plan = translate(&project, &settings, &facts, &context.policy);
+    let warnings = Some(warnings(&project.warnings, &plan.notes));
+    let refused: Vec<Note> = plan.notes.iter().filter(|note| stops(note, stack.spec.unsupported)).cloned().collect();
+    if !refused.is_empty() {
+        return Passed { revision, warnings, found: Found::Unsupported(refused) };
+    }
+    let violations: Vec<String> =
+        policy::judge(&plan, &context.policy).iter().map(|note| format!("{}: {}", note.path, note.message)).collect();
+    if !violations.is_empty() {
+        return Passed { revision, warnings, found: Found::PolicyViolation(violations) };
+    }
+    Passed { revision, warnings, found: Found::Applied(Box::new(applied(stack, context, &plan).await)) }
+}
+
+async fn applied(stack: &ComposeStack, context: &Context, plan: &Plan) -> Outcome {
+    let owner = Owner {
+        name: stack.name_any(),
+        namespace: stack.namespace().unwrap_or_default(),
+        uid: stack.uid().unwrap_or_default(),
+    };
+    let requested = requested_at(stack).is_some_and(|at| {
+        stack.status.as_ref().and_then(|status| status.last_handled_reconcile_at.as_deref()) != Some(at)
+    });
+    let verify = context.memory.is_verification_due(stack, interval(stack)) || requested;
+    let inventory = stack.status.as_ref().map_or(&[][..], |status| &status.inventory);
+    let request = Request { plan, inventory, prune: stack.spec.prune, verify };
+    Applier::new(&context.client, &context.live, &owner).apply(request).await
+}
+
+fn stops(note: &Note, unsupported: Unsupported) -> bool {
+    match note.level {
+        NoteLevel::Error => true,
+        NoteLevel::Rejected => unsupported == Unsupported::Fail,
+        NoteLevel::Approximated | NoteLevel::Ignored => false,
+    }
+}
+
+fn not_gathered(error: &SourceError) -> Found {
+    match error {
+        SourceError::NotFound { .. } => Found::InputNotFound(error.to_string()),
+        SourceError::Forbidden { .. } => Found::Forbidden(error.to_string()),
+        SourceError::Invalid { field, message } => Found::InvalidCompose(Diagnostics(vec![Diagnostic {
+            level: Level::Error,
+            path: field.clone(),
+            position: None,
+            reason: "InvalidInput",
+            message: message.clone(),
+        }])),
+        SourceError::Api { source, .. } => Found::Failed(format!("{error}: {source}")),
+    }
+}
+
+fn warnings(loaded: &[Diagnostic], translated: &[Note]) -> Vec<Warning> {
+    let loaded = loaded.iter().map(|diagnostic| Warning {
+        path: diagnostic.path.clone(),
+        level: "Warning".to_owned(),
+        reason: diagnostic.reason.to_owned(),
+        message: diagnostic.message.clone(),
+    });
+    let translated = translated.iter().map(|note| Warning {
+        path: note.path.clone(),
+        level: note.level.as_str().to_owned(),
+        reason: note.reason.to_owned(),
+        message: note.message.clone(),
+    });
+    loaded.chain(translated).collect()
+}
+
+fn status_after(stack: &ComposeStack, passed: &Passed) -> crate::api::ComposeStackStatus {
+    let lines: [String; 1];
+    let finding = match &passed.found {
+        Found::Suspended => Finding::Suspended,
+        Found::FieldNotSupported(fields) => Finding::FieldNotSupported(fields),
+        Found::InputNotFound(input) => {
+            lines = [input.clone()];
+            Finding::InputNotFound(&lines)
+        }
+        Found::Forbidden(message) => Finding::Forbidden(message),
+        Found::Failed(message) => Finding::Failed(message),
+        Found::InvalidCompose(errors) => Finding::InvalidCompose(errors),
+        Found::Unsupported(notes) => Finding::Unsupported(notes),
+        Found::PolicyViolation(lines) => Finding::PolicyViolation(lines),
+        Found::Applied(outcome) => Finding::Applied(outcome),
+    };
+    let pass = Pass {
+        generation: stack.metadata.generation.unwrap_or_default(),
+        requested_at: requested_at(stack),
+        revision: passed.revision.as_deref(),
+        progress_deadline: duration(&stack.spec.progress_deadline).unwrap_or(DEFAULT_INTERVAL),
+        warnings: passed.warnings.as_deref(),
+        finding,
+    };
+    status::next(stack.status.as_ref(), &pass, Timestamp::now())
+}
+
+/// When the stack comes back if nothing happens to it.
+fn action(stack: &ComposeStack, found: &Found, context: &Context) -> Action {
+    let key = key(stack);
+    let retry = || context.retries.failed(&key);
+    let wait = match found {
+        Found::Suspended => {
+            context.retries.succeeded(&key);
+            return Action::await_change();
+        }
+        Found::FieldNotSupported(_) | Found::InvalidCompose(_) | Found::Unsupported(_) | Found::PolicyViolation(_) => {
+            context.retries.succeeded(&key);
+            jittered(interval(stack), &key)
+        }
+        // What is missing is not watched for yet.
+        Found::InputNotFound(_) => retry().min(WAITING),
+        Found::Forbidden(_) => STUCK,
+        Found::Failed(_) => retry(),
+        Found::Applied(outcome) => match outcome.errors.iter().map(|error| error.class).min() {
+            Some(Class::Transient | Class::Conflict) => retry(),
+            Some(Class::Terminal) => STUCK,
+            None => {
+                context.retries.succeeded(&key);
+                let settled = outcome.waiting.is_empty() && outcome.failed.is_empty() && outcome.conflicts.is_empty();
+                if settled { jittered(interval(stack), &key) } else { WAITING }
+            }
+        },
+    };
+    Action::requeue(wait)
+}
+
+fn result_word(found: &Found) -> &'static str {
+    match found {
+        Found::Suspended => "suspended",
+        Found::InputNotFound(_) => "input_not_found",
+        Found::FieldNotSupported(_) | Found::InvalidCompose(_) | Found::Unsupported(_) => "invalid",
+        Found::PolicyViolation(_) | Found::Forbidden(_) => "forbidden",
+        Found::Failed(_) => "failed",
+        Found::Applied(outcome) if !outcome.conflicts.is_empty() => "conflict",
+        Found::Applied(outcome) if !outcome.errors.is_empty() => "failed",
+        Found::Applied(outcome) if !outcome.waiting.is_empty() => "waiting",
+        Found::Applied(_) => "applied",
+    }
+}
+
+fn requested_at(stack: &ComposeStack) -> Option<&str> {
+    stack.annotations().get(ANNOTATION_RECONCILE_REQUESTED).map(String::as_str)
+}
+
+fn interval(stack: &ComposeStack) -> Duration {
+    duration(&stack.spec.interval).unwrap_or(DEFAULT_INTERVAL)
+}
+
+fn duration(text: &str) -> Option<Duration> {
+    let parsed = compose::model::Duration::parse(text).ok()?;
+    Some(Duration::from_nanos(u64::try_from(parsed.0).ok()?))
+}
+
+/// What a stack is known by in memory.
+pub(super) fn key(stack: &impl ResourceExt) -> String {
+    format!("{}/{}", stack.namespace().unwrap_or_default(), stack.name_any())
+}

@@ -1,0 +1,314 @@
+//! Documents, project files and variables of a stack.
+
+use std::collections::BTreeMap;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use hmac::{Hmac, KeyInit, Mac};
+use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use kube::{Api, Client, ResourceExt};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use super::SourceError;
+use super::last_applied::restore_nulls;
+use crate::api::ComposeStack;
+use crate::api::names::ANNOTATION_LAST_APPLIED;
+use crate::compose::{Document, DocumentBody, LoadOptions, ProjectFile, ProjectTree, Variable};
+use crate::translate::PROJECT_DIRECTORY;
+
+/// What a stack consists of.
+#[derive(Clone, Debug)]
+pub struct Inputs {
+    /// What to load.
+    pub options: LoadOptions,
+    /// The project directory.
+    pub files: ProjectTree,
+}
+
+impl Inputs {
+    /// A keyed hash of all inputs, in hexadecimal: equal inputs have equal revisions, and none can be guessed.
+    pub fn revision(&self, key: &[u8]) -> String {
+        // A digest of the key has the length of a block's half, which HMAC fills up with zeros.
+        let mut block = [0; 64];
+        block[..32].copy_from_slice(&Sha256::digest(key));
+        let mut mac = Hmac::<Sha256>::new(&block.into());
+        // Each part is preceded by its length, so that no two different inputs feed the same bytes.
+        let mut feed = |part: &[u8]| {
+            mac.update(&(part.len() as u64).to_be_bytes());
+            mac.update(part);
+        };
+        for document in &self.options.documents {
+            match &document.body {
+                DocumentBody::Text(text) => feed(text.as_bytes()),
+                DocumentBody::Object(object) => feed(object.to_string().as_bytes()),
+            }
+        }
+        for (name, variable) in &self.options.environment {
+            feed(name.as_bytes());
+            feed(variable.value.as_bytes());
+        }
+        for profile in &self.options.profiles {
+            feed(profile.as_bytes());
+        }
+        for (path, file) in self.files.under(PROJECT_DIRECTORY) {
+            feed(path.as_bytes());
+            feed(&file.content);
+        }
+        let digest = mac.finalize().into_bytes();
+        digest[..8].iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
+    }
+}
+
+/// Reads what a stack refers to and puts it together with what the stack says itself.
+///
+/// # Errors
+/// When a reference leads nowhere, may not be followed, or a field cannot be used.
+pub async fn gather(client: &Client, stack: &ComposeStack) -> Result<Inputs, SourceError> {
+    let reader = Reader { client, namespace: stack.namespace().unwrap_or_default() };
+    let mut files = inline_files(stack)?;
+    for (index, source) in stack.spec.files_from.iter().enumerate() {
+        let field = format!("spec.filesFrom[{index}]");
+        let (data, reference, secret) = match (&source.config_map_ref, &source.secret_ref) {
+            (Some(reference), _) => {
+                (reader.config_map(&format!("{field}.configMapRef"), &reference.name).await?, reference, false)
+            }
+            (_, Some(reference)) => {
+                (reader.secret(&format!("{field}.secretRef"), &reference.name).await?, reference, true)
+            }
+            _ => continue,
+        };
+        if reference.items.is_empty() {
+            for (key, content) in data {
+                files.insert(project_path(&field, &key)?, ProjectFile { content, mode: None, secret });
+            }
+            continue;
+        }
+        for item in &reference.items {
+            let content =
+                data.get(&item.key).ok_or_else(|| reader.missing_key(&field, secret, &reference.name, &item.key))?;
+            let mode = item.mode.and_then(|mode| u32::try_from(mode).ok());
+            files.insert(project_path(&field, &item.path)?, ProjectFile { content: content.clone(), mode, secret });
+        }
+    }
+    Ok(Inputs {
+        options: LoadOptions {
+            documents: documents(&reader, stack).await?,
+            project_directory: PROJECT_DIRECTORY.to_owned(),
+            project_name: Some(stack.name_any()),
+            environment: environment(&reader, stack).await?,
+            profiles: stack.spec.profiles.clone(),
+        },
+        files,
+    })
+}
+
+async fn documents(reader: &Reader<'_>, stack: &ComposeStack) -> Result<Vec<Document>, SourceError> {
+    let last_applied: Option<Value> =
+        stack.annotations().get(ANNOTATION_LAST_APPLIED).and_then(|text| serde_json::from_str(text).ok());
+    let applied = |pointer: &str| last_applied.as_ref().and_then(|object| object.pointer(pointer));
+    let mut documents = Vec::new();
+    if let Some(text) = &stack.spec.compose_file {
+        documents.push(Document {
+            name: "spec.composeFile".to_owned(),
+            body: DocumentBody::Text(text.clone()),
+            secret: false,
+        });
+    }
+    if let Some(object) = &stack.spec.compose {
+        let object = restore_nulls(object, applied("/spec/compose"));
+        documents.push(Document { name: "spec.compose".to_owned(), body: DocumentBody::Object(object), secret: false });
+    }
+    for (index, source) in stack.spec.compose_from.iter().flatten().enumerate() {
+        let field = format!("spec.composeFrom[{index}]");
+        let (data, reference, secret) = match (&source.config_map_key_ref, &source.secret_key_ref) {
+            (Some(reference), _) => (reader.config_map(&field, &reference.name).await?, reference, false),
+            (_, Some(reference)) => (reader.secret(&field, &reference.name).await?, reference, true),
+            _ => continue,
+        };
+        let content = data
+            .get(&reference.key)
+            .ok_or_else(|| reader.missing_key(&field, secret, &reference.name, &reference.key))?;
+        let text = String::from_utf8(content.clone()).map_err(|_| SourceError::Invalid {
+            field: field.clone(),
+            message: format!(
+                "key {:?} of {:?} is not UTF-8 text, a Compose file was expected",
+                reference.key, reference.name
+            ),
+        })?;
+        documents.push(Document { name: field, body: DocumentBody::Text(text), secret });
+    }
+    for (index, value) in stack.spec.overrides.iter().enumerate() {
+        let name = format!("spec.overrides[{index}]");
+        let body = match value {
+            Value::String(text) => DocumentBody::Text(text.clone()),
+            Value::Object(_) => {
+                DocumentBody::Object(restore_nulls(value, applied(&format!("/spec/overrides/{index}"))))
+            }
+            _ => {
+                return Err(SourceError::Invalid {
+                    field: name,
+                    message: "expected an object or the text of a Compose file".to_owned(),
+                });
+            }
+        };
+        documents.push(Document { name, body, secret: false });
+    }
+    Ok(documents)
+}
+
+async fn environment(reader: &Reader<'_>, stack: &ComposeStack) -> Result<BTreeMap<String, Variable>, SourceError> {
+    let mut environment = BTreeMap::new();
+    for (index, source) in stack.spec.env_from.iter().enumerate() {
+        let field = format!("spec.envFrom[{index}]");
+        let (data, name, secret) = match (&source.config_map_ref, &source.secret_ref) {
+            (Some(reference), _) => (reader.config_map(&field, &reference.name).await?, &reference.name, false),
+            (_, Some(reference)) => (reader.secret(&field, &reference.name).await?, &reference.name, true),
+            _ => continue,
+        };
+        for (key, content) in data {
+            let value = String::from_utf8(content).map_err(|_| SourceError::Invalid {
+                field: field.clone(),
+                message: format!("key {key:?} of {name:?} is not UTF-8 text, a variable's value was expected"),
+            })?;
+            environment.insert(key, Variable { value, secret });
+        }
+    }
+    let inline =
+        stack.spec.env.iter().map(|(key, value)| (key.clone(), Variable { value: value.clone(), secret: false }));
+    environment.extend(inline);
+    Ok(environment)
+}
+
+fn inline_files(stack: &ComposeStack) -> Result<ProjectTree, SourceError> {
+    let mut files = ProjectTree::default();
+    for (path, text) in &stack.spec.files {
+        let file = ProjectFile { content: text.clone().into_bytes(), mode: None, secret: false };
+        files.insert(project_path("spec.files", path)?, file);
+    }
+    for (path, text) in &stack.spec.binary_files {
+        let content =
+            STANDARD.decode(text.split_whitespace().collect::<String>()).map_err(|error| SourceError::Invalid {
+                field: format!("spec.binaryFiles[{path:?}]"),
+                message: format!("not base64: {error}"),
+            })?;
+        files.insert(project_path("spec.binaryFiles", path)?, ProjectFile { content, mode: None, secret: false });
+    }
+    Ok(files)
+}
+
+/// The absolute path of a project file. Files stay inside of the project directory: a path that leaves it would
+/// name a file that no Compose file can mean.
+fn project_path(field: &str, path: &str) -> Result<String, SourceError> {
+    let mut parts: Vec<&str> = Vec::new();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." if parts.pop().is_some() => {}
+            ".." => parts.clear(),
+            part => parts.push(part),
+        }
+    }
+    let escapes = path.starts_with('/') || depth_goes_negative(path);
+    if escapes || parts.is_empty() {
+        return Err(SourceError::Invalid {
+            field: format!("{field}[{path:?}]"),
+            message: "expected the relative path of a file inside of the project directory, such as conf/app.ini"
+                .to_owned(),
+        });
+    }
+    Ok(format!("{PROJECT_DIRECTORY}/{}", parts.join("/")))
+}
+
+fn depth_goes_negative(path: &str) -> bool {
+    let mut depth = 0_i64;
+    path.split('/').any(|part| {
+        match part {
+            "" | "." => {}
+            ".." => depth -= 1,
+            _ => depth += 1,
+        }
+        depth < 0
+    })
+}
+
+struct Reader<'a> {
+    client: &'a Client,
+    namespace: String,
+}
+
+impl Reader<'_> {
+    async fn config_map(&self, field: &str, name: &str) -> Result<BTreeMap<String, Vec<u8>>, SourceError> {
+        let api: Api<ConfigMap> = Api::namespaced(self.client.clone(), &self.namespace);
+        let object = api.get_opt(name).await.map_err(|error| self.failed(field, "ConfigMap", name, error))?;
+        let object = object.ok_or_else(|| self.missing(field, "ConfigMap", name))?;
+        let text = object.data.unwrap_or_default().into_iter().map(|(key, value)| (key, value.into_bytes()));
+        let binary = object.binary_data.unwrap_or_default().into_iter().map(|(key, value)| (key, value.0));
+        Ok(text.chain(binary).collect())
+    }
+
+    async fn secret(&self, field: &str, name: &str) -> Result<BTreeMap<String, Vec<u8>>, SourceError> {
+        let api: Api<Secret> = Api::namespaced(self.client.clone(), &self.namespace);
+        let object = api.get_opt(name).await.map_err(|error| self.failed(field, "Secret", name, error))?;
+        let object = object.ok_or_else(|| self.missing(field, "Secret", name))?;
+        Ok(object.data.unwrap_or_default().into_iter().map(|(key, value)| (key, value.0)).collect())
+    }
+
+    fn missing(&self, field: &str, kind: &'static str, name: &str) -> SourceError {
+        SourceError::NotFound {
+            field: field.to_owned(),
+            kind,
+            name: name.to_owned(),
+            key: None,
+            namespace: self.namespace.clone(),
+        }
+    }
+
+    fn missing_key(&self, field: &str, secret: bool, name: &str, key: &str) -> SourceError {
+        SourceError::NotFound {
+            field: field.to_owned(),
+            kind: if secret { "Secret" } else { "ConfigMap" },
+            name: name.to_owned(),
+            key: Some(key.to_owned()),
+            namespace: self.namespace.clone(),
+        }
+    }
+
+    fn failed(&self, field: &str, kind: &'static str, name: &str, error: kube::Error) -> SourceError {
+        match error {
+            kube::Error::Api(status) if status.is_forbidden() => SourceError::Forbidden {
+                field: field.to_owned(),
+                kind,
+                name: name.to_owned(),
+                namespace: self.namespace.clone(),
+            },
+            error => SourceError::Api { field: field.to_owned(), kind, name: name.to_owned(), source: Box::new(error) },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn project_paths_are_cleaned_and_stay_inside() {
+        assert_eq!(project_path("spec.files", "./a//b/../c").unwrap(), format!("{PROJECT_DIRECTORY}/a/c"));
+        for path in ["/etc/passwd", "../x", "a/../../x", "", "."] {
+            assert!(project_path("spec.files", path).is_err(), "{path:?} should be refused");
+        }
+    }
+
+    #[test]
+    fn a_revision_changes_with_every_input_and_with_the_key() {
+        let mut inputs = Inputs {
+            options: LoadOptions { profiles: vec!["a".to_owned()], ..LoadOptions::default() },
+            files: ProjectTree::default(),
+        };
+        let first = inputs.revision(b"key");
+        assert_eq!(first, inputs.revision(b"key"));
+        assert_ne!(first, inputs.revision(b"other"));
+        inputs.options.profiles.push("b".to_owned());
+        assert_ne!(first, inputs.revision(b"key"));
+    }
+}

@@ -1,0 +1,63 @@
+//! Gathers what a stack consists of: documents, project files and variables, and facts about the cluster.
+//!
+//! The only place that reads users' ConfigMaps and Secrets. What came from a Secret is marked from here on, so that
+//! it ends up in generated Secrets only.
+
+mod facts;
+mod inputs;
+mod last_applied;
+
+pub use facts::facts;
+pub use inputs::{Inputs, gather};
+
+/// Why the inputs of a stack could not be gathered.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// A referenced object, or a key of it, is not there (yet).
+    #[error("{field}: {kind} {name:?}{} not found in namespace {namespace:?}: create it, or correct the reference", key.as_ref().map_or_else(String::new, |key| format!(" with key {key:?}")))]
+    NotFound {
+        /// The field of the spec that refers to it.
+        field: String,
+        /// `ConfigMap` or `Secret`.
+        kind: &'static str,
+        /// The object's name.
+        name: String,
+        /// The missing key; none when the object itself is missing.
+        key: Option<String>,
+        /// The stack's namespace.
+        namespace: String,
+    },
+    /// The operator may not read a referenced object.
+    #[error("{field}: not allowed to get {kind} {name:?} in namespace {namespace:?}: grant the verb get on it")]
+    Forbidden {
+        /// The field of the spec that refers to it.
+        field: String,
+        /// `ConfigMap` or `Secret`.
+        kind: &'static str,
+        /// The object's name.
+        name: String,
+        /// The stack's namespace.
+        namespace: String,
+    },
+    /// A field of the spec cannot be used.
+    #[error("{field}: {message}")]
+    Invalid {
+        /// The field of the spec.
+        field: String,
+        /// What is wrong and what was expected.
+        message: String,
+    },
+    /// The API server could not be asked.
+    #[error("{field}: cannot get {kind} {name:?}")]
+    Api {
+        /// The field of the spec that refers to it.
+        field: String,
+        /// `ConfigMap` or `Secret`.
+        kind: &'static str,
+        /// The object's name.
+        name: String,
+        /// What the client says.
+        #[source]
+        source: Box<kube::Error>,
+    },
+}
