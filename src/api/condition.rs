@@ -198,3 +198,107 @@ fn bounded(message: &str) -> String {
     let missing = message[kept.len()..].trim_start_matches('\n').lines().count();
     format!("{kept}\n… and {missing} more lines")
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn verdicts() -> impl Strategy<Value = Verdict> {
+        prop::sample::select(vec![
+            Verdict::Ready,
+            Verdict::Working,
+            Verdict::Degraded,
+            Verdict::Retrying,
+            Verdict::Stalled,
+            Verdict::Suspended,
+        ])
+    }
+
+    /// Flux's conformance checks (fluxcd/pkg runtime/conditions/check) and kstatus.
+    fn check(before: &Conditions, after: &Conditions, generation: i64) {
+        let holds = |kind| after.get(kind).is_some_and(|condition| condition.status == "True");
+        let ready = after.get(READY).expect("Ready is always there");
+        for condition in &after.conditions {
+            assert!([READY, RECONCILING, STALLED].contains(&condition.type_.as_str()));
+            assert_eq!(after.conditions.iter().filter(|other| other.type_ == condition.type_).count(), 1);
+            assert!(condition.type_ == READY || condition.status == "True", "abnormal-true: {condition:?}");
+            assert!(condition.observed_generation.is_some_and(|observed| observed <= generation));
+            assert!(condition.message.len() <= 32 * 1024);
+            if let Some(old) = before.get(&condition.type_).filter(|old| old.status == condition.status) {
+                assert_eq!(old.last_transition_time, condition.last_transition_time);
+            }
+        }
+        assert!(!(holds(RECONCILING) && holds(STALLED)));
+        assert!(after.observed_generation.is_none_or(|observed| observed <= generation));
+        assert!(after.observed_generation >= before.observed_generation);
+        if ready.status == "True" {
+            assert!(!holds(RECONCILING) && !holds(STALLED));
+            assert_eq!(ready.observed_generation, after.observed_generation);
+        }
+        if ready.status == "Unknown" {
+            assert!(holds(RECONCILING));
+        }
+        if holds(STALLED) {
+            assert_eq!(ready.status, "False");
+            assert_eq!(after.observed_generation, Some(generation));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_history_breaks_kstatus(
+            history in prop::collection::vec(
+                (verdicts(), prop::sample::select(Reason::ALL.to_vec()), 0_i64..2, 0_i64..100, ".{0,20}"),
+                1..40,
+            ),
+        ) {
+            let (mut conditions, mut generation, mut second) = (Conditions::default(), 1, 0);
+            for (verdict, reason, edits, seconds, message) in history {
+                generation += edits;
+                second += seconds;
+                let now = Timestamp::from_second(second).unwrap();
+                let next = conditions.next(generation, verdict, reason, &message, now);
+                check(&conditions, &next, generation);
+                let again = next.next(generation, verdict, reason, &message, Timestamp::from_second(second + 5).unwrap());
+                prop_assert_eq!(&again, &next, "the same outcome is no change");
+                conditions = next;
+            }
+        }
+
+        #[test]
+        fn messages_fit_and_keep_whole_lines(
+            lines in prop::collection::vec((prop::sample::select(vec!["a", "ß", "☃"]), 1..3000_usize), 1..60),
+        ) {
+            let lines: Vec<String> = lines.into_iter().map(|(letter, times)| letter.repeat(times)).collect();
+            let message = bounded(&lines.join("\n"));
+            prop_assert!(message.len() <= 32 * 1024);
+            let kept = message.lines().filter(|line| !line.starts_with('…')).count();
+            prop_assert!(message.lines().take(kept).eq(lines.iter().take(kept)));
+            if kept < lines.len() {
+                let missing = format!("… and {} more lines", lines.len() - kept);
+                prop_assert_eq!(message.lines().last(), Some(missing.as_str()));
+            }
+        }
+    }
+
+    #[test]
+    fn a_suspended_stack_keeps_what_was_known_of_it() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let ready = Conditions::default().next(1, Verdict::Ready, Reason::Succeeded, "3/3", at(1));
+        let suspended = ready.next(2, Verdict::Suspended, Reason::Suspended, "suspended", at(2));
+        assert_eq!(suspended.get(READY).unwrap().status, "True");
+        assert_eq!(suspended.observed_generation, Some(1));
+        let working = ready.next(2, Verdict::Working, Reason::Progressing, "2/3", at(2));
+        let suspended = working.next(3, Verdict::Suspended, Reason::Suspended, "suspended", at(3));
+        assert_eq!(suspended.get(READY).unwrap().status, "False");
+    }
+
+    #[test]
+    fn reasons_are_words() {
+        for reason in Reason::ALL {
+            assert_eq!(reason.as_str(), format!("{reason:?}"));
+        }
+    }
+}

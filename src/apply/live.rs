@@ -290,3 +290,6 @@ fn stacks<'a>(namespace: &str, observed: impl IntoIterator<Item = &'a Observed>)
 fn is_older(version: &str, than: &str) -> bool {
     matches!((version.parse::<u128>(), than.parse::<u128>()), (Ok(version), Ok(than)) if version < than)
 }
+
+#[cfg(test)]
+mod tests;

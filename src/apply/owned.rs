@@ -85,3 +85,6 @@ fn follow<'a>(live: &'a Value, step: &str) -> Option<&'a Value> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests;

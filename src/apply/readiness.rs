@@ -120,11 +120,16 @@ fn deployment(data: &Value, generation: i64) -> Replicas {
     } else if total > updated {
         Progress::Under(format!("{} old pods are still stopping", total - updated))
     } else if available < desired {
-        Progress::Under(format!("{}/{desired} ready", ready.min(desired)))
+        Progress::Under(missing(ready, available, desired))
     } else {
         Progress::Current
     };
     replicas(desired, ready, updated, progress, unseen(data, generation))
+}
+
+/// Pods that are ready count as available after `minReadySeconds`.
+fn missing(ready: i32, available: i32, desired: i32) -> String {
+    if ready < desired { format!("{ready}/{desired} ready") } else { format!("{available}/{desired} available") }
 }
 
 fn stateful_set(data: &Value, generation: i64) -> Replicas {
@@ -162,7 +167,7 @@ fn daemon_set(data: &Value, generation: i64) -> Replicas {
     } else if updated < desired {
         Progress::Under(format!("{updated}/{desired} updated"))
     } else if available < desired {
-        Progress::Under(format!("{}/{desired} ready", ready.min(desired)))
+        Progress::Under(missing(ready, available, desired))
     } else {
         Progress::Current
     };
@@ -240,3 +245,6 @@ fn text<'a>(data: &'a Value, path: &str) -> Option<&'a str> {
 fn list<'a>(data: &'a Value, path: &str) -> &'a [Value] {
     data.pointer(path).and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
+
+#[cfg(test)]
+mod tests;

@@ -148,3 +148,6 @@ fn is_headless(service: &Value) -> bool {
 fn text<'a>(object: &'a Value, path: &str) -> Option<&'a str> {
     object.pointer(path)?.as_str()
 }
+
+#[cfg(test)]
+mod tests;

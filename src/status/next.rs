@@ -60,13 +60,20 @@ pub fn next(old: Option<&ComposeStackStatus>, pass: &Pass<'_>, now: Timestamp) -
     if let Finding::Applied(Outcome { terminating: true, .. }) = pass.finding {
         return status;
     }
+    // The API server keeps whole seconds; with more, the status would never equal what was read back.
+    let now = Timestamp::from_second(now.as_second()).unwrap_or(now);
     let conditions = Conditions {
         conditions: std::mem::take(&mut status.conditions),
         observed_generation: status.observed_generation,
     };
     if let Some(warnings) = pass.warnings {
-        status.warnings = warnings.iter().take(WARNINGS).cloned().collect();
-        status.warning_count = i64::try_from(warnings.len()).ok().filter(|count| *count > 0);
+        let left: Vec<Warning> = match pass.finding {
+            Finding::Applied(outcome) => outcome.left_claims.iter().map(|claim| left(claim)).collect(),
+            _ => Vec::new(),
+        };
+        status.warnings = warnings.iter().chain(&left).take(WARNINGS).cloned().collect();
+        let count = warnings.len() + left.len();
+        status.warning_count = i64::try_from(count).ok().filter(|count| *count > 0);
     }
     if let Finding::Applied(outcome) = pass.finding {
         outcome.services.clone_into(&mut status.services);
@@ -85,6 +92,18 @@ pub fn next(old: Option<&ComposeStackStatus>, pass: &Pass<'_>, now: Timestamp) -
     status.conditions = conditions.conditions;
     status.observed_generation = conditions.observed_generation;
     status
+}
+
+/// The document no longer has the volume, so there is no path of an attribute to name.
+fn left(claim: &str) -> Warning {
+    Warning {
+        path: "volumes".to_owned(),
+        level: "Warning".to_owned(),
+        reason: "VolumeLeft".to_owned(),
+        message: format!(
+            "PersistentVolumeClaim {claim} is of a volume that is no longer in the document; it keeps its data, so delete it when nobody needs them"
+        ),
+    }
 }
 
 fn judge(pass: &Pass<'_>, old: &Conditions, now: Timestamp) -> (Verdict, Reason, String) {
@@ -207,3 +226,6 @@ fn seconds(duration: Duration) -> String {
 fn lines<T: ToString>(items: &[T]) -> String {
     items.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,116 @@
+use serde_json::json;
+
+use super::*;
+
+fn object(name: &str, uid: &str, version: u64, replicas: i32) -> DynamicObject {
+    serde_json::from_value(json!({
+        "metadata": {
+            "name": name, "namespace": "shop", "uid": uid, "resourceVersion": version.to_string(),
+            "labels": {LABEL_MANAGED_BY: MANAGED_BY, LABEL_STACK: "blog"},
+        },
+        "spec": {"replicas": replicas},
+    }))
+    .unwrap()
+}
+
+fn store() -> Arc<LiveStore> {
+    LiveStore::new(HashKey::new(b"key"), false)
+}
+
+fn version(store: &LiveStore, name: &str) -> Option<String> {
+    store.get(Kind::Deployment, "shop", name).map(|observed| observed.version)
+}
+
+fn blog() -> Vec<StackRef> {
+    vec![StackRef { namespace: "shop".to_owned(), name: "blog".to_owned() }]
+}
+
+#[test]
+fn an_event_older_than_our_own_write_is_ignored() {
+    let store = store();
+    let mut feed = store.feed(Kind::Deployment, None);
+    store.put(Kind::Deployment, &object("web", "1", 10, 2));
+    assert_eq!(feed.take(Event::Apply(object("web", "1", 9, 1))), []);
+    assert_eq!(version(&store, "web").as_deref(), Some("10"));
+    assert_eq!(feed.take(Event::Apply(object("web", "1", 10, 2))), [], "its echo is no news");
+    assert_eq!(feed.take(Event::Apply(object("web", "1", 100, 3))), blog(), "and versions are numbers");
+    assert_eq!(version(&store, "web").as_deref(), Some("100"));
+}
+
+#[test]
+fn a_change_that_matters_to_nobody_wakes_nobody() {
+    let store = store();
+    let mut feed = store.feed(Kind::Deployment, None);
+    assert_eq!(feed.take(Event::Apply(object("web", "1", 1, 1))), blog());
+    let mut annotated = object("web", "1", 2, 1);
+    annotated.metadata.annotations = Some([("theirs".to_owned(), "yes".to_owned())].into());
+    assert_eq!(feed.take(Event::Apply(annotated)), []);
+    assert_eq!(version(&store, "web").as_deref(), Some("2"));
+}
+
+#[test]
+fn a_deletion_takes_only_the_object_that_was_deleted() {
+    let store = store();
+    let mut feed = store.feed(Kind::Deployment, None);
+    store.put(Kind::Deployment, &object("web", "2", 10, 1));
+    assert_eq!(feed.take(Event::Delete(object("web", "1", 9, 1))), []);
+    assert!(version(&store, "web").is_some());
+    assert_eq!(feed.take(Event::Delete(object("web", "2", 11, 1))), blog());
+    assert!(version(&store, "web").is_none());
+}
+
+#[test]
+fn a_list_forgets_what_is_gone_but_not_what_was_written_meanwhile() {
+    let store = store();
+    let mut feed = store.feed(Kind::Deployment, None);
+    for name in ["gone", "stays", "written"] {
+        feed.take(Event::Apply(object(name, name, 1, 1)));
+    }
+    store.put(Kind::StatefulSet, &object("gone", "other", 1, 1));
+    feed.take(Event::Init);
+    feed.take(Event::InitApply(object("stays", "stays", 1, 1)));
+    store.put(Kind::Deployment, &object("written", "written", 5, 1));
+    store.put(Kind::Deployment, &object("new", "new", 6, 1));
+    assert_eq!(feed.take(Event::InitDone), blog());
+    assert!(version(&store, "gone").is_none());
+    for name in ["stays", "written", "new"] {
+        assert!(version(&store, name).is_some(), "{name}");
+    }
+    assert!(store.get(Kind::StatefulSet, "shop", "gone").is_some(), "another kind has another watch");
+}
+
+#[test]
+fn a_list_of_one_namespace_says_nothing_about_another() {
+    let store = store();
+    store.put(Kind::Deployment, &object("web", "1", 1, 1));
+    let mut feed = store.feed(Kind::Deployment, Some("elsewhere"));
+    feed.take(Event::Init);
+    feed.take(Event::InitDone);
+    assert!(version(&store, "web").is_some());
+}
+
+#[tokio::test]
+async fn the_store_is_synced_when_every_feed_has_had_a_list() {
+    let store = store();
+    let (mut one, mut two) = (store.feed(Kind::Deployment, None), store.feed(Kind::Job, None));
+    one.take(Event::Init);
+    one.take(Event::InitDone);
+    let is_synced = async |store: &LiveStore| {
+        tokio::time::timeout(std::time::Duration::from_millis(10), store.synced()).await.is_ok()
+    };
+    assert!(!is_synced(&store).await);
+    two.take(Event::Init);
+    assert!(!is_synced(&store).await);
+    two.take(Event::InitDone);
+    assert!(is_synced(&store).await);
+    two.take(Event::Init);
+    assert!(is_synced(&store).await, "a later list does not take that back");
+}
+
+#[test]
+fn labels_of_another_tool_make_no_child() {
+    let mut other = object("web", "1", 1, 1);
+    other.metadata.labels = Some([(LABEL_STACK.to_owned(), "blog".to_owned())].into());
+    assert_eq!(observe(&HashKey::new(b"key"), Kind::Deployment, &other).stack, None);
+    assert_eq!(observe(&HashKey::new(b"key"), Kind::Pod, &other).stack.as_deref(), Some("blog"));
+}

@@ -1,0 +1,71 @@
+//! Jobs run once per definition.
+
+use compose_operator::apply::{Action, Kind};
+use compose_operator::translate::Plan;
+use k8s_openapi::api::batch::v1::Job;
+use k8s_openapi::api::core::v1::Pod;
+use kube::ResourceExt;
+use kube::api::{Patch, PatchParams};
+use serde_json::json;
+
+use crate::plans::{Make, of};
+use crate::stage::{Stage, count, states, told};
+
+#[tokio::test]
+async fn a_changed_job_is_made_anew_once_the_pods_of_the_old_one_are_gone() {
+    let Some(mut stage) = Stage::new().await else { return };
+    let owner = stage.owner.clone();
+    let make = Make(&owner);
+    stage.settle(&of([make.job("migrate", "web:1", &[])])).await;
+    stage.eventually("its pod is created", async || !stage.pods("migrate").await.is_empty()).await;
+    let old = stage.pods("migrate").await.remove(0).name_any();
+    let hold = |finalizers| Patch::Merge(json!({"metadata": {"finalizers": finalizers}}));
+    let pods = stage.api::<Pod>();
+    let held = Some(["compose-operator.dev/test"]);
+    pods.patch(&old, &PatchParams::default(), &hold(held)).await.unwrap();
+
+    let plan = of([make.job("migrate", "web:2", &[])]);
+    let outcome = stage.pass(&plan).await;
+    assert_eq!(told(&outcome), ["replaced Job migrate"]);
+    let outcome = stage.until(&plan, "it waits", |outcome| !outcome.waiting.is_empty()).await;
+    assert_eq!(outcome.waiting, ["Job migrate is being deleted"]);
+    tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    assert_eq!(stage.json::<Job>("migrate").await["spec"]["template"]["spec"]["containers"][0]["image"], "web:1");
+    pods.patch(&old, &PatchParams::default(), &hold(None)).await.unwrap();
+    stage.until(&plan, "the new Job", |outcome| count(outcome, Action::Created) == 1).await;
+    assert_eq!(stage.json::<Job>("migrate").await["spec"]["template"]["spec"]["containers"][0]["image"], "web:2");
+}
+
+#[tokio::test]
+async fn a_job_that_succeeded_does_not_run_again() {
+    let Some(mut stage) = Stage::new().await else { return };
+    let owner = stage.owner.clone();
+    let make = Make(&owner);
+    let with = |secret: &str| Plan {
+        secrets: vec![make.secret(secret)],
+        ..of([make.job("migrate", "web:1", &[json!({"secretRef": {"name": secret}})])])
+    };
+    let plan = with("shop-password-1111");
+    stage.settle(&plan).await;
+    stage.end_pods("migrate", 0).await;
+    stage.until(&plan, "completion", |outcome| states(outcome)["migrate"] == "Completed").await;
+    let uid = stage.json::<Job>("migrate").await["metadata"]["uid"].clone();
+
+    // A rotated Secret is no new definition.
+    let plan = with("shop-password-2222");
+    let outcome = stage.settle(&plan).await;
+    assert_eq!(states(&outcome)["migrate"], "Completed");
+    assert_eq!(stage.json::<Job>("migrate").await["metadata"]["uid"], uid);
+
+    // Cleaned up, it is remembered, also by a new operator.
+    stage.delete::<Job>("migrate").await;
+    stage.eventually("it is gone", async || stage.live.get(Kind::Job, &owner.namespace, "migrate").is_none()).await;
+    stage.restart().await;
+    let outcome = stage.settle(&plan).await;
+    assert_eq!(states(&outcome)["migrate"], "Completed");
+    assert!(stage.get::<Job>("migrate").await.is_none());
+
+    // A new definition runs.
+    let outcome = stage.settle(&of([make.job("migrate", "web:2", &[])])).await;
+    assert!(told(&outcome).contains(&"created Job migrate".to_owned()), "{:?}", told(&outcome));
+}

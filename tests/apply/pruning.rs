@@ -1,0 +1,114 @@
+//! What leaves the plan leaves the cluster, with exceptions.
+
+use compose_operator::api::names::{ANNOTATION_PRUNE, PRUNE_DISABLED};
+use compose_operator::apply::Kind;
+use compose_operator::translate::Plan;
+use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
+use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Secret, Service};
+use kube::api::ListParams;
+use serde_json::json;
+
+use crate::plans::{Make, of};
+use crate::stage::{Stage, told};
+
+#[tokio::test]
+async fn what_leaves_the_plan_is_deleted_but_for_data_and_what_is_kept() {
+    let Some(mut stage) = Stage::new().await else { return };
+    let owner = stage.owner.clone();
+    let make = Make(&owner);
+    let mut full = Plan {
+        claims: vec![make.claim("data", "1Gi")],
+        services: vec![make.service("web", false), make.service("kept", false), make.service("old", false)],
+        ..of([make.deployment("web", "web:1"), make.deployment("old", "old:1")])
+    };
+    stage.settle(&full).await;
+    let keep = json!({"metadata": {"annotations": {ANNOTATION_PRUNE: PRUNE_DISABLED}}});
+    stage.meddle::<Service>(Kind::Service, "kept", keep).await;
+    full.claims.clear();
+    full.services.truncate(1);
+    full.workloads.truncate(1);
+
+    let outcome = stage.pass_with(&full, false, false).await;
+    assert_eq!(outcome.changes, [], "spec.prune is false");
+    let outcome = stage.settle(&full).await;
+    assert_eq!(told(&outcome), ["pruned Deployment old", "pruned Service old"]);
+    assert_eq!(outcome.left_claims, ["shop-data"]);
+    assert!(stage.get::<Deployment>("old").await.is_none());
+    assert!(stage.get::<Service>("kept").await.is_some());
+    assert!(stage.get::<PersistentVolumeClaim>("shop-data").await.is_some());
+    let left: Vec<_> = outcome.inventory.iter().filter(|entry| entry.id.contains("kept")).collect();
+    assert_eq!(left.len(), 1, "what is kept stays in the inventory");
+    stage.log.take();
+    stage.pass(&full).await;
+    assert_eq!(stage.log.take(), [""; 0], "survivors cost no request");
+}
+
+#[tokio::test]
+async fn a_lost_inventory_hides_nothing_from_pruning() {
+    let Some(mut stage) = Stage::new().await else { return };
+    let owner = stage.owner.clone();
+    let make = Make(&owner);
+    stage.settle(&Plan { services: vec![make.service("old", false)], ..Plan::default() }).await;
+    stage.inventory.clear();
+    stage.restart().await;
+    assert_eq!(told(&stage.settle(&Plan::default()).await), ["pruned Service old"]);
+}
+
+#[tokio::test]
+async fn nothing_is_pruned_while_something_is_wrong() {
+    let Some(mut stage) = Stage::new().await else { return };
+    let owner = stage.owner.clone();
+    let make = Make(&owner);
+    stage.settle(&Plan { services: vec![make.service("old", false)], ..Plan::default() }).await;
+    let _: ConfigMap = stage.create(json!({"metadata": {"name": "shop-config-1"}})).await;
+    let plan = Plan { config_maps: vec![make.config_map("shop-config-1", "one")], ..Plan::default() };
+    let outcome = stage.pass(&plan).await;
+    assert_eq!(outcome.conflicts.len(), 1);
+    assert!(stage.get::<Service>("old").await.is_some());
+    assert_eq!(outcome.inventory.len(), 1, "it is not forgotten either");
+    stage.delete::<ConfigMap>("shop-config-1").await;
+    assert_eq!(told(&stage.settle(&plan).await), ["created ConfigMap shop-config-1", "pruned Service old"]);
+}
+
+#[tokio::test]
+async fn configuration_stays_while_a_revision_may_start_with_it() {
+    let Some(mut stage) = Stage::new().await else { return };
+    let owner = stage.owner.clone();
+    let make = Make(&owner);
+    let plan = |number: u32| {
+        let (config, password) = (format!("shop-config-{number}"), format!("shop-password-{number}"));
+        let from = [json!({"configMapRef": {"name": config}}), json!({"secretRef": {"name": password}})];
+        Plan {
+            config_maps: vec![make.config_map(&config, &config)],
+            secrets: vec![make.secret(&password)],
+            ..of([make.deployment_with("web", "web:1", 1, &from)])
+        }
+    };
+    let live = async |stage: &Stage| {
+        let mut names = Vec::new();
+        for number in 1..=4 {
+            if stage.get::<ConfigMap>(&format!("shop-config-{number}")).await.is_some() {
+                assert!(stage.get::<Secret>(&format!("shop-password-{number}")).await.is_some());
+                names.push(number);
+            }
+        }
+        names
+    };
+    for number in 1..=3 {
+        stage.settle(&plan(number)).await;
+        stage.run_pods("web").await;
+        let done = stage.until(&plan(number), "rollout", |outcome| outcome.services[0].state == "Ready").await;
+        assert_eq!(done.errors, []);
+    }
+    // The Deployment keeps one old ReplicaSet, so that one may still be rolled back to.
+    stage
+        .eventually("old ReplicaSets go", async || {
+            stage.api::<ReplicaSet>().list(&ListParams::default()).await.unwrap().items.len() == 2
+        })
+        .await;
+    stage.log.take();
+    stage.pass(&plan(3)).await;
+    assert_eq!(stage.log.take(), [""; 0], "what is still used is not asked for at rest");
+    stage.pass_with(&plan(3), true, true).await;
+    assert_eq!(live(&stage).await, [2, 3]);
+}

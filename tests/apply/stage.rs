@@ -1,0 +1,378 @@
+//! A namespace with a stack in it, and a stand-in for the kubelet: there are controllers, but no nodes.
+
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::{Duration, Instant};
+
+use compose_operator::api::names::{COMPONENT_SERVICE, FIELD_MANAGER, LABEL_COMPONENT, LABEL_SERVICE};
+use compose_operator::api::v1alpha1::InventoryEntry;
+use compose_operator::api::{self, ComposeStack, ComposeStackSpec};
+use compose_operator::apply::{Action, Applier, HashKey, LiveStore, Outcome, Owner, Request, changes};
+use compose_operator::translate::Plan;
+use futures::StreamExt;
+use k8s_openapi::api::core::v1::{Namespace, Pod, ServiceAccount};
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::api::{Api, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams};
+use kube::client::{Body, ClientBuilder};
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::core::{ApiResource, NamespaceResourceScope};
+use kube::{Client, Config, Resource, ResourceExt};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use tokio::task::JoinHandle;
+use tower::util::MapRequestLayer;
+
+/// Where the API server is that the environment names; nothing when it names none.
+fn kubeconfig() -> Option<String> {
+    let own = std::env::var("COMPOSE_OPERATOR_TEST_KUBECONFIG").ok();
+    // KUBECONFIG alone is not enough: it may name a cluster that is not meant for tests.
+    let given = std::env::var("COMPOSE_OPERATOR_CLUSTER").ok().and_then(|_| std::env::var("KUBECONFIG").ok());
+    own.or(given)
+}
+
+async fn config(path: &str, impersonate: Option<&str>) -> Config {
+    let kubeconfig = Kubeconfig::read_from(path).unwrap();
+    let mut config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
+    config.auth_info.impersonate = impersonate.map(str::to_owned);
+    config
+}
+
+/// The requests that a client sent, as `PATCH configmaps/web`.
+#[derive(Clone, Default)]
+pub struct Log {
+    requests: Arc<Mutex<Vec<String>>>,
+    before_write: Arc<Mutex<Option<Surprise>>>,
+}
+
+/// Something that happens at the worst moment.
+type Surprise = Box<dyn FnOnce() + Send>;
+
+impl Log {
+    pub fn take(&self) -> Vec<String> {
+        std::mem::take(&mut self.requests.lock().unwrap())
+    }
+
+    /// Does something just before the next write.
+    pub fn before_write(&self, surprise: impl FnOnce() + Send + 'static) {
+        *self.before_write.lock().unwrap() = Some(Box::new(surprise));
+    }
+
+    fn client(&self, config: Config) -> Client {
+        let log = self.clone();
+        let layer = MapRequestLayer::new(move |request: http::Request<Body>| {
+            let path = request.uri().path();
+            let place =
+                path.split("/namespaces/").nth(1).and_then(|rest| rest.split_once('/')).map_or(path, |(_, it)| it);
+            log.requests.lock().unwrap().push(format!("{} {place}", request.method()));
+            let surprise = log.before_write.lock().unwrap().take_if(|_| request.method() != http::Method::GET);
+            surprise.into_iter().for_each(|surprise| surprise());
+            request
+        });
+        ClientBuilder::try_from(config).unwrap().with_layer(&layer).build()
+    }
+}
+
+pub struct Stage {
+    /// The administrator's client.
+    pub admin: Client,
+    /// The operator's client, whose requests are logged.
+    pub client: Client,
+    pub log: Log,
+    pub owner: Owner,
+    pub live: Arc<LiveStore>,
+    pub inventory: Vec<InventoryEntry>,
+    watches: JoinHandle<()>,
+}
+
+impl Stage {
+    /// A stack `shop` in a namespace of its own; nothing, loudly, when there is no API server.
+    pub async fn new() -> Option<Self> {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let Some(path) = kubeconfig() else {
+            println!("not run: no cluster was started for this test; `make api-test` starts one");
+            return None;
+        };
+        let admin = Client::try_from(config(&path, None).await).unwrap();
+        define(&admin).await;
+        let namespace = format!("apply-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let log = Log::default();
+        let client = log.client(config(&path, None).await);
+        create_namespace(&admin, &namespace).await;
+        let spec: ComposeStackSpec = serde_json::from_value(json!({"composeFile": "services: {}"})).unwrap();
+        let stack = ComposeStack::new("shop", spec);
+        let stack = Api::namespaced(admin.clone(), &namespace).create(&PostParams::default(), &stack).await.unwrap();
+        let owner = Owner { name: "shop".to_owned(), namespace, uid: stack.uid().unwrap() };
+        let (live, watches) = watch(&admin, &owner.namespace).await;
+        Some(Self { admin, client, log, owner, live, inventory: Vec::new(), watches })
+    }
+
+    /// A new operator that knows only what is in the status.
+    pub async fn restart(&mut self) {
+        self.watches.abort();
+        (self.live, self.watches) = watch(&self.admin, &self.owner.namespace).await;
+    }
+
+    /// Stops hearing of the cluster.
+    pub fn go_deaf(&self) {
+        self.watches.abort();
+    }
+
+    /// Acts as somebody without rights.
+    pub async fn act_as(&mut self, user: &str) {
+        let path = kubeconfig().unwrap();
+        self.client = self.log.client(config(&path, Some(user)).await);
+    }
+
+    pub async fn pass(&mut self, plan: &Plan) -> Outcome {
+        self.pass_with(plan, true, false).await
+    }
+
+    pub async fn pass_with(&mut self, plan: &Plan, prune: bool, verify: bool) -> Outcome {
+        let request = Request { plan, inventory: &self.inventory, prune, verify };
+        let outcome = Applier::new(&self.client, &self.live, &self.owner).apply(request).await;
+        self.inventory.clone_from(&outcome.inventory);
+        outcome
+    }
+
+    /// Passes until nothing is sent and nothing of what was sent is unheard of, then returns that last outcome with
+    /// all changes of all passes.
+    pub async fn settle(&mut self, plan: &Plan) -> Outcome {
+        let mut all = Vec::new();
+        let mut quiet = 0;
+        let began = Instant::now();
+        loop {
+            let mut outcome = self.pass(plan).await;
+            assert_eq!(outcome.errors, [], "while settling");
+            quiet = if outcome.changes.is_empty() { quiet + 1 } else { 0 };
+            all.append(&mut outcome.changes);
+            if quiet > 3 {
+                outcome.changes = all;
+                return outcome;
+            }
+            assert!(began.elapsed() < Duration::from_secs(30), "does not settle: {all:?} {outcome:?}");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    /// Passes until the outcome is as wanted.
+    pub async fn until(&mut self, plan: &Plan, what: &str, wanted: impl Fn(&Outcome) -> bool) -> Outcome {
+        let began = Instant::now();
+        loop {
+            let outcome = self.pass(plan).await;
+            if wanted(&outcome) {
+                return outcome;
+            }
+            assert!(began.elapsed() < Duration::from_secs(30), "not seen: {what}: {outcome:#?}");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    pub fn api<K>(&self) -> Api<K>
+    where
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
+    {
+        Api::namespaced(self.admin.clone(), &self.owner.namespace)
+    }
+
+    pub async fn get<K>(&self, name: &str) -> Option<K>
+    where
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + DeserializeOwned + Debug,
+    {
+        self.api::<K>().get_opt(name).await.unwrap()
+    }
+
+    /// The object as JSON.
+    pub async fn json<K>(&self, name: &str) -> Value
+    where
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
+    {
+        let api: Api<DynamicObject> =
+            Api::namespaced_with(self.admin.clone(), &self.owner.namespace, &ApiResource::erase::<K>(&()));
+        serde_json::to_value(api.get(name).await.unwrap()).unwrap()
+    }
+
+    /// Something that creates an object from a thread of its own.
+    pub fn creating<K>(&self, object: Value) -> impl FnOnce() + Send + 'static
+    where
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+            + Clone
+            + DeserializeOwned
+            + Serialize
+            + Debug
+            + Send
+            + Sync
+            + 'static,
+    {
+        let namespace = self.owner.namespace.clone();
+        move || {
+            apart(async move |client| {
+                let object: K = serde_json::from_value(object).unwrap();
+                Api::<K>::namespaced(client, &namespace).create(&PostParams::default(), &object).await.unwrap();
+            });
+        }
+    }
+
+    pub async fn create<K>(&self, object: Value) -> K
+    where
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + DeserializeOwned + Serialize + Debug,
+    {
+        let object: K = serde_json::from_value(object).unwrap();
+        self.api::<K>().create(&PostParams::default(), &object).await.unwrap()
+    }
+
+    /// Changes an object as another person would, and waits until the operator has heard of it.
+    pub async fn meddle<K>(&self, kind: compose_operator::apply::Kind, name: &str, patch: Value)
+    where
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + DeserializeOwned + Debug,
+    {
+        let parameters = PatchParams { field_manager: Some("somebody".to_owned()), ..PatchParams::default() };
+        let changed = self.api::<K>().patch(name, &parameters, &Patch::Merge(patch)).await.unwrap();
+        let version: u64 = changed.resource_version().unwrap().parse().unwrap();
+        self.eventually("the change is heard of", async || {
+            self.live
+                .get(kind, &self.owner.namespace, name)
+                .is_some_and(|live| live.version.parse::<u64>().unwrap() >= version)
+        })
+        .await;
+    }
+
+    pub async fn delete<K>(&self, name: &str)
+    where
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + DeserializeOwned + Debug,
+    {
+        self.api::<K>().delete(name, &DeleteParams::background()).await.unwrap();
+    }
+
+    pub async fn eventually(&self, what: &str, mut holds: impl AsyncFnMut() -> bool) {
+        let began = Instant::now();
+        while !holds().await {
+            assert!(began.elapsed() < Duration::from_secs(30), "does not come: {what}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// The pods of a service, the newest last.
+    pub async fn pods(&self, service: &str) -> Vec<Pod> {
+        let labels = format!("{LABEL_SERVICE}={service},{LABEL_COMPONENT}={COMPONENT_SERVICE}");
+        let mut pods = self.api::<Pod>().list(&ListParams::default().labels(&labels)).await.unwrap().items;
+        pods.sort_by_key(|pod| pod.metadata.creation_timestamp.clone());
+        pods
+    }
+
+    /// What a kubelet would report: all pods of the service run and are ready.
+    pub async fn run_pods(&self, service: &str) {
+        let ready = json!({
+            "phase": "Running",
+            "conditions": [{"type": "Ready", "status": "True", "lastTransitionTime": "2026-01-01T00:00:00Z"}],
+            "containerStatuses": [{
+                "name": "main", "ready": true, "started": true, "restartCount": 0, "image": "web:1",
+                "imageID": "example.com/web@sha256:0123", "state": {"running": {"startedAt": "2026-01-01T00:00:00Z"}},
+            }],
+        });
+        self.report_pods(service, ready).await;
+    }
+
+    /// The same: all pods of the service have ended.
+    pub async fn end_pods(&self, service: &str, exit_code: i32) {
+        let ended = json!({
+            "phase": if exit_code == 0 { "Succeeded" } else { "Failed" },
+            "conditions": [{"type": "Ready", "status": "False", "lastTransitionTime": "2026-01-01T00:00:00Z"}],
+            "containerStatuses": [{
+                "name": "main", "ready": false, "started": false, "restartCount": 0, "image": "web:1", "imageID": "",
+                "state": {"terminated": {"exitCode": exit_code, "startedAt": "2026-01-01T00:00:00Z", "finishedAt": "2026-01-01T00:00:01Z"}},
+            }],
+        });
+        self.report_pods(service, ended).await;
+    }
+
+    async fn report_pods(&self, service: &str, status: Value) {
+        self.eventually("pods are created", async || !self.pods(service).await.is_empty()).await;
+        for pod in self.pods(service).await {
+            if pod.metadata.deletion_timestamp.is_none() {
+                let patch = Patch::Merge(json!({ "status": status }));
+                self.api::<Pod>().patch_status(&pod.name_any(), &PatchParams::default(), &patch).await.unwrap();
+            }
+        }
+    }
+
+    /// The operations that the operator's field manager is recorded with.
+    pub fn operations(object: &Value) -> Vec<String> {
+        let entries = object["metadata"]["managedFields"].as_array().unwrap();
+        let ours = entries.iter().filter(|entry| entry["manager"] == FIELD_MANAGER);
+        ours.map(|entry| entry["operation"].as_str().unwrap().to_owned()).collect()
+    }
+}
+
+impl Drop for Stage {
+    /// Leaves nothing behind, since the cluster may be somebody's.
+    fn drop(&mut self) {
+        let namespace = self.owner.namespace.clone();
+        apart(async move |client| {
+            let _ = Api::<Namespace>::all(client).delete(&namespace, &DeleteParams::background()).await;
+        });
+    }
+}
+
+/// Runs in a thread and a runtime of its own, so that the caller's may be blocked.
+fn apart<F: Future<Output = ()>>(work: impl FnOnce(Client) -> F + Send + 'static) {
+    let thread = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let client = Client::try_from(config(&kubeconfig().unwrap(), None).await).unwrap();
+            work(client).await;
+        });
+    });
+    thread.join().unwrap();
+}
+
+/// What was done, as `created ConfigMap shop-config`.
+pub fn told(outcome: &Outcome) -> Vec<String> {
+    outcome.changes.iter().map(|change| format!("{} {} {}", change.action.as_str(), change.kind, change.name)).collect()
+}
+
+pub fn count(outcome: &Outcome, action: Action) -> usize {
+    outcome.changes.iter().filter(|change| change.action == action).count()
+}
+
+/// The states of the services.
+pub fn states(outcome: &Outcome) -> BTreeMap<&str, &str> {
+    outcome.services.iter().map(|service| (service.name.as_str(), service.state.as_str())).collect()
+}
+
+async fn watch(client: &Client, namespace: &str) -> (Arc<LiveStore>, JoinHandle<()>) {
+    let live = LiveStore::new(HashKey::new(b"a key for tests"), false);
+    let mut stacks = Box::pin(changes(client, &live, Some(namespace)));
+    let watches = tokio::spawn(async move { while stacks.next().await.is_some() {} });
+    live.synced().await;
+    (live, watches)
+}
+
+async fn create_namespace(client: &Client, name: &str) {
+    let namespace: Namespace = serde_json::from_value(json!({"metadata": {"name": name}})).unwrap();
+    Api::all(client.clone()).create(&PostParams::default(), &namespace).await.unwrap();
+    // Without it no pod is admitted.
+    let accounts: Api<ServiceAccount> = Api::namespaced(client.clone(), name);
+    while accounts.get_opt("default").await.unwrap().is_none() {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// Makes the API server know stacks: without that, the garbage collector takes the children of one for orphans.
+async fn define(client: &Client) {
+    static DEFINED: OnceLock<()> = OnceLock::new();
+    if DEFINED.get().is_some() {
+        return;
+    }
+    let definitions: Api<CustomResourceDefinition> = Api::all(client.clone());
+    let definition = api::definition();
+    let parameters = PatchParams::apply("tests").force();
+    definitions.patch(&definition.name_any(), &parameters, &Patch::Apply(&definition)).await.unwrap();
+    let stacks: Api<ComposeStack> = Api::all(client.clone());
+    while stacks.list(&ListParams::default()).await.is_err() {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let _ = DEFINED.set(());
+}
