@@ -1,4 +1,11 @@
 //! The operator against a real API server with the cluster's own controllers, without nodes.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::format_collect,
+    reason = "a test fails by a panic; its documents are small"
+)]
 
 mod harness;
 
@@ -213,12 +220,12 @@ fn a_foreign_object_is_neither_changed_nor_deleted() {
         )
     };
     let owner = namespace.ok(&["create", "configmap", "owner", "-o", "jsonpath={.metadata.uid}"]);
-    let owned = format!(
+    let reference = format!(
         ",\"ownerReferences\":[{{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"name\":\"owner\",\"uid\":\"{}\"}}]",
         owner.trim()
     );
     let _operator = Operator::start(cluster, &[&namespace], &[]);
-    for owner in ["", &owned] {
+    for owner in ["", &reference] {
         namespace.apply(&service(owner));
         let before = namespace.get("service", "redis").unwrap();
         namespace.apply(&read("examples/flask-redis/stack.yaml"));
@@ -253,7 +260,9 @@ fn drift_is_repaired_and_what_left_the_document_is_pruned() {
     let both = "services:\n  web:\n    image: nginx\n    deploy: {replicas: 2}\n  old:\n    image: nginx\n    \
                 volumes: [\"data:/data\"]\nvolumes: {data: {}}\n";
     namespace.apply(&stack("app", both));
-    wait_for("the workloads", 20, || namespace.get("statefulset", "old").and(namespace.get("deployment", "web")));
+    wait_for("the workloads", 20, || {
+        namespace.get("statefulset", "old").and_then(|_| namespace.get("deployment", "web"))
+    });
     settle(&namespace, "app");
 
     let uid = namespace.get("service", "web").unwrap()["metadata"]["uid"].clone();
@@ -366,7 +375,9 @@ fn nothing_is_written_at_rest() {
     let mut operator = Operator::start(cluster, &[&namespace], &[]);
     namespace.apply(&read("examples/swarm/stack.yaml"));
     namespace.apply(&read("examples/postgres/stack.yaml"));
-    wait_for("the workloads", 20, || namespace.get("deployment", "web").and(namespace.get("statefulset", "db")));
+    wait_for("the workloads", 20, || {
+        namespace.get("deployment", "web").and_then(|_| namespace.get("statefulset", "db"))
+    });
     settle(&namespace, "swarm");
     settle(&namespace, "postgres");
     no_writes_of(cluster, &namespace, || std::thread::sleep(Duration::from_secs(20)), "20 s at rest");

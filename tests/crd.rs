@@ -1,4 +1,5 @@
 //! The CustomResourceDefinition in `crds/` is the one that the code describes, and it reads well.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by a panic")]
 
 use compose_operator::api;
 use serde_json::Value;

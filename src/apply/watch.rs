@@ -12,22 +12,24 @@ use super::kind::Kind;
 use super::live::{LiveStore, StackRef};
 
 /// Watches the children and pods of all stacks, in all namespaces or in one, and yields the stacks that a change
-/// matters to. An object is reduced as it arrives; none is kept.
-pub fn changes(
+/// matters to. An object is reduced as it arrives; none is kept. `failed` is told of each interruption.
+pub fn changes<F: Fn(Kind) + Clone + Send + 'static>(
     client: &Client,
     live: &Arc<LiveStore>,
     namespace: Option<&str>,
-) -> impl Stream<Item = StackRef> + Send + use<> {
-    let kinds: Vec<_> = live.watched().map(|kind| one(client, live, kind, namespace).boxed()).collect();
+    failed: &F,
+) -> impl Stream<Item = StackRef> + Send + use<F> {
+    let kinds: Vec<_> = live.watched().map(|kind| one(client, live, kind, namespace, failed.clone()).boxed()).collect();
     stream::select_all(kinds)
 }
 
-fn one(
+fn one<F: Fn(Kind) + Send + 'static>(
     client: &Client,
     live: &Arc<LiveStore>,
     kind: Kind,
     namespace: Option<&str>,
-) -> impl Stream<Item = StackRef> + Send + use<> {
+    failed: F,
+) -> impl Stream<Item = StackRef> + Send + use<F> {
     let resource = kind.resource();
     let api: Api<DynamicObject> = match namespace {
         Some(namespace) => Api::namespaced_with(client.clone(), namespace, &resource),
@@ -42,6 +44,7 @@ fn one(
                 Err(error) => {
                     // The watcher goes on by itself; what it missed comes with its next list.
                     tracing::warn!(%kind, %error, "watch failed");
+                    failed(kind);
                     Vec::new()
                 }
             };

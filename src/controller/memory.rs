@@ -102,7 +102,7 @@ mod tests {
     #[test]
     fn verification_is_due_after_the_interval_only() {
         let memory = Memory::default();
-        assert!(!memory.is_verification_due(&stack("1", None), Duration::from_secs(60)));
+        assert!(!memory.is_verification_due(&stack("1", None), Duration::from_mins(1)));
         assert!(memory.is_verification_due(&stack("1", None), Duration::ZERO));
     }
 }

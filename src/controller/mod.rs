@@ -31,7 +31,7 @@ use tokio::task::JoinSet;
 
 use crate::api::ComposeStack;
 use crate::api::names::{ANNOTATION_LAST_APPLIED, ANNOTATION_RECONCILE_REQUESTED};
-use crate::apply::{HashKey, LiveStore, StackRef, changes};
+use crate::apply::{HashKey, Kind, LiveStore, StackRef, changes};
 use context::Context;
 use metrics::Metrics;
 use shutdown::Shutdown;
@@ -101,7 +101,7 @@ pub async fn run(args: RunArgs) -> Result<(), RunError> {
 
     let live = LiveStore::new(HashKey::new(&key), args.watch_secrets);
     let scopes: Vec<Scope> =
-        scopes(&args).into_iter().map(|namespace| watch(&mut tasks, &client, &live, namespace)).collect();
+        scopes(&args).into_iter().map(|namespace| watch(&mut tasks, &client, &live, &metrics, namespace)).collect();
     let context = Arc::new(Context::new(client.clone(), Arc::clone(&live), key, metrics, args));
     let reconciling = async {
         // Before the first lists are complete, every object looks absent.
@@ -138,10 +138,13 @@ fn watch(
     tasks: &mut JoinSet<&'static str>,
     client: &Client,
     live: &Arc<LiveStore>,
+    metrics: &Arc<Metrics>,
     namespace: Option<String>,
 ) -> Scope {
     let (triggers, triggered) = mpsc::unbounded();
-    let mut stacks = changes(client, live, namespace.as_deref()).boxed();
+    let metrics = Arc::clone(metrics);
+    let failed = move |kind: Kind| metrics.watch_failed(kind.as_str());
+    let mut stacks = changes(client, live, namespace.as_deref(), &failed).boxed();
     tasks.spawn(async move {
         while let Some(StackRef { namespace, name }) = stacks.next().await {
             // The queue is gone only when the operator ends.
@@ -193,6 +196,7 @@ async fn reconcile_all(client: &Client, scopes: Vec<Scope>, context: &Arc<Contex
 
 /// A hash of what users write of a stack. The operator's own writes, to the status, do not change it, so they bring
 /// no stack back.
+#[allow(clippy::unnecessary_wraps, reason = "the signature of a predicate")]
 fn what_users_write(root: &Root) -> Option<u64> {
     let mut hasher = DefaultHasher::new();
     let meta = root.meta();

@@ -27,9 +27,9 @@ use crate::translate::{Note, NoteLevel, Plan, Stack, translate};
 /// How long a waiting stack is left to its watches.
 const WAITING: Duration = Duration::from_secs(30);
 /// How long a stack is left alone that a person has to put right outside of its own object, such as by a right.
-const STUCK: Duration = Duration::from_secs(300);
+const STUCK: Duration = Duration::from_mins(5);
 /// An interval that cannot be read, which the API server excludes, is taken for the default.
-const DEFAULT_INTERVAL: Duration = Duration::from_secs(3600);
+const DEFAULT_INTERVAL: Duration = Duration::from_hours(1);
 
 /// A reconciliation that could not tell its result.
 #[derive(Debug, thiserror::Error)]
@@ -43,7 +43,7 @@ pub(super) enum ReconcileError {
 }
 
 /// What a pass came to.
-enum Found {
+enum Ended {
     Suspended,
     FieldNotSupported(Vec<String>),
     InputNotFound(String),
@@ -59,12 +59,12 @@ enum Found {
 struct Passed {
     revision: Option<String>,
     warnings: Option<Vec<Warning>>,
-    found: Found,
+    ended: Ended,
 }
 
-impl From<Found> for Passed {
-    fn from(found: Found) -> Self {
-        Self { revision: None, warnings: None, found }
+impl From<Ended> for Passed {
+    fn from(ended: Ended) -> Self {
+        Self { revision: None, warnings: None, ended }
     }
 }
 
@@ -79,9 +79,9 @@ pub(super) async fn reconcile(root: Arc<Root>, context: Arc<Context>) -> Result<
     let started = Instant::now();
     let passed = guarded(&stack, &context).await;
     let next = status_after(&stack, &passed);
-    let action = action(&stack, &passed.found, &context);
-    context.metrics.reconciled(result_word(&passed.found), started.elapsed());
-    if let Found::Applied(outcome) = &passed.found {
+    let action = action(&stack, &passed.ended, &context);
+    context.metrics.reconciled(result_word(&passed.ended), started.elapsed());
+    if let Ended::Applied(outcome) = &passed.ended {
         for change in &outcome.changes {
             context.metrics.applied(change.kind.as_str(), change.action.as_str());
         }
@@ -100,6 +100,7 @@ pub(super) async fn reconcile(root: Arc<Root>, context: Arc<Context>) -> Result<
     Ok(action)
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "the controller passes values")]
 pub(super) fn on_error(root: Arc<Root>, error: &ReconcileError, context: Arc<Context>) -> Action {
     let (name, namespace) = (root.name_any(), root.namespace().unwrap_or_default());
     tracing::warn!(%namespace, %name, error = error as &dyn std::error::Error, "reconciliation failed");
@@ -115,20 +116,20 @@ async fn guarded(stack: &ComposeStack, context: &Context) -> Passed {
     match tokio::time::timeout(timeout, AssertUnwindSafe(pipeline(stack, context)).catch_unwind()).await {
         Ok(Ok(passed)) => passed,
         Ok(Err(_)) => {
-            Found::Failed("the operator failed on this stack; its log has the place, please report it".to_owned())
+            Ended::Failed("the operator failed on this stack; its log has the place, please report it".to_owned())
                 .into()
         }
-        Err(_) => Found::Failed(format!("not done after {} s; it is tried again", timeout.as_secs())).into(),
+        Err(_) => Ended::Failed(format!("not done after {} s; it is tried again", timeout.as_secs())).into(),
     }
 }
 
 async fn pipeline(stack: &ComposeStack, context: &Context) -> Passed {
     if stack.spec.suspend {
-        return Found::Suspended.into();
+        return Ended::Suspended.into();
     }
     let fields = not_honoured(&stack.spec);
     if !fields.is_empty() {
-        return Found::FieldNotSupported(fields).into();
+        return Ended::FieldNotSupported(fields).into();
     }
     let inputs = match source::gather(&context.client, stack).await {
         Ok(inputs) => inputs,
@@ -137,12 +138,12 @@ async fn pipeline(stack: &ComposeStack, context: &Context) -> Passed {
     let revision = Some(inputs.revision(&context.hash_key));
     let project = match compose::load(&inputs.files, &inputs.options) {
         Ok(project) => project,
-        Err(errors) => return Passed { revision, warnings: None, found: Found::InvalidCompose(errors) },
+        Err(errors) => return Passed { revision, warnings: None, ended: Ended::InvalidCompose(errors) },
     };
     let (enforced, dns) = (context.args.network_policy_enforced.into(), &context.args.dns_peers.0);
     let facts = match source::facts(&context.client, stack, &project, enforced, dns).await {
         Ok(facts) => facts,
-        Err(error) => return Passed { revision, warnings: None, found: not_gathered(&error) },
+        Err(error) => return Passed { revision, warnings: None, ended: not_gathered(&error) },
     };
     let settings = Stack {
         name: stack.name_any(),
@@ -157,14 +158,14 @@ async fn pipeline(stack: &ComposeStack, context: &Context) -> Passed {
     let warnings = Some(warnings(&project.warnings, &plan.notes));
     let refused: Vec<Note> = plan.notes.iter().filter(|note| stops(note, stack.spec.unsupported)).cloned().collect();
     if !refused.is_empty() {
-        return Passed { revision, warnings, found: Found::Unsupported(refused) };
+        return Passed { revision, warnings, ended: Ended::Unsupported(refused) };
     }
     let violations: Vec<String> =
         policy::judge(&plan, &context.policy).iter().map(|note| format!("{}: {}", note.path, note.message)).collect();
     if !violations.is_empty() {
-        return Passed { revision, warnings, found: Found::PolicyViolation(violations) };
+        return Passed { revision, warnings, ended: Ended::PolicyViolation(violations) };
     }
-    Passed { revision, warnings, found: Found::Applied(Box::new(applied(stack, context, &plan).await)) }
+    Passed { revision, warnings, ended: Ended::Applied(Box::new(applied(stack, context, &plan).await)) }
 }
 
 async fn applied(stack: &ComposeStack, context: &Context, plan: &Plan) -> Outcome {
@@ -190,18 +191,18 @@ fn stops(note: &Note, unsupported: Unsupported) -> bool {
     }
 }
 
-fn not_gathered(error: &SourceError) -> Found {
+fn not_gathered(error: &SourceError) -> Ended {
     match error {
-        SourceError::NotFound { .. } => Found::InputNotFound(error.to_string()),
-        SourceError::Forbidden { .. } => Found::Forbidden(error.to_string()),
-        SourceError::Invalid { field, message } => Found::InvalidCompose(Diagnostics(vec![Diagnostic {
+        SourceError::NotFound { .. } => Ended::InputNotFound(error.to_string()),
+        SourceError::Forbidden { .. } => Ended::Forbidden(error.to_string()),
+        SourceError::Invalid { field, message } => Ended::InvalidCompose(Diagnostics(vec![Diagnostic {
             level: Level::Error,
             path: field.clone(),
             position: None,
             reason: "InvalidInput",
             message: message.clone(),
         }])),
-        SourceError::Api { source, .. } => Found::Failed(format!("{error}: {source}")),
+        SourceError::Api { source, .. } => Ended::Failed(format!("{error}: {source}")),
     }
 }
 
@@ -223,19 +224,19 @@ fn warnings(loaded: &[Diagnostic], translated: &[Note]) -> Vec<Warning> {
 
 fn status_after(stack: &ComposeStack, passed: &Passed) -> crate::api::ComposeStackStatus {
     let lines: [String; 1];
-    let finding = match &passed.found {
-        Found::Suspended => Finding::Suspended,
-        Found::FieldNotSupported(fields) => Finding::FieldNotSupported(fields),
-        Found::InputNotFound(input) => {
+    let finding = match &passed.ended {
+        Ended::Suspended => Finding::Suspended,
+        Ended::FieldNotSupported(fields) => Finding::FieldNotSupported(fields),
+        Ended::InputNotFound(input) => {
             lines = [input.clone()];
             Finding::InputNotFound(&lines)
         }
-        Found::Forbidden(message) => Finding::Forbidden(message),
-        Found::Failed(message) => Finding::Failed(message),
-        Found::InvalidCompose(errors) => Finding::InvalidCompose(errors),
-        Found::Unsupported(notes) => Finding::Unsupported(notes),
-        Found::PolicyViolation(lines) => Finding::PolicyViolation(lines),
-        Found::Applied(outcome) => Finding::Applied(outcome),
+        Ended::Forbidden(message) => Finding::Forbidden(message),
+        Ended::Failed(message) => Finding::Failed(message),
+        Ended::InvalidCompose(errors) => Finding::InvalidCompose(errors),
+        Ended::Unsupported(notes) => Finding::Unsupported(notes),
+        Ended::PolicyViolation(lines) => Finding::PolicyViolation(lines),
+        Ended::Applied(outcome) => Finding::Applied(outcome),
     };
     let pass = Pass {
         generation: stack.metadata.generation.unwrap_or_default(),
@@ -249,23 +250,23 @@ fn status_after(stack: &ComposeStack, passed: &Passed) -> crate::api::ComposeSta
 }
 
 /// When the stack comes back if nothing happens to it.
-fn action(stack: &ComposeStack, found: &Found, context: &Context) -> Action {
+fn action(stack: &ComposeStack, ended: &Ended, context: &Context) -> Action {
     let key = key(stack);
     let retry = || context.retries.failed(&key);
-    let wait = match found {
-        Found::Suspended => {
+    let wait = match ended {
+        Ended::Suspended => {
             context.retries.succeeded(&key);
             return Action::await_change();
         }
-        Found::FieldNotSupported(_) | Found::InvalidCompose(_) | Found::Unsupported(_) | Found::PolicyViolation(_) => {
+        Ended::FieldNotSupported(_) | Ended::InvalidCompose(_) | Ended::Unsupported(_) | Ended::PolicyViolation(_) => {
             context.retries.succeeded(&key);
             jittered(interval(stack), &key)
         }
         // What is missing is not watched for yet.
-        Found::InputNotFound(_) => retry().min(WAITING),
-        Found::Forbidden(_) => STUCK,
-        Found::Failed(_) => retry(),
-        Found::Applied(outcome) => match outcome.errors.iter().map(|error| error.class).min() {
+        Ended::InputNotFound(_) => retry().min(WAITING),
+        Ended::Forbidden(_) => STUCK,
+        Ended::Failed(_) => retry(),
+        Ended::Applied(outcome) => match outcome.errors.iter().map(|error| error.class).min() {
             Some(Class::Transient | Class::Conflict) => retry(),
             Some(Class::Terminal) => STUCK,
             None => {
@@ -278,17 +279,17 @@ fn action(stack: &ComposeStack, found: &Found, context: &Context) -> Action {
     Action::requeue(wait)
 }
 
-fn result_word(found: &Found) -> &'static str {
-    match found {
-        Found::Suspended => "suspended",
-        Found::InputNotFound(_) => "input_not_found",
-        Found::FieldNotSupported(_) | Found::InvalidCompose(_) | Found::Unsupported(_) => "invalid",
-        Found::PolicyViolation(_) | Found::Forbidden(_) => "forbidden",
-        Found::Failed(_) => "failed",
-        Found::Applied(outcome) if !outcome.conflicts.is_empty() => "conflict",
-        Found::Applied(outcome) if !outcome.errors.is_empty() => "failed",
-        Found::Applied(outcome) if !outcome.waiting.is_empty() => "waiting",
-        Found::Applied(_) => "applied",
+fn result_word(ended: &Ended) -> &'static str {
+    match ended {
+        Ended::Suspended => "suspended",
+        Ended::InputNotFound(_) => "input_not_found",
+        Ended::FieldNotSupported(_) | Ended::InvalidCompose(_) | Ended::Unsupported(_) => "invalid",
+        Ended::PolicyViolation(_) | Ended::Forbidden(_) => "forbidden",
+        Ended::Failed(_) => "failed",
+        Ended::Applied(outcome) if !outcome.conflicts.is_empty() => "conflict",
+        Ended::Applied(outcome) if !outcome.errors.is_empty() => "failed",
+        Ended::Applied(outcome) if !outcome.waiting.is_empty() => "waiting",
+        Ended::Applied(_) => "applied",
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 const FIRST: Duration = Duration::from_secs(1);
-const LAST: Duration = Duration::from_secs(300);
+const LAST: Duration = Duration::from_mins(5);
 
 /// Failed attempts in a row, by stack.
 #[derive(Debug, Default)]
@@ -50,7 +50,7 @@ mod tests {
 
     #[test]
     fn an_interval_stays_within_a_tenth() {
-        let hour = Duration::from_secs(3600);
+        let hour = Duration::from_hours(1);
         let waits: Vec<Duration> = (0..200).map(|n| jittered(hour, &format!("uid-{n}"))).collect();
         assert!(waits.iter().all(|wait| *wait >= hour * 9 / 10 && *wait <= hour * 11 / 10));
         assert!(waits.iter().collect::<std::collections::HashSet<_>>().len() > 100);

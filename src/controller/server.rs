@@ -15,15 +15,15 @@ use super::metrics::{CONTENT_TYPE, Metrics};
 pub async fn serve(listener: TcpListener, metrics: Arc<Metrics>, ready: Arc<AtomicBool>) -> &'static str {
     let router = Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
-        .route("/readyz", get(move || readiness(Arc::clone(&ready))))
-        .route("/metrics", get(move || exposition(Arc::clone(&metrics))));
+        .route("/readyz", get(move || std::future::ready(readiness(&ready))))
+        .route("/metrics", get(move || std::future::ready(exposition(&metrics))));
     if let Err(error) = axum::serve(listener, router).await {
         tracing::error!(%error, "probes and metrics are not served any more");
     }
     "the server of probes and metrics"
 }
 
-async fn readiness(ready: Arc<AtomicBool>) -> Response {
+fn readiness(ready: &AtomicBool) -> Response {
     if ready.load(Ordering::Relaxed) {
         "ok\n".into_response()
     } else {
@@ -31,7 +31,7 @@ async fn readiness(ready: Arc<AtomicBool>) -> Response {
     }
 }
 
-async fn exposition(metrics: Arc<Metrics>) -> Response {
+fn exposition(metrics: &Metrics) -> Response {
     match metrics.encode() {
         Ok(text) => ([(header::CONTENT_TYPE, CONTENT_TYPE)], text).into_response(),
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),

@@ -19,7 +19,20 @@ make_images() {
   for recipe in "$here"/images/*/; do
     make_image "$(basename "$recipe")" 6>&-
   done
+  make_bundle
   exec 6>&-
+}
+
+# All of them in one file, which a node imports in the time of the largest.
+bundle_tar() { printf '%s/images/bundle-%s.tar\n' "$cache" "$(image_tars | xargs -n1 basename | sha256sum | cut -c1-16)"; }
+
+make_bundle() {
+  local bundle tars
+  bundle=$(bundle_tar)
+  [[ ! -e $bundle ]] || return 0
+  mapfile -t tars < <(image_tars)
+  rm -f "$cache"/images/bundle-????????????????.tar
+  "$(program ociimage)" --bundle -o "$bundle" "${tars[@]}"
 }
 
 image_tars() {

@@ -38,9 +38,8 @@ up() {
     make_network
     start_containerd
     # Meanwhile the control plane starts.
-    local import tars
-    mapfile -t tars < <(image_tars)
-    import_images "${tars[@]}" 9>&- >"$state/logs/import.log" 2>&1 &
+    local import
+    import_images "$(bundle_tar)" 9>&- >"$state/logs/import.log" 2>&1 &
     import=$!
     start_control_plane
     start_node

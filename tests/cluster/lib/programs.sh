@@ -68,6 +68,12 @@ build() {
   mv "$path.part" "$path"
 }
 
+build_program() {
+  mkdir -p "$cache"
+  build "$1"
+  program "$1"
+}
+
 # install_programs all|control-plane
 install_programs() {
   local wanted missing=() package

@@ -2,6 +2,7 @@
 // what `ctr images import`, `skopeo copy oci-archive:` and `kind load image-archive` read.
 //
 //	ociimage --name example/app:1 --layer ./root --entrypoint /app --user 65532 -o app.tar
+//	ociimage --bundle -o all.tar app.tar other.tar
 //
 // The same input gives the same bytes: times are zero, entries are sorted, files of a directory belong to root unless told otherwise.
 package main
@@ -59,6 +60,7 @@ func run() error {
 		owner         string
 		architecture  string
 		compress      bool
+		bundling      bool
 	)
 	flag.Var(&names, "name", "name and tag of the image; may be repeated")
 	flag.Var(&layers, "layer", "directory or uncompressed tar, lowest layer first; may be repeated")
@@ -79,11 +81,15 @@ func run() error {
 	flag.DurationVar(&health.StartPeriod, "health-start-period", 0, "time in which failures do not count")
 	flag.IntVar(&health.Retries, "health-retries", 0, "failures in a row that make it unhealthy")
 	flag.StringVar(&architecture, "arch", runtime.GOARCH, "architecture, in Go's terms")
+	flag.BoolVar(&bundling, "bundle", false, "write the images of the given tars as one tar")
 	flag.StringVar(&output, "o", "", "file to write")
 	flag.Parse()
+	if bundling && output != "" && flag.NArg() > 0 {
+		return bundle(output, flag.Args())
+	}
 	if output == "" || len(names) == 0 || flag.NArg() > 0 {
 		flag.Usage()
-		return fmt.Errorf("--name and -o are needed, and nothing but options is taken")
+		return fmt.Errorf("give --name and -o and nothing but options, or --bundle, -o and tars")
 	}
 	if healthCommand != "" {
 		health.Test = []string{"CMD-SHELL", healthCommand}
