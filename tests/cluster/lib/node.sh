@@ -7,7 +7,7 @@ make_cgroup() {
   if [[ -e /sys/fs/cgroup/cgroup.controllers ]]; then
     mkdir -p "/sys/fs/cgroup/$cgroup"
     local controllers
-    controllers=$(sed 's/[a-z]*/+&/g' "/sys/fs/cgroup/$cgroup/cgroup.controllers")
+    controllers=$(sed 's/[a-z]\+/+&/g' "/sys/fs/cgroup/$cgroup/cgroup.controllers")
     echo "$controllers" >"/sys/fs/cgroup/$cgroup/cgroup.subtree_control"
     return
   fi
@@ -117,6 +117,11 @@ stop_node() {
     [[ $(readlink "$link") != "$state"/* ]] || rm -f "$link"
   done
   rmdir /var/log/containers 2>/dev/null || true
+  # The one directory that a kubelet shares with every other on the machine.
+  if ! pgrep -x kubelet >/dev/null; then
+    rm -f /var/lib/kubelet/device-plugins/kubelet.sock
+    rmdir /var/lib/kubelet/device-plugins /var/lib/kubelet 2>/dev/null || true
+  fi
   remove_cgroup
 }
 
