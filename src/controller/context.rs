@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use kube::Client;
 use kube::runtime::events::{Recorder, Reporter};
+use tokio::sync::RwLock;
 
 use super::args::RunArgs;
 use super::memory::Memory;
@@ -23,6 +24,8 @@ pub(super) struct Context {
     pub(super) recorder: Recorder,
     pub(super) retries: Retries,
     pub(super) memory: Memory,
+    /// Held for reading by every running pass, so that the end can wait for them.
+    pub(super) running: RwLock<()>,
     pub(super) args: RunArgs,
 }
 
@@ -40,6 +43,7 @@ impl Context {
             policy: Policy::from(args.policy.clone()),
             retries: Retries::default(),
             memory: Memory::default(),
+            running: RwLock::default(),
             client,
             live,
             hash_key,

@@ -105,16 +105,20 @@ pub async fn run(args: RunArgs) -> Result<(), RunError> {
     let context = Arc::new(Context::new(client.clone(), Arc::clone(&live), key, metrics, args));
     let reconciling = async {
         // Before the first lists are complete, every object looks absent.
-        tokio::select! {
-            () = live.synced() => {}
-            () = shutdown.requested() => return,
-        }
+        live.synced().await;
         ready.store(true, Ordering::Relaxed);
         tracing::info!("watching");
-        reconcile_all(&client, scopes, &context, &shutdown).await;
+        reconcile_all(&client, scopes, &context).await;
+    };
+    let ending = async {
+        shutdown.requested().await;
+        ready.store(false, Ordering::Relaxed);
+        // Had when the last running pass is done; none begins behind it.
+        context.running.write().await
     };
     tokio::select! {
-        () = reconciling => if shutdown.is_requested() { Ok(()) } else { Err(RunError::Ended("the controller")) },
+        _ = ending => Ok(()),
+        () = reconciling => Err(RunError::Ended("the controller")),
         Some(task) = tasks.join_next() => Err(RunError::Ended(task.unwrap_or("a task"))),
     }
 }
@@ -158,7 +162,7 @@ fn watch(
 }
 
 /// Drives the queues: each stack by its own changes, those of its children, and its interval.
-async fn reconcile_all(client: &Client, scopes: Vec<Scope>, context: &Arc<Context>, shutdown: &Shutdown) {
+async fn reconcile_all(client: &Client, scopes: Vec<Scope>, context: &Arc<Context>) {
     let controllers = scopes.into_iter().map(|Scope { namespace, triggered }| {
         let api: Api<Root> = match &namespace {
             Some(namespace) => Api::namespaced(client.clone(), namespace),
@@ -172,7 +176,6 @@ async fn reconcile_all(client: &Client, scopes: Vec<Scope>, context: &Arc<Contex
         Controller::for_stream(roots, store)
             .with_config(controller::Config::default().concurrency(context.args.concurrency))
             .reconcile_on(triggered)
-            .graceful_shutdown_on(shutdown.requested())
             .run(reconcile::reconcile, reconcile::on_error, Arc::clone(context))
             .boxed()
     });

@@ -69,6 +69,7 @@ impl From<Ended> for Passed {
 }
 
 pub(super) async fn reconcile(root: Arc<Root>, context: Arc<Context>) -> Result<Action, ReconcileError> {
+    let _running = context.running.read().await;
     let Root { 0: read } = root.as_ref();
     let cached = read.as_ref().map_err(|invalid| ReconcileError::Unreadable(invalid.error.clone()))?;
     if cached.metadata.deletion_timestamp.is_some() {

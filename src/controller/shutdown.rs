@@ -1,12 +1,10 @@
 //! The request to end.
 
-use std::future::Future;
-
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-/// Whether the process was asked to end: one signal, heard by every part.
-#[derive(Clone, Debug)]
+/// Whether the process was asked to end: from the first signal on.
+#[derive(Debug)]
 pub(super) struct Shutdown(watch::Receiver<bool>);
 
 impl Shutdown {
@@ -36,15 +34,8 @@ impl Shutdown {
     }
 
     /// Completes with the request.
-    pub(super) fn requested(&self) -> impl Future<Output = ()> + Send + Sync + use<> {
-        let mut receiver = self.0.clone();
-        async move {
-            // The sender lives as long as the process.
-            let _ = receiver.wait_for(|requested| *requested).await;
-        }
-    }
-
-    pub(super) fn is_requested(&self) -> bool {
-        *self.0.borrow()
+    pub(super) async fn requested(&self) {
+        // The sender lives as long as the process.
+        let _ = self.0.clone().wait_for(|requested| *requested).await;
     }
 }
