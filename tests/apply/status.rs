@@ -21,7 +21,7 @@ async fn a_status_is_written_when_it_differs_and_what_is_gone_from_it_goes() {
         generation: 1,
         requested_at: Some("now"),
         revision: Some("r1"),
-        progress_deadline: Duration::from_secs(600),
+        progress_deadline: Duration::from_mins(10),
         warnings: Some(&warnings),
         finding,
     };
