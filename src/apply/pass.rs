@@ -71,7 +71,9 @@ impl<'a> Pass<'a> {
         if self.outcome.conflicts.is_empty() && self.outcome.errors.is_empty() && !self.outcome.terminating {
             self.objects(&tiers, &looked).await;
             self.external_claims(&tiers).await;
-            self.workloads(&tiers, &looked).await;
+            if !self.outcome.terminating {
+                self.workloads(&tiers, &looked).await;
+            }
         }
         self.finish(&tiers).await
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Owner;
+use super::error::short;
 use super::kind::Kind;
 use super::live::LiveStore;
 use super::readiness::{ClaimFacts, Facts};
@@ -36,6 +37,7 @@ pub(super) fn report_services(
         let service = &workload.workload.service;
         let remark = remarks.get(service).cloned().unwrap_or_default();
         let (state, message) = state(workload.wanted.kind, view, &remark, is_awaited(service));
+        let message = message.map(|message| short(&message));
         if state == "Failed" {
             gave_up.push(format!("{service}: {}", message.as_deref().unwrap_or_default()));
         }
