@@ -1,5 +1,12 @@
 //! What a plan may contain, judged on the finished plan so that no override is a way round it.
 
+use std::path::{Component, Path};
+
+use k8s_openapi::api::core::v1::{Container, PodSpec, PodTemplateSpec, Service, Volume};
+
+use crate::api::names;
+use crate::translate::{Note, NoteLevel, Plan, Workload, WorkloadObject};
+
 /// What the operator's administrator allows stacks to do. By default, nothing that reaches beyond the stack.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Policy {
@@ -21,7 +28,315 @@ pub struct Policy {
     pub registries: Vec<String>,
 }
 
-/// Judges a plan.
-pub fn judge(_plan: &crate::translate::Plan, _policy: &Policy) -> Vec<crate::translate::Note> {
-    Vec::new()
+/// What a plan holds that the policy forbids; each an error, with the value that would allow it.
+pub fn judge(plan: &Plan, policy: &Policy) -> Vec<Note> {
+    let mut verdict = Verdict { policy, notes: Vec::new() };
+    // Nothing in these kinds reaches beyond the namespace.
+    let Plan { config_maps: _, secrets: _, claims: _, network_policies: _, services, workloads, notes: _ } = plan;
+    for service in services {
+        verdict.service(service);
+    }
+    for workload in workloads {
+        verdict.workload(workload);
+    }
+    verdict.notes.sort();
+    verdict.notes.dedup();
+    verdict.notes
+}
+
+struct Verdict<'a> {
+    policy: &'a Policy,
+    notes: Vec<Note>,
+}
+
+impl Verdict<'_> {
+    fn forbid(&mut self, path: &str, what: impl Into<String>, allow: &str) {
+        self.notes.push(Note {
+            path: path.to_owned(),
+            level: NoteLevel::Error,
+            reason: "Forbidden",
+            message: format!(
+                "{} is not allowed here: an administrator can allow it by the operator's {allow}",
+                what.into()
+            ),
+        });
+    }
+
+    fn service(&mut self, service: &Service) {
+        let path = service_path(service);
+        let Some(spec) = &service.spec else { return };
+        match spec.type_.as_deref() {
+            Some("LoadBalancer") if !self.policy.load_balancers => {
+                self.forbid(&path, "a load balancer", "--allow-load-balancers");
+            }
+            Some("NodePort") if !self.policy.node_ports => {
+                self.forbid(&path, "a port on every node", "--allow-node-ports");
+            }
+            _ => {}
+        }
+        // An address of somebody else's would draw that traffic to this stack (CVE-2020-8554).
+        if spec.external_ips.as_ref().is_some_and(|addresses| !addresses.is_empty()) && !self.policy.load_balancers {
+            self.forbid(&path, "an external address", "--allow-load-balancers");
+        }
+    }
+
+    fn workload(&mut self, workload: &Workload) {
+        let path = format!("services.{}", workload.service);
+        if let Some(spec) = template(&workload.object).and_then(|template| template.spec.as_ref()) {
+            self.pod(&path, spec);
+        }
+    }
+
+    fn pod(&mut self, path: &str, pod: &PodSpec) {
+        let shared = [("network", pod.host_network), ("processes", pod.host_pid), ("IPC", pod.host_ipc)];
+        for (what, _) in shared.iter().filter(|(_, given)| *given == Some(true)) {
+            if !self.policy.host_namespaces {
+                self.forbid(path, format!("the node's {what}"), "--allow-host-namespaces");
+            }
+        }
+        for volume in pod.volumes.iter().flatten() {
+            self.volume(path, volume);
+        }
+        for container in pod.init_containers.iter().flatten().chain(&pod.containers) {
+            self.container(path, container);
+        }
+        if pod.security_context.as_ref().is_some_and(|context| context.se_linux_options.is_some()) {
+            self.labelled(path);
+        }
+    }
+
+    fn volume(&mut self, path: &str, volume: &Volume) {
+        if let Some(image) = volume.image.as_ref().and_then(|source| source.reference.as_deref()) {
+            self.image(path, image);
+        }
+        let Some(host_path) = volume.host_path.as_ref().map(|source| source.path.as_str()) else { return };
+        let allowed = self.policy.host_path_prefixes.iter().any(|prefix| lies_below(host_path, prefix));
+        if !allowed {
+            self.forbid(path, format!("the node's path `{host_path}`"), &format!("--allow-host-path={host_path}"));
+        }
+    }
+
+    fn container(&mut self, path: &str, container: &Container) {
+        if container.ports.iter().flatten().any(|port| port.host_port.is_some_and(|port| port != 0))
+            && !self.policy.host_ports
+        {
+            self.forbid(path, "a port of the node", "--allow-host-ports");
+        }
+        if let Some(image) = container.image.as_deref() {
+            self.image(path, image);
+        }
+        let Some(context) = &container.security_context else { return };
+        if context.privileged == Some(true) && !self.policy.privileged {
+            self.forbid(path, "a privileged container", "--allow-privileged");
+        }
+        // The default mask hides what would let a container change the kernel's state.
+        if context.proc_mount.as_deref().is_some_and(|mount| mount != "Default") && !self.policy.privileged {
+            self.forbid(path, "an unmasked /proc", "--allow-privileged");
+        }
+        if context.se_linux_options.is_some() {
+            self.labelled(path);
+        }
+        let added = context.capabilities.as_ref().and_then(|capabilities| capabilities.add.as_ref());
+        for capability in added.into_iter().flatten() {
+            let name = capability.strip_prefix("CAP_").unwrap_or(capability);
+            let allowed = |wanted: &String| wanted == "*" || wanted == name;
+            if !self.policy.capabilities.iter().any(allowed) {
+                self.forbid(path, format!("the capability {name}"), &format!("--allow-capability={name}"));
+            }
+        }
+    }
+
+    /// Types such as spc_t lift the separation of containers.
+    fn labelled(&mut self, path: &str) {
+        if !self.policy.privileged {
+            self.forbid(path, "a SELinux label of its own", "--allow-privileged");
+        }
+    }
+
+    fn image(&mut self, path: &str, image: &str) {
+        if self.policy.registries.is_empty() {
+            return;
+        }
+        let repository = repository(image);
+        let allowed = |prefix: &String| {
+            let prefix = prefix.trim_end_matches('/');
+            repository.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        if !self.policy.registries.iter().any(allowed) {
+            let registry = repository.split('/').next().unwrap_or_default().to_owned();
+            self.forbid(path, format!("the image `{image}`"), &format!("--allow-registry={registry}"));
+        }
+    }
+}
+
+fn template(object: &WorkloadObject) -> Option<&PodTemplateSpec> {
+    match object {
+        WorkloadObject::Deployment(object) => object.spec.as_ref().map(|spec| &spec.template),
+        WorkloadObject::StatefulSet(object) => object.spec.as_ref().map(|spec| &spec.template),
+        WorkloadObject::DaemonSet(object) => object.spec.as_ref().map(|spec| &spec.template),
+        WorkloadObject::Job(object) => object.spec.as_ref().map(|spec| &spec.template),
+    }
+}
+
+fn service_path(service: &Service) -> String {
+    let labels = service.metadata.labels.as_ref();
+    match labels.and_then(|labels| labels.get(names::LABEL_SERVICE)) {
+        Some(key) => format!("services.{key}"),
+        None => "services".to_owned(),
+    }
+}
+
+/// Whether a path is the directory or lies below it, component by component: `/data2` is not below `/data`, and
+/// nothing with `..` is below anything.
+fn lies_below(path: &str, directory: &str) -> bool {
+    let is_plain = |path: &Path| path.is_absolute() && !path.components().any(|part| part == Component::ParentDir);
+    let (path, directory) = (Path::new(path), Path::new(directory));
+    is_plain(path) && is_plain(directory) && path.starts_with(directory)
+}
+
+/// The image's repository with its registry written out, without tag and digest (distribution/reference).
+fn repository(image: &str) -> String {
+    let name = image.split('@').next().unwrap_or(image);
+    let name = match name.rsplit_once(':') {
+        Some((name, tag)) if !tag.contains('/') => name,
+        _ => name,
+    };
+    match name.split_once('/') {
+        Some((registry, _)) if registry.contains(['.', ':']) || registry == "localhost" => name.to_owned(),
+        Some(_) => format!("docker.io/{name}"),
+        None => format!("docker.io/library/{name}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use k8s_openapi::api::apps::v1::{Deployment, DeploymentSpec};
+    use k8s_openapi::api::core::v1::{Capabilities, ContainerPort, HostPathVolumeSource, SecurityContext, ServiceSpec};
+
+    fn plan(change: impl FnOnce(&mut PodSpec)) -> Plan {
+        let container = Container { image: Some("nginx".to_owned()), ..Container::default() };
+        let mut pod = PodSpec { containers: vec![container], ..PodSpec::default() };
+        change(&mut pod);
+        let template = PodTemplateSpec { spec: Some(pod), ..PodTemplateSpec::default() };
+        let spec = DeploymentSpec { template, ..DeploymentSpec::default() };
+        let object = Deployment { spec: Some(spec), ..Deployment::default() };
+        let workload = Workload {
+            service: "web".to_owned(),
+            image: String::new(),
+            object: WorkloadObject::Deployment(Box::new(object)),
+            gates: Vec::new(),
+            discovery: None,
+        };
+        Plan { workloads: vec![workload], ..Plan::default() }
+    }
+
+    fn asked(plan: &Plan, policy: &Policy) -> Vec<String> {
+        let flag = |note: &Note| note.message.rsplit(' ').next().unwrap_or_default().to_owned();
+        judge(plan, policy).iter().map(flag).collect()
+    }
+
+    fn host_path(path: &str) -> Plan {
+        plan(|pod| {
+            let host_path = Some(HostPathVolumeSource { path: path.to_owned(), type_: None });
+            pod.volumes = Some(vec![Volume { host_path, ..Volume::default() }]);
+        })
+    }
+
+    #[test]
+    fn an_ordinary_pod_is_allowed() {
+        assert_eq!(judge(&plan(|_| {}), &Policy::default()), []);
+    }
+
+    #[test]
+    fn paths_of_the_node_are_compared_by_component() {
+        let policy = Policy { host_path_prefixes: vec!["/data".to_owned()], ..Policy::default() };
+        for path in ["/data", "/data/", "/data/a"] {
+            assert_eq!(asked(&host_path(path), &policy), Vec::<String>::new(), "{path}");
+        }
+        for path in ["/data2", "/data/../etc", "data", "/"] {
+            assert_eq!(asked(&host_path(path), &policy), [format!("--allow-host-path={path}")], "{path}");
+        }
+    }
+
+    #[test]
+    fn each_privilege_names_its_flag() {
+        let secured = |context: SecurityContext| plan(|pod| pod.containers[0].security_context = Some(context));
+        let add = vec!["NET_ADMIN".to_owned(), "CAP_SYS_TIME".to_owned()];
+        let cases = [
+            (
+                secured(SecurityContext { privileged: Some(true), ..SecurityContext::default() }),
+                vec!["--allow-privileged"],
+            ),
+            (
+                secured(SecurityContext {
+                    capabilities: Some(Capabilities { add: Some(add), drop: None }),
+                    ..SecurityContext::default()
+                }),
+                vec!["--allow-capability=NET_ADMIN", "--allow-capability=SYS_TIME"],
+            ),
+            (plan(|pod| pod.host_network = Some(true)), vec!["--allow-host-namespaces"]),
+            (
+                plan(|pod| {
+                    pod.containers[0].ports =
+                        Some(vec![ContainerPort { host_port: Some(80), ..ContainerPort::default() }]);
+                }),
+                vec!["--allow-host-ports"],
+            ),
+        ];
+        for (plan, flags) in cases {
+            assert_eq!(asked(&plan, &Policy::default()), flags);
+            let all = Policy {
+                privileged: true,
+                capabilities: vec!["*".to_owned()],
+                host_namespaces: true,
+                host_ports: true,
+                ..Policy::default()
+            };
+            assert_eq!(asked(&plan, &all), Vec::<String>::new());
+        }
+    }
+
+    #[test]
+    fn init_containers_are_judged_too() {
+        let plan = plan(|pod| {
+            let security_context = Some(SecurityContext { privileged: Some(true), ..SecurityContext::default() });
+            pod.init_containers = Some(vec![Container { security_context, ..Container::default() }]);
+        });
+        assert_eq!(asked(&plan, &Policy::default()), ["--allow-privileged"]);
+    }
+
+    #[test]
+    fn services_that_reach_out() {
+        let service = |kind: &str| Service {
+            spec: Some(ServiceSpec { type_: Some(kind.to_owned()), ..ServiceSpec::default() }),
+            ..Service::default()
+        };
+        for (kind, flags) in [
+            ("ClusterIP", vec![]),
+            ("NodePort", vec!["--allow-node-ports"]),
+            ("LoadBalancer", vec!["--allow-load-balancers"]),
+        ] {
+            let plan = Plan { services: vec![service(kind)], ..Plan::default() };
+            assert_eq!(asked(&plan, &Policy::default()), flags);
+        }
+    }
+
+    #[test]
+    fn registries_are_written_out() {
+        for (image, name) in [
+            ("nginx", "docker.io/library/nginx"),
+            ("nginx:1.25", "docker.io/library/nginx"),
+            ("bitnami/redis@sha256:0", "docker.io/bitnami/redis"),
+            ("reg:5000/a/b:1", "reg:5000/a/b"),
+            ("localhost/a", "localhost/a"),
+        ] {
+            assert_eq!(repository(image), name);
+        }
+        let policy = Policy { registries: vec!["docker.io/library".to_owned()], ..Policy::default() };
+        assert_eq!(asked(&plan(|_| {}), &policy), Vec::<String>::new());
+        let policy = Policy { registries: vec!["docker.io/lib".to_owned()], ..Policy::default() };
+        assert_eq!(asked(&plan(|_| {}), &policy), ["--allow-registry=docker.io"]);
+    }
 }

@@ -1,7 +1,43 @@
 //! From a Compose project to the Kubernetes objects that run it: pure, without a client, a clock or chance.
 
+mod attributes;
+mod claim;
+mod collision;
+mod container;
+mod context;
+mod daemon_set;
+mod deployment;
+mod discovery;
+mod dns_label;
+mod environment;
+mod expansion;
+mod file_object;
+#[cfg(test)]
+mod fixture;
+mod gates;
+mod generated;
+mod job;
+mod kind;
+mod labels;
+mod mention;
+mod mount;
+mod network;
+mod network_policy;
+mod notes;
+mod placement;
 mod plan;
+mod pod;
+mod ports;
+mod probe;
+mod project_file;
+mod publish;
+mod quantity;
+mod resources;
+mod rollout;
+mod security;
+mod stateful_set;
 
+pub use attributes::{ATTRIBUTES, Treatment};
 pub use plan::{Child, Claim, Gate, GateCondition, Note, NoteLevel, Plan, Workload, WorkloadObject};
 
 use std::collections::BTreeMap;
@@ -10,7 +46,11 @@ use k8s_openapi::api::networking::v1::NetworkPolicyPeer;
 
 use crate::api::v1alpha1::ComposeStackSpec;
 use crate::compose::{Project, ProjectTree, Variable};
-use crate::policy::Policy;
+use crate::policy::{self, Policy};
+use context::{Context, Unit};
+use generated::Generated;
+use kind::Kind;
+use notes::Notes;
 
 /// The stack that a project is translated for.
 #[derive(Clone, Debug)]
@@ -50,7 +90,61 @@ pub struct Facts {
     pub dns_peers: Vec<NetworkPolicyPeer>,
 }
 
-/// Translates a project.
-pub fn translate(_project: &Project, _stack: &Stack, _facts: &Facts, _policy: &Policy) -> Plan {
-    Plan::default()
+/// Translates a project, and judges the outcome by the operator's policy: what it forbids is an error among the notes.
+pub fn translate(project: &Project, stack: &Stack, facts: &Facts, policy: &Policy) -> Plan {
+    let mut notes = Notes::default();
+    attributes::note(project, &mut notes);
+    let context = Context::new(project, stack, facts, &mut notes);
+    let mut generated = Generated::default();
+    let mut workloads = Vec::new();
+    let mut services = discovery::services(&context, &mut notes);
+    for unit in context.units.values() {
+        note_differences(&context, unit, &mut notes);
+        services.extend(publish::service(&context, unit, &mut notes));
+        workloads.push(workload(&context, unit, &mut generated, &mut notes));
+    }
+    services.sort_by(|a, b| a.metadata.name.cmp(&b.metadata.name));
+    resources::note_requests(&context, &mut notes);
+    network::note_differences(&context, &mut notes);
+    mention::note(&context, &mut notes);
+    let mut plan = Plan {
+        claims: claim::claims(&context, &mut notes),
+        network_policies: network_policy::policies(&context),
+        services,
+        workloads: gates::in_order(workloads),
+        config_maps: generated.config_maps.into_values().collect(),
+        secrets: generated.secrets.into_values().collect(),
+        notes: Vec::new(),
+    };
+    collision::note(&plan, &mut notes);
+    for note in policy::judge(&plan, policy) {
+        notes.add(note);
+    }
+    plan.notes = notes.sorted();
+    plan
+}
+
+fn workload(context: &Context, unit: &Unit, generated: &mut Generated, notes: &mut Notes) -> Workload {
+    let restart_policy = (unit.kind == Kind::Job).then(|| job::restart_policy(unit));
+    let template = pod::template(context, unit, restart_policy, generated, notes);
+    let object = match unit.kind {
+        Kind::Deployment => WorkloadObject::Deployment(Box::new(deployment::deployment(context, unit, template))),
+        Kind::StatefulSet => WorkloadObject::StatefulSet(Box::new(stateful_set::stateful_set(context, unit, template))),
+        Kind::DaemonSet => WorkloadObject::DaemonSet(Box::new(daemon_set::daemon_set(context, unit, template))),
+        Kind::Job => WorkloadObject::Job(Box::new(job::job(context, unit, template))),
+    };
+    Workload {
+        service: unit.key.to_owned(),
+        image: unit.service.container.image.clone(),
+        object,
+        gates: gates::gates(context, unit, notes),
+        discovery: discovery::discovery(context, unit),
+    }
+}
+
+fn note_differences(context: &Context, unit: &Unit, notes: &mut Notes) {
+    kind::note_differences(unit, notes);
+    rollout::note_differences(unit, notes);
+    labels::note_deploy_labels(unit, notes);
+    placement::note_exclusive_claims(context, unit, notes);
 }

@@ -9,15 +9,14 @@ use_existing() {
   fi
   printf 'mode=existing\n' >"$state/settings"
   mode=existing
+  command -v kubectl >/dev/null || build kubectl
   (
     umask 077
     local user
     kubectl --kubeconfig "$COMPOSE_OPERATOR_TEST_KUBECONFIG" config view --flatten --minify >"$state/kubeconfig"
     # There is no second identity here, so the admin speaks in their names: authorization is then the same.
     for user in compose-operator dev; do
-      cp "$state/kubeconfig" "$state/${user#compose-}.kubeconfig"
-      kubectl --kubeconfig "$state/${user#compose-}.kubeconfig" config set \
-        "users.$(kubectl --kubeconfig "$state/kubeconfig" config view -o 'jsonpath={.users[0].name}').as" "$user" >/dev/null
+      sed "s/^  user:\( {}\)\?\$/  user:\n    as: $user/" "$state/kubeconfig" >"$state/${user#compose-}.kubeconfig"
     done
   )
   export KUBECONFIG=$state/kubeconfig

@@ -111,7 +111,10 @@ print_env() {
 run_inside() {
   (($# > 0)) || fail "exec wants a command" "$self exec --name $name -- COMMAND..."
   read_settings
-  PATH=$(dirname "$(program kubectl)"):$PATH exec "${inside[@]}" "$@"
+  if [[ $mode != existing ]] || ! command -v kubectl >/dev/null; then
+    PATH=$(dirname "$(program kubectl)"):$PATH
+  fi
+  exec "${inside[@]}" "$@"
 }
 
 forward() {
@@ -127,7 +130,7 @@ forward() {
 print_status() {
   local pidfile component pid
   read_settings
-  printf 'cluster %s (%s), API server https://127.0.0.1:%s\n' "$name" "$mode" "${api_port:-?}"
+  printf 'cluster %s (%s), API server %s\n' "$name" "$mode" "$(awk '$1 == "server:" {print $2}' "$state/kubeconfig")"
   for pidfile in "$state"/pids/*; do
     [[ -e $pidfile ]] || continue
     component=${pidfile##*/}

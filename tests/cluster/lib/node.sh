@@ -7,7 +7,7 @@ make_cgroup() {
   if [[ -e /sys/fs/cgroup/cgroup.controllers ]]; then
     mkdir -p "/sys/fs/cgroup/$cgroup"
     local controllers
-    controllers=$(sed 's/[a-z]*/+&/g' "/sys/fs/cgroup/$cgroup/cgroup.controllers")
+    controllers=$(sed 's/[a-z]\+/+&/g' "/sys/fs/cgroup/$cgroup/cgroup.controllers")
     echo "$controllers" >"/sys/fs/cgroup/$cgroup/cgroup.subtree_control"
     return
   fi
@@ -98,17 +98,22 @@ EOF
 
 # The kubelet goes first, or it would start again what is being stopped.
 stop_node() {
-  local task mount link
+  local task shim sockets mount link
   stop kubelet
+  # Shims listen outside the state directory, and one that is killed leaves its socket there.
+  mapfile -t sockets < <(grep -ohs '/run/containerd/s/[0-9a-f]*' "$state"/containerd-run/io.containerd.runtime.v2.task/k8s.io/*/address | sort -u)
   if recorded containerd >/dev/null; then
-    ctr --address "$containerd_socket" --namespace k8s.io tasks list --quiet 2>/dev/null | while read -r task; do
+    while read -r task; do
       # Ends the container's processes, and with a pod's last container its shim.
-      timeout 20 ctr --address "$containerd_socket" --namespace k8s.io tasks delete --force "$task" >/dev/null 2>&1 &
-    done
+      timeout 20 ctr --address "$containerd_socket" --namespace k8s.io tasks delete --force "$task" >/dev/null 2>&1 9>&- &
+    done < <(ctr --address "$containerd_socket" --namespace k8s.io tasks list --quiet 2>/dev/null)
     wait
   fi
   stop containerd 5
   end_leftovers
+  for shim in "${sockets[@]}"; do
+    rm -f -- "$shim"
+  done
   # Deepest first.
   awk -v root="$state/" 'index($2, root) == 1 {print $2}' /proc/self/mounts | sort -r | while read -r mount; do
     umount --lazy "$(printf '%b' "$mount")" || true
@@ -117,6 +122,11 @@ stop_node() {
     [[ $(readlink "$link") != "$state"/* ]] || rm -f "$link"
   done
   rmdir /var/log/containers 2>/dev/null || true
+  # The one directory that a kubelet shares with every other on the machine.
+  if ! pgrep -x kubelet >/dev/null; then
+    rm -f /var/lib/kubelet/device-plugins/kubelet.sock
+    rmdir /var/lib/kubelet/device-plugins /var/lib/kubelet 2>/dev/null || true
+  fi
   remove_cgroup
 }
 
@@ -133,6 +143,10 @@ end_leftovers() {
     done
   } | sort -u | while read -r pid; do
     kill -KILL "$pid" 2>/dev/null || true
+  done
+  # Runc freezes a container to kill all of it. If its shim ended meanwhile, the processes cannot die before they are thawed.
+  find /sys/fs/cgroup -path "*/$cgroup/*" -name freezer.state 2>/dev/null | while read -r file; do
+    echo THAWED >"$file" 2>/dev/null || true
   done
 }
 

@@ -66,7 +66,12 @@ blame() {
   local component=$1 what=$2
   {
     printf 'the last lines of %s:\n' "$state/logs/$component.log"
-    tail -n 20 "$state/logs/$component.log" 2>/dev/null | cut -c1-400 | sed 's/^/  | /'
+    { tail -n 20 "$state/logs/$component.log" || true; } 2>/dev/null | cut -c1-400 | sed 's/^/  | /'
+    if [[ $mode == node && $component != kube-apiserver && $component != etcd ]]; then
+      printf 'the last warnings in the cluster:\n'
+      timeout 5 "$(program kubectl)" get events --all-namespaces --field-selector type=Warning --no-headers 2>&1 | tail -n 5 \
+        | cut -c1-400 | sed 's/^/  | /'
+    fi
     if [[ -s $state/logs/await.log ]]; then
       printf 'the last attempt said:\n'
       tail -n 5 "$state/logs/await.log" | cut -c1-400 | sed 's/^/  | /'

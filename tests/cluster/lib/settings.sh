@@ -2,7 +2,7 @@
 # shellcheck disable=SC2034
 
 # Nothing outside the cluster's own network namespace sees these, so all clusters use the same.
-node=node-1
+node='node-1'
 node_address=10.200.0.1
 node_gateway=10.200.0.254
 pod_range=10.201.0.0/16

@@ -1,0 +1,299 @@
+//! Named volumes and the claims that keep them.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::{PersistentVolumeClaim, PersistentVolumeClaimSpec, VolumeResourceRequirements};
+
+use super::Stack;
+use super::context::Context;
+use super::dns_label::{self, is_qualified_name};
+use super::labels;
+use super::notes::Notes;
+use super::plan::Claim;
+use super::quantity::{Amount, docker_bytes};
+use crate::api::v1alpha1::{AccessMode, Reclaim, VolumeMode};
+use crate::compose::Project;
+use crate::compose::model::{MountKind, Service, Volume};
+
+/// The directory of a claim that is mounted: a fresh ext4 holds `lost+found`, and a database refuses a directory
+/// that is not empty.
+pub(super) const SUB_PATH: &str = "data";
+
+/// What a named volume is kept on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Backing {
+    /// A claim.
+    Claim { name: String, external: bool },
+    /// Memory, for driver options `type: tmpfs`.
+    Memory { size: Option<i64> },
+    /// A share, for driver options `type: nfs`.
+    Nfs { server: String, path: String },
+    /// A directory of the node, for driver options `o: bind`.
+    HostPath { path: String },
+}
+
+impl Backing {
+    pub(super) fn is_memory(&self) -> bool {
+        matches!(self, Self::Memory { .. })
+    }
+}
+
+/// What the volumes that services use are kept on, by key.
+pub(super) fn backings<'a>(
+    project: &'a Project,
+    stack: &Stack,
+    services: impl Iterator<Item = &'a Service>,
+    notes: &mut Notes,
+) -> BTreeMap<&'a str, Backing> {
+    let mut backings = BTreeMap::new();
+    for mount in services.flat_map(|service| &service.container.volumes) {
+        if mount.kind != MountKind::Volume || mount.source.is_empty() || backings.contains_key(mount.source.as_str()) {
+            continue;
+        }
+        let key = mount.source.as_str();
+        // The loader refuses a volume that is not declared; the empty one is a claim like any other.
+        let backing = match project.volumes.get(key) {
+            Some(volume) => backing(project, stack, key, volume, notes),
+            None => Backing::Claim { name: claim_name(project, stack, key, ""), external: false },
+        };
+        backings.insert(key, backing);
+    }
+    backings
+}
+
+fn backing(project: &Project, stack: &Stack, key: &str, volume: &Volume, notes: &mut Notes) -> Backing {
+    let path = format!("volumes.{key}");
+    let name = claim_name(project, stack, key, &volume.name);
+    if volume.external {
+        return Backing::Claim { name, external: true };
+    }
+    if !matches!(volume.driver.as_str(), "" | "local") {
+        notes.rejected(
+            format!("{path}.driver"),
+            format!(
+                "there is no volume driver `{}`: choose a StorageClass by spec.volumes.storageClassName, or make the \
+                 volume external",
+                volume.driver
+            ),
+        );
+    }
+    let option = |name: &str| volume.driver_opts.get(name).map_or("", String::as_str);
+    let o: Vec<&str> = option("o").split(',').map(str::trim).filter(|word| !word.is_empty()).collect();
+    let value_of = |name: &str| o.iter().find_map(|word| word.strip_prefix(name)?.strip_prefix('='));
+    let kept_on = match option("type") {
+        "tmpfs" => Some(Backing::Memory { size: value_of("size").and_then(docker_bytes) }),
+        "nfs" | "nfs4" => value_of("addr").map(|server| Backing::Nfs {
+            server: server.to_owned(),
+            path: option("device").trim_start_matches(':').to_owned(),
+        }),
+        _ if o.contains(&"bind") && option("device").starts_with('/') => {
+            Some(Backing::HostPath { path: option("device").to_owned() })
+        }
+        _ => None,
+    };
+    if let Some(backing) = kept_on {
+        return backing;
+    }
+    for name in volume.driver_opts.keys().filter(|name| *name != "size") {
+        notes.rejected(
+            format!("{path}.driver_opts.{name}"),
+            "only `size`, and the options of tmpfs, nfs and bind volumes are understood: make the volume external and \
+             create its PersistentVolumeClaim",
+        );
+    }
+    Backing::Claim { name, external: false }
+}
+
+/// The claim's name: the one that the file gives, else one that begins with the stack.
+fn claim_name(project: &Project, stack: &Stack, key: &str, name: &str) -> String {
+    // The loader fills in `<project>_<key>` where the file gives no name.
+    if name.is_empty() || name == format!("{}_{key}", project.name) {
+        return dns_label::subdomain(&format!("{}-{key}", stack.name));
+    }
+    dns_label::subdomain(name)
+}
+
+/// The claims of the volumes in use.
+pub(super) fn claims(context: &Context, notes: &mut Notes) -> Vec<Claim> {
+    let mut claims = Vec::new();
+    for (key, backing) in &context.backings {
+        let Backing::Claim { name, external } = backing else { continue };
+        let volume = context.project.volumes.get(*key);
+        let wanted = volume.map_or("", |volume| volume.name.as_str());
+        if *name != wanted && !wanted.is_empty() && wanted != format!("{}_{key}", context.project.name) {
+            notes.approximated(
+                format!("volumes.{key}.name"),
+                format!("the claim is called `{name}`, since `{wanted}` is no name of a Kubernetes object"),
+            );
+        }
+        let object = (!external).then(|| claim(context, key, name, volume, notes));
+        claims.push(Claim { volume: (*key).to_owned(), name: name.clone(), object });
+    }
+    claims
+}
+
+fn claim(
+    context: &Context,
+    key: &str,
+    name: &str,
+    volume: Option<&Volume>,
+    notes: &mut Notes,
+) -> PersistentVolumeClaim {
+    let settings = &context.stack.spec.volumes;
+    let mut metadata = labels::stack_metadata(context, name.to_owned());
+    // Claims outlive their stack, as volumes outlive `docker compose down`, unless the user asked for the opposite.
+    if settings.reclaim == Reclaim::Retain {
+        metadata.owner_references = None;
+    }
+    // Without these, Argo CD reports claims as out of sync and prunes them with the application.
+    let mut annotations = BTreeMap::from([
+        ("argocd.argoproj.io/compare-options".to_owned(), "IgnoreExtraneous".to_owned()),
+        ("argocd.argoproj.io/sync-options".to_owned(), "Prune=false,Delete=false".to_owned()),
+    ]);
+    for (label, value) in volume.iter().flat_map(|volume| &volume.labels) {
+        if is_qualified_name(label) {
+            annotations.entry(label.clone()).or_insert_with(|| value.clone());
+        } else {
+            notes.ignored(
+                format!("volumes.{key}.labels.{label}"),
+                "is left out, since it is no valid key of a Kubernetes annotation",
+            );
+        }
+    }
+    metadata.annotations = Some(annotations);
+    let label = |name: &str| volume.and_then(|volume| volume.labels.get(name)).cloned();
+    PersistentVolumeClaim {
+        metadata,
+        spec: Some(PersistentVolumeClaimSpec {
+            access_modes: Some(settings.access_modes.iter().map(|mode| access_mode(*mode).to_owned()).collect()),
+            resources: Some(VolumeResourceRequirements {
+                requests: Some(BTreeMap::from([("storage".to_owned(), size(context, key, volume, notes).canonical())])),
+                ..VolumeResourceRequirements::default()
+            }),
+            storage_class_name: label("kompose.volume.storage-class-name")
+                .or_else(|| settings.storage_class_name.clone()),
+            volume_mode: settings.volume_mode.map(|mode| match mode {
+                VolumeMode::Filesystem => "Filesystem".to_owned(),
+                VolumeMode::Block => "Block".to_owned(),
+            }),
+            ..PersistentVolumeClaimSpec::default()
+        }),
+        ..PersistentVolumeClaim::default()
+    }
+}
+
+/// The size: the driver's option, in Docker's units; else kompose's label, in Kubernetes'; else the stack's setting.
+fn size(context: &Context, key: &str, volume: Option<&Volume>, notes: &mut Notes) -> Amount {
+    let sources = volume.into_iter().flat_map(|volume| {
+        let option = volume.driver_opts.get("size").map(|text| ("driver_opts.size", text, true));
+        let label = volume.labels.get("kompose.volume.size").map(|text| ("labels.kompose.volume.size", text, false));
+        [option, label].into_iter().flatten()
+    });
+    for (attribute, text, docker) in sources {
+        let amount = if docker { docker_bytes(text).map(Amount::bytes) } else { None };
+        match amount.or_else(|| Amount::parse(text)) {
+            Some(amount) => return amount,
+            None => notes.error(
+                format!("volumes.{key}.{attribute}"),
+                "Invalid",
+                format!("`{text}` is no size: write it like `10Gi`"),
+            ),
+        }
+    }
+    Amount::parse(&context.stack.spec.volumes.size).unwrap_or_else(|| {
+        notes.error("spec.volumes.size", "Invalid", "is no size: write it like `10Gi`");
+        Amount::bytes(1 << 30)
+    })
+}
+
+/// Kubernetes' word for an access mode.
+fn access_mode(mode: AccessMode) -> &'static str {
+    match mode {
+        AccessMode::ReadWriteOnce => "ReadWriteOnce",
+        AccessMode::ReadOnlyMany => "ReadOnlyMany",
+        AccessMode::ReadWriteMany => "ReadWriteMany",
+        AccessMode::ReadWriteOncePod => "ReadWriteOncePod",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::translate::fixture;
+
+    const SERVICE: &str = "services: {db: {image: x, volumes: [{type: volume, source: data, target: /d}]}}\n";
+
+    fn claims_of(volume: &str) -> (Vec<Claim>, Vec<String>) {
+        fixture::with(&format!("{SERVICE}volumes: {{data: {volume}}}"), |context, notes| {
+            let claims = claims(context, notes);
+            (claims, std::mem::take(notes).summary())
+        })
+    }
+
+    fn size_of(claim: &Claim) -> String {
+        let spec = claim.object.clone().unwrap().spec.unwrap();
+        spec.resources.unwrap().requests.unwrap()["storage"].0.clone()
+    }
+
+    #[test]
+    fn a_claim_outlives_its_stack() {
+        let (claims, notes) = claims_of("{name: p_data}");
+        assert_eq!(claims[0].name, "shop-data");
+        let metadata = &claims[0].object.as_ref().unwrap().metadata;
+        assert_eq!(metadata.owner_references, None);
+        assert!(metadata.annotations.as_ref().unwrap().contains_key("argocd.argoproj.io/sync-options"));
+        assert_eq!(size_of(&claims[0]), "1Gi");
+        assert_eq!(notes, Vec::<String>::new());
+    }
+
+    #[test]
+    fn reclaim_delete_makes_the_stack_the_owner() {
+        let text = format!("{SERVICE}volumes: {{data: {{name: p_data}}}}");
+        let stack = fixture::stack_with(|spec| spec.volumes.reclaim = Reclaim::Delete);
+        fixture::with_stack(&text, &stack, |context, notes| {
+            let claims = claims(context, notes);
+            assert!(claims[0].object.as_ref().unwrap().metadata.owner_references.is_some());
+        });
+    }
+
+    #[test]
+    fn names_and_sizes_are_the_files_own() {
+        let (claims, _) = claims_of("{name: pgdata, driver_opts: {size: 10g}}");
+        assert_eq!(claims[0].name, "pgdata");
+        assert_eq!(size_of(&claims[0]), "10Gi");
+        let (claims, _) = claims_of("{name: p_data, labels: {kompose.volume.size: 2Gi}}");
+        assert_eq!(size_of(&claims[0]), "2Gi");
+        let (_, notes) = claims_of("{name: p_data, labels: {kompose.volume.size: huge}}");
+        assert_eq!(notes, ["volumes.data.labels.kompose.volume.size: Error"]);
+    }
+
+    #[test]
+    fn an_external_volume_is_used_and_not_made() {
+        let (claims, _) = claims_of("{name: pgdata, external: true}");
+        assert_eq!((claims[0].name.as_str(), claims[0].object.is_none()), ("pgdata", true));
+    }
+
+    #[test]
+    fn driver_options_choose_the_backing() {
+        for (options, backing) in [
+            ("{type: tmpfs, device: tmpfs, o: \"size=64m,uid=1000\"}", Backing::Memory { size: Some(64 << 20) }),
+            (
+                "{type: nfs, o: \"addr=10.0.0.1,rw\", device: \":/srv\"}",
+                Backing::Nfs { server: "10.0.0.1".to_owned(), path: "/srv".to_owned() },
+            ),
+            ("{type: none, o: bind, device: /srv}", Backing::HostPath { path: "/srv".to_owned() }),
+        ] {
+            let text = format!("{SERVICE}volumes: {{data: {{name: p_data, driver_opts: {options}}}}}");
+            fixture::with(&text, |context, notes| {
+                assert_eq!(context.backings["data"], backing);
+                assert_eq!(std::mem::take(notes).summary(), Vec::<String>::new());
+            });
+        }
+    }
+
+    #[test]
+    fn unknown_drivers_and_options_are_rejected() {
+        let (_, notes) = claims_of("{name: p_data, driver: sshfs, driver_opts: {key: v}}");
+        assert_eq!(notes, ["volumes.data.driver: Rejected", "volumes.data.driver_opts.key: Rejected"]);
+    }
+}

@@ -1,0 +1,69 @@
+//! Names that two objects would have.
+
+use std::collections::BTreeMap;
+
+use super::notes::Notes;
+use super::plan::{Plan, WorkloadObject};
+
+/// Reports names that two objects of a kind would share: one would silently replace the other.
+pub(super) fn note(plan: &Plan, notes: &mut Notes) {
+    let mut taken: BTreeMap<(&str, String), String> = BTreeMap::new();
+    let mut take = |kind: &'static str, name: Option<&String>, path: String| {
+        let name = name.cloned().unwrap_or_default();
+        if let Some(other) = taken.get(&(kind, name.clone())) {
+            notes.error(path, "NameCollision", format!("its {kind} `{name}` is that of {other} too: rename one"));
+        } else {
+            taken.insert((kind, name), path);
+        }
+    };
+    // ConfigMaps and Secrets are named by content, and equal ones are one.
+    let Plan { config_maps: _, secrets: _, claims, network_policies, services, workloads, notes: _ } = plan;
+    // Two keys may stand for one claim that is there already.
+    for claim in claims.iter().filter(|claim| claim.object.is_some()) {
+        take("claim", Some(&claim.name), format!("volumes.{}", claim.volume));
+    }
+    for policy in network_policies {
+        take("NetworkPolicy", policy.metadata.name.as_ref(), "networks".to_owned());
+    }
+    for service in services {
+        let labels = service.metadata.labels.as_ref();
+        let key = labels.and_then(|labels| labels.get(crate::api::names::LABEL_SERVICE)).map_or("", String::as_str);
+        take("Service", service.metadata.name.as_ref(), format!("services.{key}"));
+    }
+    for workload in workloads {
+        let (kind, metadata) = match &workload.object {
+            WorkloadObject::Deployment(object) => ("Deployment", &object.metadata),
+            WorkloadObject::StatefulSet(object) => ("StatefulSet", &object.metadata),
+            WorkloadObject::DaemonSet(object) => ("DaemonSet", &object.metadata),
+            WorkloadObject::Job(object) => ("Job", &object.metadata),
+        };
+        take(kind, metadata.name.as_ref(), format!("services.{}", workload.service));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::Policy;
+    use crate::translate::{Facts, fixture, translate};
+
+    #[test]
+    fn a_service_may_be_called_like_the_published_one_of_another() {
+        let text = "services: {web: {image: x, ports: [{target: 80, published: \"80\", protocol: tcp, mode: ingress}]}, \
+                    web-published: {image: x}}";
+        let plan = translate(&fixture::project(text), &fixture::stack(), &Facts::default(), &Policy::default());
+        let collisions: Vec<_> = plan.notes.iter().filter(|note| note.reason == "NameCollision").collect();
+        assert_eq!(collisions.len(), 1);
+        assert_eq!(collisions[0].path, "services.web");
+    }
+
+    #[test]
+    fn two_volumes_may_not_share_a_claim() {
+        let text = "services: {web: {image: x, volumes: [{type: volume, source: a, target: /a}, {type: volume, source: \
+                    b, target: /b}]}}\nvolumes: {a: {name: same}, b: {name: same}}";
+        let plan = translate(&fixture::project(text), &fixture::stack(), &Facts::default(), &Policy::default());
+        let mut notes = Notes::default();
+        note(&plan, &mut notes);
+        assert_eq!(notes.summary(), ["volumes.b: Error"]);
+    }
+}

@@ -1,0 +1,220 @@
+//! The container of a service.
+
+use k8s_openapi::api::core::v1::{Container, ContainerPort, ExecAction, Lifecycle, LifecycleHandler};
+
+use super::context::{Context, Unit};
+use super::environment::environment;
+use super::expansion::literals;
+use super::generated::Generated;
+use super::notes::Notes;
+use super::ports::{self, PortKey};
+use super::probe::probe;
+use super::resources::resources;
+use super::security::container_context;
+use crate::compose::model::Hook;
+
+/// The container, without its mounts.
+pub(super) fn container(context: &Context, unit: &Unit, generated: &mut Generated, notes: &mut Notes) -> Container {
+    let spec = &unit.service.container;
+    let (command, args) = words(unit, notes);
+    let mut container = Container {
+        name: unit.name.clone(),
+        image: Some(spec.image.clone()),
+        image_pull_policy: Some(pull_policy(unit, notes).to_owned()),
+        command,
+        args,
+        env: environment(context, unit, generated, notes),
+        ports: container_ports(unit, notes),
+        resources: Some(resources(context, unit, notes)),
+        security_context: container_context(unit, notes),
+        lifecycle: lifecycle(unit, notes),
+        working_dir: (!spec.working_dir.is_empty()).then(|| spec.working_dir.clone()),
+        stdin: unit.service.workload.stdin_open.then_some(true),
+        tty: unit.service.workload.tty.then_some(true),
+        ..Container::default()
+    };
+    probe(context, unit, &mut container, notes);
+    container
+}
+
+/// `entrypoint` and `command` as Kubernetes' command and args, which replace the image's in the same way: an entry
+/// point drops the image's command.
+fn words(unit: &Unit, notes: &mut Notes) -> (Option<Vec<String>>, Option<Vec<String>>) {
+    let spec = &unit.service.container;
+    let command = spec.command.as_deref().filter(|words| !words.is_empty());
+    if command.is_none() && spec.command.is_some() && spec.entrypoint.as_ref().is_none_or(Vec::is_empty) {
+        // The specification would clear it; Docker Engine takes an empty command for none (moby, daemon/commit.go).
+        notes.approximated(
+            format!("{}.command", unit.path),
+            "is empty, so that the image's command is used, as by Docker Engine",
+        );
+    }
+    match (spec.entrypoint.as_deref(), command) {
+        (None, command) => (None, command.map(literals)),
+        (Some([]), Some(command)) => (Some(literals(command)), None),
+        (Some([]), None) => {
+            notes.rejected(
+                format!("{}.entrypoint", unit.path),
+                "clears the image's entry point and keeps its command, which is not known here: repeat it by `command:`",
+            );
+            (None, None)
+        }
+        (Some(entrypoint), command) => (Some(literals(entrypoint)), command.map(literals)),
+    }
+}
+
+/// Never left to Kubernetes' default, which pulls `:latest` again at each start: Docker uses what is there.
+fn pull_policy(unit: &Unit, notes: &mut Notes) -> &'static str {
+    let policy = unit.service.container.pull_policy.as_str();
+    match policy {
+        "always" => "Always",
+        "never" => "Never",
+        "" | "missing" | "if_not_present" => "IfNotPresent",
+        "build" => {
+            notes.approximated(
+                format!("{}.pull_policy", unit.path),
+                "images are not built in the cluster yet: the image is pulled where it is missing",
+            );
+            "IfNotPresent"
+        }
+        _ => {
+            notes.approximated(
+                format!("{}.pull_policy", unit.path),
+                "is not pulled again by time yet: the image is pulled where it is missing",
+            );
+            "IfNotPresent"
+        }
+    }
+}
+
+/// The ports that are written into the pod: a list by port and protocol, since the API server refuses duplicates.
+fn container_ports(unit: &Unit, notes: &mut Notes) -> Option<Vec<ContainerPort>> {
+    let mut list: Vec<ContainerPort> = Vec::new();
+    for PortKey { port, protocol } in ports::declared(unit.service) {
+        list.push(ContainerPort {
+            container_port: port,
+            protocol: Some(protocol.to_owned()),
+            ..ContainerPort::default()
+        });
+    }
+    for (index, port) in unit.service.workload.ports.iter().enumerate().filter(|(_, port)| port.mode == "host") {
+        let path = format!("{}.ports[{index}]", unit.path);
+        let Some(published) = ports::published(port) else {
+            notes.rejected(path, "a port of the node has to be given: set `published`");
+            continue;
+        };
+        let key = ports::target(port);
+        let entry = list
+            .iter_mut()
+            .find(|entry| entry.container_port == key.port && entry.protocol.as_deref() == Some(key.protocol));
+        match entry {
+            Some(entry) if entry.host_port.is_none() => {
+                entry.host_port = Some(published);
+                entry.host_ip = (!ports::is_any_address(&port.host_ip)).then(|| port.host_ip.clone());
+            }
+            _ => notes.rejected(path, "a container's port can be bound to one port of the node only"),
+        }
+    }
+    (!list.is_empty()).then_some(list)
+}
+
+fn lifecycle(unit: &Unit, notes: &mut Notes) -> Option<Lifecycle> {
+    let service = unit.service;
+    let post_start = hook(&service.post_start, &format!("{}.post_start", unit.path), notes);
+    let pre_stop = hook(&service.pre_stop, &format!("{}.pre_stop", unit.path), notes);
+    (post_start.is_some() || pre_stop.is_some()).then_some(Lifecycle { post_start, pre_stop, stop_signal: None })
+}
+
+/// A hook: Kubernetes has one command without a user, an environment or a directory of its own, and does not expand it.
+fn hook(hooks: &[Hook], path: &str, notes: &mut Notes) -> Option<LifecycleHandler> {
+    let [hook] = hooks else {
+        if !hooks.is_empty() {
+            notes.rejected(path, "Kubernetes runs one hook only: join the commands into one, by `sh -c`");
+        }
+        return None;
+    };
+    let own = [
+        ("user", !hook.user.is_empty()),
+        ("privileged", hook.privileged),
+        ("working_dir", !hook.working_dir.is_empty()),
+        ("environment", !hook.environment.is_empty()),
+    ];
+    for (attribute, given) in own {
+        if given {
+            notes.rejected(
+                format!("{path}[0].{attribute}"),
+                "a hook runs like the container's own process: set this in the command, by `sh -c`",
+            );
+        }
+    }
+    let command = hook.command.clone().filter(|words| !words.is_empty())?;
+    Some(LifecycleHandler { exec: Some(ExecAction { command: Some(command) }), ..LifecycleHandler::default() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::translate::fixture;
+
+    fn container_of(service: &str) -> (Container, Vec<String>) {
+        fixture::with(&format!("services: {{web: {{image: x, {service}}}}}"), |context, notes| {
+            let container = container(context, &context.units["web"], &mut Generated::default(), notes);
+            (container, std::mem::take(notes).summary())
+        })
+    }
+
+    #[test]
+    fn entry_point_and_command() {
+        let list = |words: &[&str]| Some(words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>());
+        for (text, command, args, notes) in [
+            ("", None, None, vec![]),
+            ("command: [a, $(b)]", None, list(&["a", "$$(b)"]), vec![]),
+            ("entrypoint: [e]", list(&["e"]), None, vec![]),
+            ("entrypoint: [e], command: [a]", list(&["e"]), list(&["a"]), vec![]),
+            ("entrypoint: [e], command: []", list(&["e"]), None, vec![]),
+            ("entrypoint: [], command: [a]", list(&["a"]), None, vec![]),
+            ("command: []", None, None, vec!["services.web.command: Approximated"]),
+            ("entrypoint: []", None, None, vec!["services.web.entrypoint: Rejected"]),
+        ] {
+            let (container, said) = container_of(text);
+            assert_eq!((container.command, container.args), (command, args), "{text}");
+            assert_eq!(said, notes, "{text}");
+        }
+    }
+
+    #[test]
+    fn images_are_pulled_where_they_are_missing() {
+        let policy = |text: &str| container_of(text).0.image_pull_policy.unwrap();
+        assert_eq!(policy(""), "IfNotPresent");
+        assert_eq!(policy("pull_policy: always"), "Always");
+        assert_eq!(policy("pull_policy: never"), "Never");
+        assert_eq!(container_of("pull_policy: daily").1, ["services.web.pull_policy: Approximated"]);
+    }
+
+    #[test]
+    fn ports_are_listed_once() {
+        let (container, notes) = container_of(
+            "expose: [\"80\", \"53/udp\"], ports: [{target: 80, published: \"8080\", protocol: tcp, mode: host, host_ip: \
+             0.0.0.0}, {target: 80, published: \"8081\", protocol: tcp, mode: host}]",
+        );
+        let ports: Vec<_> = container
+            .ports
+            .unwrap()
+            .into_iter()
+            .map(|p| (p.container_port, p.protocol.unwrap(), p.host_port))
+            .collect();
+        assert_eq!(ports, [(53, "UDP".to_owned(), None), (80, "TCP".to_owned(), Some(8080))]);
+        assert_eq!(notes, ["services.web.ports[1]: Rejected"]);
+    }
+
+    #[test]
+    fn one_simple_hook() {
+        let (container, notes) = container_of("post_start: [{command: [sh, -c, \"echo $(id)\"]}]");
+        let command = container.lifecycle.unwrap().post_start.unwrap().exec.unwrap().command.unwrap();
+        assert_eq!(command, ["sh", "-c", "echo $(id)"]);
+        assert_eq!(notes, Vec::<String>::new());
+        let (_, notes) =
+            container_of("pre_stop: [{command: [a], user: root}], post_start: [{command: [a]}, {command: [b]}]");
+        assert_eq!(notes, ["services.web.post_start: Rejected", "services.web.pre_stop[0].user: Rejected"]);
+    }
+}

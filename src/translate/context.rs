@@ -1,0 +1,91 @@
+//! What every mapping may look at.
+
+use std::collections::BTreeMap;
+
+use super::claim::{self, Backing};
+use super::dns_label::{self, MAX_LABEL};
+use super::kind::{self, Kind};
+use super::notes::Notes;
+use super::placement;
+use super::{Facts, Stack};
+use crate::compose::Project;
+use crate::compose::model::Service;
+
+/// A project on its way, with what was decided before the first object is made.
+#[derive(Debug)]
+pub(super) struct Context<'a> {
+    pub(super) project: &'a Project,
+    pub(super) stack: &'a Stack,
+    pub(super) facts: &'a Facts,
+    /// The services that have a container, by name.
+    pub(super) units: BTreeMap<&'a str, Unit<'a>>,
+    /// What the named volumes that are in use are kept on, by key.
+    pub(super) backings: BTreeMap<&'a str, Backing>,
+}
+
+/// A service that has a container.
+#[derive(Debug)]
+pub(super) struct Unit<'a> {
+    /// The Compose service.
+    pub(super) key: &'a str,
+    /// The name of its Service and container: the key, when that is a DNS label.
+    pub(super) name: String,
+    /// The value of its labels: the key, when a label can hold it.
+    pub(super) label: String,
+    /// The path of its attributes.
+    pub(super) path: String,
+    pub(super) service: &'a Service,
+    pub(super) kind: Kind,
+    /// The services whose pods have to share a node with its pods, itself included; empty when there are none.
+    pub(super) colocated: Vec<String>,
+}
+
+impl Unit<'_> {
+    /// How many pods are wanted.
+    pub(super) fn replicas(&self) -> i32 {
+        i32::try_from(self.service.replicas().max(0)).unwrap_or(i32::MAX)
+    }
+}
+
+impl<'a> Context<'a> {
+    /// Decides on names, kinds and co-location.
+    pub(super) fn new(project: &'a Project, stack: &'a Stack, facts: &'a Facts, notes: &mut Notes) -> Self {
+        let mut units = BTreeMap::new();
+        for (key, service) in &project.services {
+            let path = format!("services.{key}");
+            if service.container.image.is_empty() {
+                note_missing_image(&path, service, notes);
+                continue;
+            }
+            let name = dns_label::label(key, MAX_LABEL);
+            let label = if dns_label::is_label_value(key) { key.clone() } else { name.clone() };
+            units.insert(
+                key.as_str(),
+                Unit { key, name, label, path, service, kind: Kind::Deployment, colocated: Vec::new() },
+            );
+        }
+        let backings = claim::backings(project, stack, units.values().map(|unit| unit.service), notes);
+        let mut context = Self { project, stack, facts, units, backings };
+        let kinds = kind::kinds(&context);
+        let colocated = placement::colocated(&context, &kinds);
+        for (key, unit) in &mut context.units {
+            if let Some(kind) = kinds.get(key) {
+                unit.kind = *kind;
+            }
+            unit.colocated = colocated.get(key).cloned().unwrap_or_default();
+        }
+        context
+    }
+}
+
+fn note_missing_image(path: &str, service: &Service, notes: &mut Notes) {
+    if service.provider.is_some() {
+        // The table of attributes rejects the provider.
+        return;
+    }
+    notes.error(
+        format!("{path}.image"),
+        "ImageRequired",
+        "there is no image: images are not built in the cluster yet, so build and push one, and name it by `image:`",
+    );
+}

@@ -1,0 +1,243 @@
+//! In-stack Services: how services find each other by name.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use k8s_openapi::api::core::v1::{Service, ServicePort, ServiceSpec};
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+
+use super::context::{Context, Unit};
+use super::dns_label::is_label;
+use super::notes::Notes;
+use super::ports::{self, PortKey};
+use super::{labels, network, rollout};
+
+/// A name with an address of its own, which reaches the listed ports.
+pub(super) const VIP: &str = "VIP";
+/// A name that resolves to the pods, which reaches every port.
+pub(super) const HEADLESS: &str = "Headless";
+
+/// How the service's name resolves; none when it has no Service.
+pub(super) fn discovery(context: &Context, unit: &Unit) -> Option<&'static str> {
+    // A container without a network has no name in Docker either.
+    if network::is_none_mode(unit.service) {
+        return None;
+    }
+    let listed = ports::can_be_listed(&ports::declared(unit.service));
+    let mode = unit.service.deploy.as_ref().map_or("", |deploy| deploy.endpoint_mode.as_str());
+    let before = context.facts.discovery.get(unit.key).map(String::as_str);
+    Some(match (mode, before) {
+        _ if !listed => HEADLESS,
+        ("dnsrr", _) => HEADLESS,
+        // A choice stays until the file makes another one: programs keep the addresses that they looked up.
+        ("vip", _) | (_, Some(VIP)) => VIP,
+        (_, Some(_)) => HEADLESS,
+        // With `ports` alone, others may well use ports that the file does not speak of.
+        _ if unit.service.workload.expose.is_empty() => HEADLESS,
+        _ => VIP,
+    })
+}
+
+/// The Services of the services' names, and of their aliases.
+pub(super) fn services(context: &Context, notes: &mut Notes) -> Vec<Service> {
+    let mut services: Vec<Service> = context
+        .units
+        .values()
+        .filter(|unit| discovery(context, unit).is_some())
+        .map(|unit| service(context, unit, unit.name.clone()))
+        .collect();
+    services.extend(alias_services(context, notes));
+    services
+}
+
+fn service(context: &Context, unit: &Unit, name: String) -> Service {
+    let vip = discovery(context, unit) == Some(VIP);
+    let known = ports::declared(unit.service);
+    // Docker resolves a container before it is healthy, and programs that form clusters by name count on it. Behind
+    // several replicas, or beside a predecessor, this would send requests to what is not ready.
+    let early = unit.replicas() <= 1 && unit.kind != super::kind::Kind::DaemonSet && !rollout::is_start_first(unit);
+    Service {
+        metadata: labels::deployed_metadata(context, unit, name),
+        spec: Some(ServiceSpec {
+            type_: Some("ClusterIP".to_owned()),
+            cluster_ip: (!vip).then(|| "None".to_owned()),
+            selector: Some(labels::selector(context, unit)),
+            ports: vip.then(|| known.iter().map(|key| service_port(*key)).collect()),
+            publish_not_ready_addresses: early.then_some(true),
+            ..ServiceSpec::default()
+        }),
+        ..Service::default()
+    }
+}
+
+/// A port under its own number, named by both: names are unique in a Service.
+fn service_port(key: PortKey) -> ServicePort {
+    ServicePort {
+        name: Some(port_name(key)),
+        port: key.port,
+        protocol: Some(key.protocol.to_owned()),
+        target_port: Some(IntOrString::Int(key.port)),
+        ..ServicePort::default()
+    }
+}
+
+/// `tcp-80`: at most 15 characters with a letter (RFC 6335).
+pub(super) fn port_name(key: PortKey) -> String {
+    format!("{}-{}", key.protocol.to_lowercase(), key.port)
+}
+
+/// The other names of services: aliases in networks, the names of containers and hosts, and the aliases of links.
+fn alias_services(context: &Context, notes: &mut Notes) -> Vec<Service> {
+    let mut wanted: BTreeMap<String, BTreeMap<&str, String>> = BTreeMap::new();
+    for unit in context.units.values().filter(|unit| discovery(context, unit).is_some()) {
+        for (alias, path) in aliases(unit) {
+            wanted.entry(alias.to_lowercase()).or_default().entry(unit.key).or_insert(path);
+        }
+        for (index, link) in unit.service.links.iter().enumerate() {
+            let (target, alias) = link.split_once(':').unwrap_or((link, link));
+            if let Some((target, _)) = context.units.get_key_value(target) {
+                let path = format!("{}.links[{index}]", unit.path);
+                wanted.entry(alias.to_lowercase()).or_default().entry(target).or_insert(path);
+            }
+        }
+    }
+    let names: BTreeSet<&str> = context.units.values().map(|unit| unit.name.as_str()).collect();
+    let mut services = Vec::new();
+    for (alias, targets) in wanted {
+        let own = targets.keys().all(|target| context.units[target].name == alias);
+        if own {
+            continue;
+        }
+        let problem = if !is_label(&alias) {
+            Some(format!("`{alias}` cannot be a name in a cluster: use lower case letters, digits and hyphens"))
+        } else if targets.len() > 1 {
+            let list: Vec<&str> = targets.keys().copied().collect();
+            Some(format!("`{alias}` is a name of {}: a name leads to one service", list.join(" and ")))
+        } else if names.contains(alias.as_str()) {
+            Some(format!("`{alias}` is a service: a name leads to one service"))
+        } else {
+            None
+        };
+        for (target, path) in targets {
+            match &problem {
+                Some(problem) => notes.rejected(path, problem.clone()),
+                None => services.push(service(context, &context.units[target], alias.clone())),
+            }
+        }
+    }
+    services
+}
+
+/// The aliases of a service with their paths.
+fn aliases<'a>(unit: &Unit<'a>) -> Vec<(&'a str, String)> {
+    let service = unit.service;
+    let mut aliases = Vec::new();
+    for (network, membership) in &service.container.networks {
+        for (index, alias) in membership.iter().flat_map(|membership| &membership.aliases).enumerate() {
+            aliases.push((alias.as_str(), format!("{}.networks.{network}.aliases[{index}]", unit.path)));
+        }
+    }
+    if !service.container_name.is_empty() {
+        aliases.push((service.container_name.as_str(), format!("{}.container_name", unit.path)));
+    }
+    let hostname = service.container.hostname.as_str();
+    // A host name that is no label was reported with the pod.
+    if is_label(hostname) {
+        aliases.push((hostname, format!("{}.hostname", unit.path)));
+    }
+    aliases
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::translate::{Facts, fixture};
+
+    fn services_of(text: &str) -> (BTreeMap<String, ServiceSpec>, Vec<String>) {
+        fixture::with(text, |context, notes| {
+            let services = services(context, notes);
+            let specs =
+                services.into_iter().map(|service| (service.metadata.name.unwrap(), service.spec.unwrap())).collect();
+            (specs, std::mem::take(notes).summary())
+        })
+    }
+
+    fn choice(service: &str, before: &str) -> &'static str {
+        let mut facts = Facts::default();
+        if !before.is_empty() {
+            facts.discovery.insert("web".to_owned(), before.to_owned());
+        }
+        let text = format!("services: {{web: {{image: x, {service}}}}}");
+        fixture::with_facts(&text, &fixture::stack(), &facts, |context, _| {
+            discovery(context, &context.units["web"]).unwrap_or("none")
+        })
+    }
+
+    #[test]
+    fn names_have_an_address_when_the_ports_are_known_for_sure() {
+        let ports = "ports: [{target: 80, published: \"80\", protocol: tcp, mode: ingress}]";
+        for (service, before, expected) in [
+            ("", "", HEADLESS),
+            (ports, "", HEADLESS),
+            ("expose: [\"80\"]", "", VIP),
+            ("expose: [\"1000-2000\"]", "", HEADLESS),
+            (&format!("{ports}, deploy: {{endpoint_mode: vip}}"), "", VIP),
+            ("deploy: {endpoint_mode: vip}", "", HEADLESS),
+            ("expose: [\"80\"], deploy: {endpoint_mode: dnsrr}", "", HEADLESS),
+            ("expose: [\"80\"]", HEADLESS, HEADLESS),
+            (ports, VIP, VIP),
+            ("", VIP, HEADLESS),
+            ("network_mode: none", "", "none"),
+        ] {
+            assert_eq!(choice(service, before), expected, "{service} after {before}");
+        }
+    }
+
+    #[test]
+    fn a_headless_service_reaches_every_port() {
+        let (services, _) = services_of("services: {db: {image: x}}");
+        let spec = &services["db"];
+        assert_eq!((spec.cluster_ip.as_deref(), spec.ports.as_ref()), (Some("None"), None));
+        assert_eq!(spec.publish_not_ready_addresses, Some(true));
+    }
+
+    #[test]
+    fn an_address_serves_all_known_ports() {
+        let (services, _) = services_of(
+            "services: {web: {image: x, scale: 2, expose: [\"9000\", \"53/udp\"], ports: [{target: 80, published: \
+             \"8080\", protocol: tcp, mode: ingress}]}}",
+        );
+        let spec = &services["web"];
+        let ports: Vec<_> = spec.ports.as_ref().unwrap().iter().map(|port| port.name.clone().unwrap()).collect();
+        assert_eq!(ports, ["udp-53", "tcp-80", "tcp-9000"]);
+        assert_eq!((spec.cluster_ip.as_ref(), spec.publish_not_ready_addresses), (None, None));
+    }
+
+    #[test]
+    fn aliases_are_services_of_their_own() {
+        let (services, notes) = services_of(
+            "services: {db: {image: x, container_name: shop-db, hostname: dbhost, networks: {n: {aliases: [database, DB, \
+             sql.local]}}}, web: {image: x, links: [\"db:store\", db]}}",
+        );
+        let names: Vec<_> = services.keys().map(String::as_str).collect();
+        assert_eq!(names, ["database", "db", "dbhost", "shop-db", "store", "web"]);
+        assert_eq!(services["store"].selector, services["db"].selector);
+        assert_eq!(notes, ["services.db.networks.n.aliases[2]: Rejected"]);
+    }
+
+    #[test]
+    fn a_name_leads_to_one_service() {
+        let (services, notes) = services_of(
+            "services: {a: {image: x, networks: {n: {aliases: [both, b]}}}, b: {image: x, networks: {n: {aliases: \
+             [both]}}}}",
+        );
+        assert_eq!(services.len(), 2);
+        assert_eq!(
+            notes,
+            [
+                "services.a.networks.n.aliases[0]: Rejected",
+                "services.a.networks.n.aliases[1]: Rejected",
+                "services.b.networks.n.aliases[0]: Rejected"
+            ]
+        );
+    }
+}

@@ -1,0 +1,330 @@
+//! Configs and secrets: single files, each at its own path.
+//!
+//! They are mounted one by one by a subPath. A directory mounted at /run/secrets would hide, or be hidden by, the
+//! token of the pod's ServiceAccount (kubernetes/kubernetes#65835).
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::{ConfigMapVolumeSource, KeyToPath, SecretVolumeSource, Volume, VolumeMount};
+
+use super::context::{Context, Unit};
+use super::dns_label;
+use super::generated::{Content, Generated};
+use super::mount::{Mounts, volume_name};
+use super::notes::Notes;
+use crate::compose::ProjectFiles;
+use crate::compose::model::{FileMode, FileObject, FileReference};
+
+/// World-readable, as Docker mounts both.
+const MODE: i64 = 0o444;
+
+/// The two kinds of files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Config,
+    Secret,
+}
+
+impl Kind {
+    fn plural(self) -> &'static str {
+        match self {
+            Self::Config => "configs",
+            Self::Secret => "secrets",
+        }
+    }
+
+    fn directory(self) -> &'static str {
+        match self {
+            Self::Config => "/",
+            Self::Secret => "/run/secrets/",
+        }
+    }
+}
+
+/// What a file is kept in.
+enum Source {
+    ConfigMap { name: String, key: String },
+    Secret { name: String, key: String },
+}
+
+/// Mounts the configs and secrets of a service.
+pub(super) fn mounts(
+    context: &Context,
+    unit: &Unit,
+    generated: &mut Generated,
+    mounts: &mut Mounts,
+    notes: &mut Notes,
+) {
+    let container = &unit.service.container;
+    for (kind, references) in [(Kind::Config, &container.configs), (Kind::Secret, &container.secrets)] {
+        for (index, reference) in references.iter().enumerate() {
+            let path = format!("{}.{}[{index}]", unit.path, kind.plural());
+            mount(context, kind, reference, &path, generated, mounts, notes);
+        }
+    }
+}
+
+fn mount(
+    context: &Context,
+    kind: Kind,
+    reference: &FileReference,
+    path: &str,
+    generated: &mut Generated,
+    mounts: &mut Mounts,
+    notes: &mut Notes,
+) {
+    let objects = match kind {
+        Kind::Config => &context.project.configs,
+        Kind::Secret => &context.project.secrets,
+    };
+    let Some(object) = objects.get(&reference.source) else {
+        notes.error(path, "NotFound", format!("there is no `{}` among the {}", reference.source, kind.plural()));
+        return;
+    };
+    let Some(source) = source(context, kind, &reference.source, object, generated, notes) else { return };
+    for (attribute, value) in [("uid", &reference.uid), ("gid", &reference.gid)] {
+        if !matches!(value.as_str(), "" | "0") {
+            notes.approximated(
+                format!("{path}.{attribute}"),
+                "the file belongs to root: its mode decides who reads it (everybody, by default)",
+            );
+        }
+    }
+    let mode = reference.mode.unwrap_or(FileMode(MODE)).0;
+    let target = match reference.target.as_str() {
+        "" => format!("{}{}", kind.directory(), reference.source),
+        absolute if absolute.starts_with('/') => absolute.to_owned(),
+        relative => format!("{}{relative}", kind.directory()),
+    };
+    let singular = kind.plural().trim_end_matches('s');
+    let suffix = if mode == MODE { String::new() } else { format!(":{mode:o}") };
+    let mut volume =
+        Volume { name: volume_name(singular, &format!("{}{suffix}", reference.source)), ..Volume::default() };
+    let item = |key: String| {
+        // The mode's special bits have no place in a volume.
+        let mode = i32::try_from(mode & 0o777).ok();
+        vec![KeyToPath { path: reference.source.clone(), key, mode }]
+    };
+    match source {
+        Source::ConfigMap { name, key } => {
+            volume.config_map =
+                Some(ConfigMapVolumeSource { name, items: Some(item(key)), ..ConfigMapVolumeSource::default() });
+        }
+        Source::Secret { name, key } => {
+            volume.secret = Some(SecretVolumeSource {
+                secret_name: Some(name),
+                items: Some(item(key)),
+                ..SecretVolumeSource::default()
+            });
+        }
+    }
+    let volume_mount = VolumeMount {
+        mount_path: target,
+        read_only: Some(true),
+        sub_path: Some(reference.source.clone()),
+        ..VolumeMount::default()
+    };
+    mounts.add(volume, volume_mount, path, notes);
+}
+
+fn source(
+    context: &Context,
+    kind: Kind,
+    key: &str,
+    object: &FileObject,
+    generated: &mut Generated,
+    notes: &mut Notes,
+) -> Option<Source> {
+    let path = format!("{}.{key}", kind.plural());
+    if object.external {
+        return external(context, kind, key, object, &path, notes);
+    }
+    let (attribute, bytes, secret) = if !object.file.is_empty() {
+        let (bytes, secret) = file(context, object, &path, notes)?;
+        ("file", bytes, secret)
+    } else if !object.environment.is_empty() {
+        let Some(variable) = context.stack.environment.get(&object.environment) else {
+            notes.error(
+                format!("{path}.environment"),
+                "NotFound",
+                format!("there is no variable `{}`: set it by spec.env or spec.envFrom", object.environment),
+            );
+            return None;
+        };
+        ("environment", variable.value.clone().into_bytes(), variable.secret)
+    } else {
+        ("content", object.content.clone().into_bytes(), false)
+    };
+    let path = format!("{path}.{attribute}");
+    let secret = secret || context.project.tainted.contains(&path) || kind == Kind::Secret;
+    let entries = Content::from([(key.to_owned(), bytes)]);
+    let key = key.to_owned();
+    Some(if secret {
+        Source::Secret { name: generated.secret(context, &key, &path, entries, notes), key }
+    } else {
+        Source::ConfigMap { name: generated.config_map(context, &key, &path, entries, notes), key }
+    })
+}
+
+fn file(context: &Context, object: &FileObject, path: &str, notes: &mut Notes) -> Option<(Vec<u8>, bool)> {
+    match context.stack.files.read(&object.file) {
+        Ok(file) => Some((file.content, file.secret)),
+        Err(error) => {
+            let shown = object.file.strip_prefix(super::PROJECT_DIRECTORY).unwrap_or(&object.file);
+            notes.error(
+                format!("{path}.file"),
+                "NotInProject",
+                format!(
+                    "`{}`: {error} among the project's files; add it to spec.files or spec.filesFrom",
+                    shown.trim_start_matches('/')
+                ),
+            );
+            None
+        }
+    }
+}
+
+/// A ConfigMap or Secret that is there already, by its engine's name. Which of its keys is meant: the only one, else
+/// the one that is called as in the file, else `file` (the convention of Docker's Compose on Kubernetes).
+fn external(
+    context: &Context,
+    kind: Kind,
+    key: &str,
+    object: &FileObject,
+    path: &str,
+    notes: &mut Notes,
+) -> Option<Source> {
+    let name = if object.name.is_empty() { key } else { &object.name };
+    if !dns_label::is_subdomain(name) {
+        notes.error(
+            format!("{path}.name"),
+            "Invalid",
+            format!("no object can be called `{name}`: give the name of the object in the cluster by `name:`"),
+        );
+        return None;
+    }
+    let known: &BTreeMap<String, Vec<String>> = match kind {
+        Kind::Config => &context.facts.config_map_keys,
+        Kind::Secret => &context.facts.secret_keys,
+    };
+    let wanted = match known.get(name).map(Vec::as_slice) {
+        Some([only]) => only.clone(),
+        Some(keys) => {
+            let Some(wanted) = [key, "file"].into_iter().find(|wanted| keys.iter().any(|key| key == wanted)) else {
+                notes.error(
+                    path,
+                    "AmbiguousKey",
+                    format!("`{name}` has the keys {}: one of them has to be `{key}`", keys.join(", ")),
+                );
+                return None;
+            };
+            wanted.to_owned()
+        }
+        None => {
+            let what = if kind == Kind::Secret { "Secret" } else { "ConfigMap" };
+            notes.approximated(path, format!("pods wait until there is a {what} `{name}` with a key `{key}`"));
+            key.to_owned()
+        }
+    };
+    let name = name.to_owned();
+    Some(match kind {
+        Kind::Config => Source::ConfigMap { name, key: wanted },
+        Kind::Secret => Source::Secret { name, key: wanted },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compose::Variable;
+    use crate::translate::{Facts, PROJECT_DIRECTORY, Stack, fixture};
+
+    fn mounted_in(text: &str, stack: &Stack, facts: &Facts) -> (Vec<Volume>, Vec<VolumeMount>, Generated, Vec<String>) {
+        fixture::with_facts(text, stack, facts, |context, notes| {
+            let mut generated = Generated::default();
+            let mut gathered = Mounts::default();
+            mounts(context, &context.units["web"], &mut generated, &mut gathered, notes);
+            let (volumes, mounts) = gathered.into_lists();
+            let notes = std::mem::take(notes).summary();
+            (volumes.unwrap_or_default(), mounts.unwrap_or_default(), generated, notes)
+        })
+    }
+
+    fn web(rest: &str, top: &str) -> String {
+        format!("services: {{web: {{image: x, {rest}}}}}\n{top}")
+    }
+
+    #[test]
+    fn secrets_are_files_below_run_secrets() {
+        let mut stack = fixture::stack();
+        fixture::add_file(&mut stack, "pw.txt", b"hunter2", true);
+        let text = web(
+            "secrets: [{source: db_password, target: /run/secrets/db_password}]",
+            &format!("secrets: {{db_password: {{name: p_db_password, file: {PROJECT_DIRECTORY}/pw.txt}}}}"),
+        );
+        let (volumes, mounts, generated, notes) = mounted_in(&text, &stack, &Facts::default());
+        let (name, secret) = generated.secrets.first_key_value().unwrap();
+        assert!(name.starts_with("shop-db-password-"), "{name}");
+        assert_eq!(secret.data.as_ref().unwrap()["db_password"].0, b"hunter2");
+        let source = volumes[0].secret.clone().unwrap();
+        assert_eq!(source.items.unwrap()[0].mode, Some(0o444));
+        assert_eq!(mounts[0].mount_path, "/run/secrets/db_password");
+        assert_eq!(mounts[0].sub_path.as_deref(), Some("db_password"));
+        assert_eq!(notes, Vec::<String>::new());
+    }
+
+    #[test]
+    fn configs_lie_at_the_root_unless_told_otherwise() {
+        let text = web(
+            "configs: [{source: a}, {source: a, target: etc/a.conf, mode: \"0400\", uid: \"103\"}]",
+            "configs: {a: {name: p_a, content: text}}",
+        );
+        let (volumes, mounts, generated, notes) = mounted_in(&text, &fixture::stack(), &Facts::default());
+        let paths: Vec<_> = mounts.iter().map(|mount| mount.mount_path.as_str()).collect();
+        assert_eq!(paths, ["/a", "/etc/a.conf"]);
+        assert_eq!((volumes.len(), generated.config_maps.len()), (2, 1));
+        assert_eq!(notes, ["services.web.configs[1].uid: Approximated"]);
+    }
+
+    #[test]
+    fn variables_are_a_source_and_secret_ones_make_secrets() {
+        let mut stack = fixture::stack();
+        let variable = Variable { value: "v".to_owned(), secret: true };
+        stack.environment.insert("TOKEN".to_owned(), variable);
+        let text = web(
+            "configs: [{source: a}, {source: b}]",
+            "configs: {a: {name: p_a, environment: TOKEN}, b: {name: p_b, environment: NONE}}",
+        );
+        let (volumes, _, generated, notes) = mounted_in(&text, &stack, &Facts::default());
+        assert!(volumes[0].secret.is_some() && generated.config_maps.is_empty());
+        assert_eq!(notes, ["configs.b.environment: Error"]);
+    }
+
+    #[test]
+    fn external_objects_are_mounted_by_key() {
+        let text = web("secrets: [{source: db}]", "secrets: {db: {name: db-auth, external: true}}");
+        for (keys, expected, level) in [
+            (Some(vec!["password"]), Some("password"), None),
+            (Some(vec!["x", "db"]), Some("db"), None),
+            (Some(vec!["x", "file"]), Some("file"), None),
+            (Some(vec!["x", "y"]), None, Some("secrets.db: Error")),
+            (None, Some("db"), Some("secrets.db: Approximated")),
+        ] {
+            let mut facts = Facts::default();
+            if let Some(keys) = keys {
+                facts.secret_keys.insert("db-auth".to_owned(), keys.into_iter().map(str::to_owned).collect());
+            }
+            let (volumes, _, _, notes) = mounted_in(&text, &fixture::stack(), &facts);
+            let key = volumes.first().map(|volume| volume.secret.clone().unwrap().items.unwrap()[0].key.clone());
+            assert_eq!(key.as_deref(), expected);
+            assert_eq!(notes.first().map(String::as_str), level);
+        }
+    }
+
+    #[test]
+    fn a_missing_file_is_an_error() {
+        let text = web("secrets: [{source: a}]", &format!("secrets: {{a: {{file: {PROJECT_DIRECTORY}/none}}}}"));
+        let (.., notes) = mounted_in(&text, &fixture::stack(), &Facts::default());
+        assert_eq!(notes, ["secrets.a.file: Error"]);
+    }
+}

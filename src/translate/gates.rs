@@ -1,0 +1,109 @@
+//! What a service waits for, and the order that follows.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::context::{Context, Unit};
+use super::notes::Notes;
+use super::plan::{Gate, GateCondition, Workload};
+use super::probe::is_checked;
+use crate::compose::model::DependencyCondition;
+
+/// The gates of a service: its `depends_on`, without what has no containers.
+pub(super) fn gates(context: &Context, unit: &Unit, notes: &mut Notes) -> Vec<Gate> {
+    let mut gates = Vec::new();
+    for (name, dependency) in &unit.service.workload.depends_on {
+        let path = format!("{}.depends_on.{name}", unit.path);
+        let Some(target) = context.units.get(name.as_str()) else { continue };
+        if dependency.restart {
+            notes.approximated(
+                format!("{path}.restart"),
+                format!("an update of `{name}` does not restart this service yet"),
+            );
+        }
+        // Docker Compose waits for no container of a service that is scaled to none.
+        if target.service.replicas() == 0 {
+            continue;
+        }
+        let condition = match dependency.condition {
+            DependencyCondition::Started => GateCondition::Started,
+            DependencyCondition::CompletedSuccessfully => GateCondition::Complete,
+            DependencyCondition::Healthy => {
+                if !is_checked(target.service) {
+                    notes.error(
+                        format!("{path}.condition"),
+                        "NoHealthCheck",
+                        format!(
+                            "`{name}` has no healthcheck that could pass: give it one (the image's own cannot be read \
+                             yet), or wait for `service_started`"
+                        ),
+                    );
+                }
+                GateCondition::Ready
+            }
+        };
+        gates.push(Gate { service: name.clone(), condition, required: dependency.required });
+    }
+    gates
+}
+
+/// The workloads, each after those that its gates name, and by name where that leaves a choice.
+pub(super) fn in_order(workloads: Vec<Workload>) -> Vec<Workload> {
+    let mut waiting: BTreeMap<String, Workload> =
+        workloads.into_iter().map(|workload| (workload.service.clone(), workload)).collect();
+    let mut ordered = Vec::with_capacity(waiting.len());
+    while !waiting.is_empty() {
+        let names: BTreeSet<String> = waiting.keys().cloned().collect();
+        let free = |workload: &Workload| workload.gates.iter().all(|gate| !names.contains(&gate.service));
+        let mut next: Vec<String> =
+            waiting.values().filter(|workload| free(workload)).map(|workload| workload.service.clone()).collect();
+        if next.is_empty() {
+            // A cycle, which the loader refuses: better all of them than none.
+            next.extend(names);
+        }
+        ordered.extend(next.iter().filter_map(|name| waiting.remove(name)));
+    }
+    ordered
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::translate::fixture;
+
+    fn gates_of(db: &str, condition: &str) -> (Vec<Gate>, Vec<String>) {
+        let text = format!(
+            "services: {{web: {{image: x, depends_on: {{db: {{condition: {condition}, required: false}}, gone: \
+             {{condition: service_started}}}}}}, db: {{image: x, {db}}}}}"
+        );
+        fixture::with(&text, |context, notes| {
+            let gates = gates(context, &context.units["web"], notes);
+            (gates, std::mem::take(notes).summary())
+        })
+    }
+
+    #[test]
+    fn conditions_become_gates() {
+        for (condition, expected) in [
+            ("service_started", GateCondition::Started),
+            ("service_healthy", GateCondition::Ready),
+            ("service_completed_successfully", GateCondition::Complete),
+        ] {
+            let (gates, notes) = gates_of("healthcheck: {test: [CMD, x]}", condition);
+            assert_eq!(gates, [Gate { service: "db".to_owned(), condition: expected, required: false }]);
+            assert_eq!(notes, Vec::<String>::new());
+        }
+    }
+
+    #[test]
+    fn a_service_without_a_check_never_gets_healthy() {
+        for db in ["", "healthcheck: {test: [NONE]}"] {
+            let (_, notes) = gates_of(db, "service_healthy");
+            assert_eq!(notes, ["services.web.depends_on.db.condition: Error"]);
+        }
+    }
+
+    #[test]
+    fn nobody_waits_for_a_service_scaled_to_none() {
+        assert_eq!(gates_of("scale: 0", "service_started").0, []);
+    }
+}

@@ -1,0 +1,152 @@
+//! ConfigMaps and Secrets with content of the project: immutable, and named by a hash of what they hold.
+//!
+//! A new content is a new name, so that pods roll, as Docker recreates containers whose configuration changed; a file
+//! that is mounted by a subPath would never be refreshed otherwise. The hash is keyed, since a plain hash of a weak
+//! password could be guessed.
+
+use std::collections::BTreeMap;
+
+use hmac::{Hmac, KeyInit, Mac};
+use k8s_openapi::ByteString;
+use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use sha2::{Digest, Sha256};
+
+use super::context::Context;
+use super::dns_label::{hex_digit, shorten, slug};
+use super::labels;
+use super::notes::Notes;
+
+/// The most that a ConfigMap or a Secret may hold (`MaxSecretSize` in k8s.io/api/core/v1).
+const MAX_BYTES: usize = 1_048_576;
+
+/// The objects that were generated so far, by name; equal content is one object.
+#[derive(Debug, Default)]
+pub(super) struct Generated {
+    pub(super) config_maps: BTreeMap<String, ConfigMap>,
+    pub(super) secrets: BTreeMap<String, Secret>,
+}
+
+/// Content by key.
+pub(super) type Content = BTreeMap<String, Vec<u8>>;
+
+impl Generated {
+    /// Adds a ConfigMap and returns its name.
+    pub(super) fn config_map(
+        &mut self,
+        context: &Context,
+        name: &str,
+        path: &str,
+        entries: Content,
+        notes: &mut Notes,
+    ) -> String {
+        check_size(path, &entries, notes);
+        let name = object_name(context, name, &entries);
+        let mut data = BTreeMap::new();
+        let mut binary_data = BTreeMap::new();
+        for (key, bytes) in entries {
+            match String::from_utf8(bytes) {
+                Ok(text) => {
+                    data.insert(key, text);
+                }
+                Err(error) => {
+                    binary_data.insert(key, ByteString(error.into_bytes()));
+                }
+            }
+        }
+        let object = ConfigMap {
+            metadata: labels::stack_metadata(context, name.clone()),
+            data: (!data.is_empty()).then_some(data),
+            binary_data: (!binary_data.is_empty()).then_some(binary_data),
+            immutable: Some(true),
+        };
+        self.config_maps.insert(name.clone(), object);
+        name
+    }
+
+    /// Adds a Secret and returns its name.
+    pub(super) fn secret(
+        &mut self,
+        context: &Context,
+        name: &str,
+        path: &str,
+        entries: Content,
+        notes: &mut Notes,
+    ) -> String {
+        check_size(path, &entries, notes);
+        let name = object_name(context, name, &entries);
+        let object = Secret {
+            metadata: labels::stack_metadata(context, name.clone()),
+            // Never stringData: the API server keeps keys that were removed from it (kubernetes/kubernetes#108008).
+            data: Some(entries.into_iter().map(|(key, bytes)| (key, ByteString(bytes))).collect()),
+            immutable: Some(true),
+            type_: Some("Opaque".to_owned()),
+            ..Secret::default()
+        };
+        self.secrets.insert(name.clone(), object);
+        name
+    }
+}
+
+fn object_name(context: &Context, name: &str, entries: &Content) -> String {
+    let hash = keyed_hash(&context.stack.hash_key, entries);
+    format!("{}-{}-{hash}", context.stack.name, shorten(&slug(name), 100))
+}
+
+fn check_size(path: &str, entries: &Content, notes: &mut Notes) {
+    let bytes: usize = entries.iter().map(|(key, value)| key.len() + value.len()).sum();
+    if bytes > MAX_BYTES {
+        notes.error(
+            path,
+            "TooLarge",
+            format!(
+                "holds {bytes} bytes, and a ConfigMap or Secret at most {MAX_BYTES}: put the content into the image, \
+                 or onto a volume"
+            ),
+        );
+    }
+}
+
+/// The first ten hexadecimal digits of an HMAC-SHA256 over the content, with lengths so that no two contents
+/// concatenate to the same bytes.
+fn keyed_hash(key: &[u8], entries: &Content) -> String {
+    // RFC 2104: a key longer than the block is hashed, a shorter one is filled up with zeros.
+    let mut block = [0_u8; 64];
+    if key.len() > block.len() {
+        block[..32].copy_from_slice(&Sha256::digest(key));
+    } else {
+        block[..key.len()].copy_from_slice(key);
+    }
+    let mut mac = Hmac::<Sha256>::new(&block.into());
+    for part in entries.iter().flat_map(|(key, value)| [key.as_bytes(), value.as_slice()]) {
+        mac.update(&(part.len() as u64).to_be_bytes());
+        mac.update(part);
+    }
+    mac.finalize().into_bytes().iter().flat_map(|b| [b >> 4, b & 15]).take(10).map(hex_digit).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn content(pairs: &[(&str, &str)]) -> Content {
+        pairs.iter().map(|(key, value)| ((*key).to_owned(), value.as_bytes().to_vec())).collect()
+    }
+
+    #[test]
+    fn hash_depends_on_key_names_and_content() {
+        let hash = |key: &str, pairs: &[(&str, &str)]| keyed_hash(key.as_bytes(), &content(pairs));
+        let one = hash("k", &[("a", "bc")]);
+        assert_eq!(one.len(), 10);
+        assert_eq!(one, hash("k", &[("a", "bc")]));
+        assert_ne!(one, hash("l", &[("a", "bc")]));
+        assert_ne!(one, hash("k", &[("ab", "c")]));
+        assert_ne!(one, hash(&"k".repeat(65), &[("a", "bc")]));
+    }
+
+    #[test]
+    fn content_beyond_the_limit_is_an_error() {
+        let mut notes = Notes::default();
+        check_size("configs.big", &content(&[("big", &"x".repeat(MAX_BYTES))]), &mut notes);
+        assert_eq!(notes.summary(), ["configs.big: Error"]);
+    }
+}

@@ -1,0 +1,189 @@
+//! Which kind of workload a service becomes.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::context::{Context, Unit};
+use super::notes::Notes;
+use crate::compose::model::{DependencyCondition, MountKind, Service};
+
+/// The kinds of workloads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Deployment,
+    StatefulSet,
+    DaemonSet,
+    Job,
+}
+
+/// When a container starts again (Compose Specification, "restart"; Deploy Specification, "restart_policy", which is
+/// the stronger of the two).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Restart {
+    /// The file says nothing: a server, in most files.
+    Unset,
+    /// Explicitly never.
+    No,
+    /// After a failure, at most so many times.
+    OnFailure(Option<i32>),
+    /// Always.
+    Always,
+}
+
+/// The kinds of all services.
+pub(super) fn kinds<'a>(context: &Context<'a>) -> BTreeMap<&'a str, Kind> {
+    let awaited = awaited(context);
+    context.units.iter().map(|(key, unit)| (*key, kind(context, unit, awaited.contains(key)))).collect()
+}
+
+fn kind(context: &Context, unit: &Unit, awaited: bool) -> Kind {
+    match mode(unit.service) {
+        "global" => return Kind::DaemonSet,
+        "replicated-job" | "global-job" => return Kind::Job,
+        _ => {}
+    }
+    if awaited || restart(unit.service) == Restart::No {
+        return Kind::Job;
+    }
+    // A Deployment lets two pods overlap whenever one is replaced, and two databases on one directory destroy it;
+    // Docker stops a container before it starts the next one.
+    if unit.service.replicas() <= 1 && writes_named_volume(context, unit.service) {
+        return Kind::StatefulSet;
+    }
+    Kind::Deployment
+}
+
+/// `deploy.mode`.
+pub(super) fn mode(service: &Service) -> &str {
+    service.deploy.as_ref().map_or("", |deploy| deploy.mode.as_str())
+}
+
+/// When the service's containers start again.
+pub(super) fn restart(service: &Service) -> Restart {
+    let policy = service.deploy.as_ref().and_then(|deploy| deploy.restart_policy.as_ref());
+    let limit = |limit: u64| i32::try_from(limit).unwrap_or(i32::MAX);
+    if let Some(policy) = policy {
+        return match policy.condition.as_str() {
+            "none" => Restart::No,
+            "on-failure" => Restart::OnFailure(policy.max_attempts.map(limit)),
+            _ => Restart::Always,
+        };
+    }
+    match service.restart.split_once(':').unwrap_or((&service.restart, "")) {
+        ("", _) => Restart::Unset,
+        ("no", _) => Restart::No,
+        ("on-failure", attempts) => Restart::OnFailure(attempts.parse().ok().map(limit)),
+        _ => Restart::Always,
+    }
+}
+
+/// Says what differs because of the kind.
+pub(super) fn note_differences(unit: &Unit, notes: &mut Notes) {
+    let from_policy = unit.service.deploy.as_ref().is_some_and(|deploy| deploy.restart_policy.is_some());
+    let path = if from_policy {
+        format!("{}.deploy.restart_policy.condition", unit.path)
+    } else {
+        format!("{}.restart", unit.path)
+    };
+    match (unit.kind, restart(unit.service)) {
+        (Kind::Job, Restart::Always) => notes.approximated(
+            path,
+            "others wait for this service's completion, so that it runs until it succeeds once and is not started again",
+        ),
+        (Kind::Job, _) => {}
+        (_, Restart::OnFailure(_)) => notes.approximated(
+            path,
+            "is kept running: Kubernetes starts it again after a success too, and any number of times",
+        ),
+        _ => {}
+    }
+    match mode(unit.service) {
+        "global" => notes.approximated(
+            format!("{}.deploy.mode", unit.path),
+            "runs on each node without a taint; nodes of the control plane usually have one",
+        ),
+        "global-job" => notes.rejected(
+            format!("{}.deploy.mode", unit.path),
+            "Kubernetes has no job that runs once on each node: use `replicated-job`",
+        ),
+        "" | "replicated" | "replicated-job" => {}
+        other => notes.rejected(
+            format!("{}.deploy.mode", unit.path),
+            format!("`{other}` is not known: use `replicated`, `global` or `replicated-job`"),
+        ),
+    }
+    if unit.service.replicas() < 0 {
+        notes.error(format!("{}.deploy.replicas", unit.path), "Invalid", "must not be negative");
+    }
+}
+
+/// The services whose completion another one waits for.
+fn awaited<'a>(context: &Context<'a>) -> BTreeSet<&'a str> {
+    context
+        .units
+        .values()
+        .flat_map(|unit| &unit.service.workload.depends_on)
+        .filter(|(_, dependency)| dependency.condition == DependencyCondition::CompletedSuccessfully)
+        .map(|(name, _)| name.as_str())
+        .collect()
+}
+
+fn writes_named_volume(context: &Context, service: &Service) -> bool {
+    service.container.volumes.iter().any(|mount| {
+        mount.kind == MountKind::Volume
+            && !mount.read_only
+            && context.backings.get(mount.source.as_str()).is_some_and(|backing| !backing.is_memory())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::translate::fixture;
+
+    fn kind_of(text: &str, service: &str) -> Kind {
+        fixture::with(text, |context, _| context.units[service].kind)
+    }
+
+    #[test]
+    fn servers_are_deployments_whatever_restarts_them() {
+        for restart in ["", "restart: always", "restart: unless-stopped", "restart: on-failure:3"] {
+            assert_eq!(kind_of(&format!("services: {{web: {{image: x, {restart}}}}}"), "web"), Kind::Deployment);
+        }
+    }
+
+    #[test]
+    fn a_single_writer_of_a_volume_is_a_stateful_set() {
+        let text = |options: &str, replicas: u8| {
+            format!(
+                "services: {{db: {{image: x, scale: {replicas}, volumes: [{{type: volume, source: data, target: /d \
+                 {options}}}]}}}}\nvolumes: {{data: {{name: p_data}}}}"
+            )
+        };
+        assert_eq!(kind_of(&text("", 1), "db"), Kind::StatefulSet);
+        assert_eq!(kind_of(&text("", 0), "db"), Kind::StatefulSet);
+        assert_eq!(kind_of(&text("", 2), "db"), Kind::Deployment);
+        assert_eq!(kind_of(&text(", read_only: true", 1), "db"), Kind::Deployment);
+    }
+
+    #[test]
+    fn what_runs_once_is_a_job() {
+        assert_eq!(kind_of("services: {a: {image: x, restart: \"no\"}}", "a"), Kind::Job);
+        assert_eq!(kind_of("services: {a: {image: x, deploy: {mode: replicated-job}}}", "a"), Kind::Job);
+        assert_eq!(kind_of("services: {a: {image: x, deploy: {restart_policy: {condition: none}}}}", "a"), Kind::Job);
+        let text = "services: {a: {image: x}, b: {image: x, depends_on: {a: {condition: \
+                    service_completed_successfully, required: true}}}}";
+        assert_eq!(kind_of(text, "a"), Kind::Job);
+        assert_eq!(kind_of(text, "b"), Kind::Deployment);
+    }
+
+    #[test]
+    fn restart_policy_is_stronger_than_restart() {
+        let text = "services: {a: {image: x, restart: \"no\", deploy: {restart_policy: {condition: any}}}}";
+        assert_eq!(kind_of(text, "a"), Kind::Deployment);
+    }
+
+    #[test]
+    fn global_is_a_daemon_set() {
+        assert_eq!(kind_of("services: {a: {image: x, deploy: {mode: global}}}", "a"), Kind::DaemonSet);
+    }
+}

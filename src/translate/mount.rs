@@ -1,0 +1,346 @@
+//! Mounts: the volumes of a pod and where its container sees them.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::{
+    EmptyDirVolumeSource, HostPathVolumeSource, ImageVolumeSource, NFSVolumeSource, PersistentVolumeClaimVolumeSource,
+    Volume, VolumeMount,
+};
+
+use super::claim::{Backing, SUB_PATH};
+use super::context::{Context, Unit};
+use super::dns_label::{MAX_LABEL, hash, label, shorten, slug};
+use super::generated::Generated;
+use super::notes::Notes;
+use super::quantity::{Amount, docker_bytes};
+use super::{PROJECT_DIRECTORY, file_object, project_file};
+use crate::compose::model::{BindOptions, Mount, MountKind};
+
+/// The mounts of a service, gathered one by one.
+#[derive(Debug, Default)]
+pub(super) struct Mounts {
+    volumes: BTreeMap<String, Volume>,
+    mounts: BTreeMap<String, (VolumeMount, String)>,
+}
+
+impl Mounts {
+    /// Adds a mount of a volume; equal volumes are one.
+    pub(super) fn add(&mut self, volume: Volume, mut mount: VolumeMount, path: &str, notes: &mut Notes) {
+        mount.name.clone_from(&volume.name);
+        if let Some((_, other)) = self.mounts.get(&mount.mount_path) {
+            notes.error(
+                path,
+                "DuplicateMount",
+                format!("`{}` is the target of {other} already: a path has one mount", mount.mount_path),
+            );
+            return;
+        }
+        self.volumes.insert(volume.name.clone(), volume);
+        self.mounts.insert(mount.mount_path.clone(), (mount, path.to_owned()));
+    }
+
+    /// The volumes by name and the mounts by path: their order in the file has no meaning, and a new order would
+    /// restart pods.
+    pub(super) fn into_lists(self) -> (Option<Vec<Volume>>, Option<Vec<VolumeMount>>) {
+        let volumes: Vec<_> = self.volumes.into_values().collect();
+        let mounts: Vec<_> = self.mounts.into_values().map(|(mount, _)| mount).collect();
+        ((!volumes.is_empty()).then_some(volumes), (!mounts.is_empty()).then_some(mounts))
+    }
+}
+
+/// The name of a pod's volume: its kind and what tells it apart.
+pub(super) fn volume_name(kind: &str, what: &str) -> String {
+    let plain = format!("{kind}-{what}");
+    if what.starts_with('/') || what.contains(['/', ':']) {
+        return format!("{}-{}", shorten(&slug(&plain), MAX_LABEL - 7), hash(what));
+    }
+    label(&plain, MAX_LABEL)
+}
+
+/// All mounts of a service.
+pub(super) fn mounts(context: &Context, unit: &Unit, generated: &mut Generated, notes: &mut Notes) -> Mounts {
+    let mut mounts = Mounts::default();
+    let container = &unit.service.container;
+    for (index, mount) in container.volumes.iter().enumerate() {
+        let path = format!("{}.volumes[{index}]", unit.path);
+        match mount.kind {
+            MountKind::Volume if mount.source.is_empty() => anonymous(mount, &path, &mut mounts, notes),
+            MountKind::Volume => named(context, mount, &path, &mut mounts, notes),
+            MountKind::Bind => bind(context, unit, mount, &path, generated, &mut mounts, notes),
+            MountKind::Tmpfs => {
+                let options = mount.tmpfs.clone().unwrap_or_default();
+                if options.mode != 0 {
+                    notes.approximated(format!("{path}.tmpfs.mode"), "the directory's mode is 0777");
+                }
+                memory(&mount.target, bytes(options.size.0), mount.read_only, &path, &mut mounts, notes);
+            }
+            MountKind::Image => image(context, mount, &path, &mut mounts, notes),
+            MountKind::Npipe => notes.rejected(path, "named pipes of Windows cannot be mounted"),
+            MountKind::Cluster => notes.rejected(
+                path,
+                "volumes of Swarm are not known: create a PersistentVolumeClaim and name it as an external volume",
+            ),
+        }
+    }
+    for (index, text) in container.tmpfs.iter().enumerate() {
+        tmpfs(text, &format!("{}.tmpfs[{index}]", unit.path), &mut mounts, notes);
+    }
+    if container.shm_size.0 > 0 {
+        let path = format!("{}.shm_size", unit.path);
+        memory("/dev/shm", bytes(container.shm_size.0), false, &path, &mut mounts, notes);
+    }
+    file_object::mounts(context, unit, generated, &mut mounts, notes);
+    mounts
+}
+
+fn named(context: &Context, mount: &Mount, path: &str, mounts: &mut Mounts, notes: &mut Notes) {
+    let options = mount.volume.clone().unwrap_or_default();
+    let subpath = options.subpath.trim_matches('/');
+    let read_only = mount.read_only.then_some(true);
+    let mut volume = Volume { name: volume_name("volume", &mount.source), ..Volume::default() };
+    let mut sub_path = (!subpath.is_empty()).then(|| subpath.to_owned());
+    match context.backings.get(mount.source.as_str()) {
+        Some(Backing::Claim { name, external }) => {
+            volume.persistent_volume_claim =
+                Some(PersistentVolumeClaimVolumeSource { claim_name: name.clone(), read_only: None });
+            // A claim of somebody else's is mounted as it is: its content lies at its root.
+            if !external {
+                sub_path = Some(sub_path.map_or_else(|| SUB_PATH.to_owned(), |path| format!("{SUB_PATH}/{path}")));
+                if !options.nocopy && !mount.read_only {
+                    notes.approximated(
+                        path,
+                        "a new volume is empty: what the image holds at this path is not copied into it (with \
+                         `volume: {nocopy: true}` it would not be in Docker either)",
+                    );
+                }
+            }
+        }
+        Some(Backing::Memory { size }) => {
+            volume.empty_dir = Some(memory_source(*size));
+            notes.approximated(path, "is memory of each pod by itself: pods do not share it");
+        }
+        Some(Backing::Nfs { server, path }) => {
+            volume.nfs = Some(NFSVolumeSource { server: server.clone(), path: path.clone(), read_only });
+        }
+        Some(Backing::HostPath { path }) => {
+            volume.host_path = Some(HostPathVolumeSource { path: path.clone(), type_: None });
+        }
+        None => return,
+    }
+    let mount = VolumeMount { mount_path: mount.target.clone(), read_only, sub_path, ..VolumeMount::default() };
+    mounts.add(volume, mount, path, notes);
+}
+
+fn anonymous(mount: &Mount, path: &str, mounts: &mut Mounts, notes: &mut Notes) {
+    notes.approximated(
+        path,
+        "is a directory that lives as long as its pod, and empty at first: name the volume to keep its content",
+    );
+    let volume = Volume {
+        name: volume_name("anonymous", &mount.target),
+        empty_dir: Some(EmptyDirVolumeSource::default()),
+        ..Volume::default()
+    };
+    mounts.add(volume, at(&mount.target, mount.read_only), path, notes);
+}
+
+fn bind(
+    context: &Context,
+    unit: &Unit,
+    mount: &Mount,
+    path: &str,
+    generated: &mut Generated,
+    mounts: &mut Mounts,
+    notes: &mut Notes,
+) {
+    let source = mount.source.trim_end_matches('/');
+    if source == PROJECT_DIRECTORY || source.starts_with(&format!("{PROJECT_DIRECTORY}/")) {
+        project_file::mount(context, unit, mount, path, generated, mounts, notes);
+        return;
+    }
+    if source.ends_with("/docker.sock") {
+        notes.rejected(path, "a cluster has no Docker engine to talk to");
+        return;
+    }
+    if !mount.source.starts_with('/') {
+        notes.error(
+            path,
+            "NotInProject",
+            format!("`{}` is a path of the machine that the file was written on: give an absolute path", mount.source),
+        );
+        return;
+    }
+    let options = mount.bind.clone().unwrap_or_default();
+    let mut volume_mount = at(&mount.target, mount.read_only);
+    bind_options(&options, &mut volume_mount, path, notes);
+    // Without a type, the runtime creates a directory where nothing is, and takes a file where one is: as Docker does.
+    let source = if source.is_empty() { "/" } else { source };
+    let volume = Volume {
+        name: volume_name("host", source),
+        host_path: Some(HostPathVolumeSource { path: source.to_owned(), type_: None }),
+        ..Volume::default()
+    };
+    notes.approximated(path, "is the directory of the node that the pod happens to run on; each node has its own");
+    mounts.add(volume, volume_mount, path, notes);
+}
+
+fn bind_options(options: &BindOptions, mount: &mut VolumeMount, path: &str, notes: &mut Notes) {
+    match options.propagation.as_str() {
+        "" | "private" | "rprivate" => {}
+        "slave" | "rslave" => mount.mount_propagation = Some("HostToContainer".to_owned()),
+        "shared" | "rshared" => mount.mount_propagation = Some("Bidirectional".to_owned()),
+        other => notes.rejected(
+            format!("{path}.bind.propagation"),
+            format!("`{other}` is not known: use rprivate, rslave or rshared"),
+        ),
+    }
+    match options.recursive.as_str() {
+        "readonly" if mount.read_only == Some(true) => mount.recursive_read_only = Some("Enabled".to_owned()),
+        "" | "enabled" | "writable" => {}
+        _ => notes.approximated(format!("{path}.bind.recursive"), "mounts below the path are mounted as well"),
+    }
+    if !options.create_host_path {
+        notes.approximated(
+            format!("{path}.bind.create_host_path"),
+            "container runtimes create a missing directory of the node in any case",
+        );
+    }
+}
+
+/// `services.*.tmpfs`: a path, with options after a colon.
+fn tmpfs(text: &str, path: &str, mounts: &mut Mounts, notes: &mut Notes) {
+    let (target, options) = text.split_once(':').unwrap_or((text, ""));
+    let mut size = None;
+    let mut read_only = false;
+    for option in options.split(',').filter(|option| !option.is_empty()) {
+        match option.split_once('=').unwrap_or((option, "")) {
+            ("size", value) => match docker_bytes(value) {
+                Some(bytes) => size = Some(bytes),
+                None => notes.rejected(path, format!("`{value}` is no size that a cluster knows: write it like `64m`")),
+            },
+            ("ro", "") => read_only = true,
+            ("rw", "") => {}
+            _ => notes.approximated(path, format!("`{option}` is not honoured: the directory's mode is 0777")),
+        }
+    }
+    memory(target, size, read_only, path, mounts, notes);
+}
+
+fn memory(target: &str, size: Option<i64>, read_only: bool, path: &str, mounts: &mut Mounts, notes: &mut Notes) {
+    let volume =
+        Volume { name: volume_name("tmpfs", target), empty_dir: Some(memory_source(size)), ..Volume::default() };
+    mounts.add(volume, at(target, read_only), path, notes);
+}
+
+fn image(context: &Context, mount: &Mount, path: &str, mounts: &mut Mounts, notes: &mut Notes) {
+    // The source may be a service, whose image is meant (Compose Specification, "volumes").
+    let reference =
+        context.units.get(mount.source.as_str()).map_or(mount.source.as_str(), |u| &u.service.container.image);
+    notes.approximated(path, "needs a cluster with image volumes (Kubernetes 1.35, or the feature gate ImageVolume)");
+    let volume = Volume {
+        name: volume_name("image", reference),
+        image: Some(ImageVolumeSource {
+            reference: Some(reference.to_owned()),
+            pull_policy: Some("IfNotPresent".to_owned()),
+        }),
+        ..Volume::default()
+    };
+    let subpath = mount.image.as_ref().map_or("", |image| image.subpath.trim_matches('/'));
+    let mut volume_mount = at(&mount.target, true);
+    volume_mount.sub_path = (!subpath.is_empty()).then(|| subpath.to_owned());
+    mounts.add(volume, volume_mount, path, notes);
+}
+
+fn at(target: &str, read_only: bool) -> VolumeMount {
+    VolumeMount { mount_path: target.to_owned(), read_only: read_only.then_some(true), ..VolumeMount::default() }
+}
+
+fn memory_source(size: Option<i64>) -> EmptyDirVolumeSource {
+    EmptyDirVolumeSource {
+        medium: Some("Memory".to_owned()),
+        size_limit: size.map(|size| Amount::bytes(size).canonical()),
+    }
+}
+
+fn bytes(size: i64) -> Option<i64> {
+    (size > 0).then_some(size)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::translate::fixture;
+
+    fn mounted(service: &str) -> (Vec<Volume>, Vec<VolumeMount>, Vec<String>) {
+        let text = format!(
+            "services: {{web: {{image: x, {service}}}}}\nvolumes: {{data: {{name: p_data}}, ext: {{name: ext, external: true}}}}"
+        );
+        fixture::with(&text, |context, notes| {
+            let mounts = mounts(context, &context.units["web"], &mut Generated::default(), notes);
+            let (volumes, mounts) = mounts.into_lists();
+            (volumes.unwrap_or_default(), mounts.unwrap_or_default(), std::mem::take(notes).summary())
+        })
+    }
+
+    #[test]
+    fn a_named_volume_is_mounted_at_a_sub_path_of_its_claim() {
+        let (volumes, mounts, notes) = mounted(
+            "volumes: [{type: volume, source: data, target: /d}, {type: volume, source: data, target: /e, read_only: \
+             true, volume: {subpath: logs}}]",
+        );
+        assert_eq!(volumes.len(), 1);
+        assert_eq!(volumes[0].persistent_volume_claim.as_ref().unwrap().claim_name, "shop-data");
+        assert_eq!(mounts[0].sub_path.as_deref(), Some("data"));
+        assert_eq!((mounts[1].sub_path.as_deref(), mounts[1].read_only), (Some("data/logs"), Some(true)));
+        assert_eq!(notes, ["services.web.volumes[0]: Approximated"]);
+    }
+
+    #[test]
+    fn an_external_claim_is_mounted_at_its_root() {
+        let (_, mounts, notes) = mounted("volumes: [{type: volume, source: ext, target: /d}]");
+        assert_eq!(mounts[0].sub_path, None);
+        assert_eq!(notes, Vec::<String>::new());
+    }
+
+    #[test]
+    fn memory_has_its_size() {
+        let (volumes, mounts, notes) = mounted(
+            "tmpfs: [\"/run:size=64m\", /tmp], shm_size: \"134217728\", volumes: [{type: tmpfs, target: /cache, tmpfs: \
+             {size: \"1024\"}}]",
+        );
+        let paths: Vec<_> = mounts.iter().map(|mount| mount.mount_path.as_str()).collect();
+        assert_eq!(paths, ["/cache", "/dev/shm", "/run", "/tmp"]);
+        let limit = |name: &str| {
+            let volume = volumes.iter().find(|volume| volume.name.starts_with(name)).unwrap();
+            volume.empty_dir.clone().unwrap().size_limit.map(|limit| limit.0)
+        };
+        assert_eq!(limit("tmpfs-run-").as_deref(), Some("64Mi"));
+        assert_eq!(limit("tmpfs-dev-shm-").as_deref(), Some("128Mi"));
+        assert_eq!(limit("tmpfs-tmp-"), None);
+        assert_eq!(notes, Vec::<String>::new());
+    }
+
+    #[test]
+    fn absolute_binds_are_directories_of_the_node() {
+        let (volumes, mounts, notes) = mounted(
+            "volumes: [{type: bind, source: /etc/localtime, target: /etc/localtime, read_only: true, bind: \
+             {propagation: rslave}}, {type: bind, source: /var/run/docker.sock, target: /var/run/docker.sock}]",
+        );
+        assert_eq!(volumes[0].host_path.as_ref().unwrap().path, "/etc/localtime");
+        assert_eq!(mounts[0].mount_propagation.as_deref(), Some("HostToContainer"));
+        assert_eq!(notes, ["services.web.volumes[0]: Approximated", "services.web.volumes[1]: Rejected"]);
+    }
+
+    #[test]
+    fn a_path_has_one_mount() {
+        let (_, mounts, notes) = mounted("tmpfs: [/run], volumes: [{type: volume, target: /run}]");
+        assert_eq!(mounts.len(), 1);
+        assert_eq!(notes, ["services.web.tmpfs[0]: Error", "services.web.volumes[0]: Approximated"]);
+    }
+
+    #[test]
+    fn images_may_be_named_by_service() {
+        let (volumes, ..) = mounted("volumes: [{type: image, source: web, target: /i}]");
+        assert_eq!(volumes[0].image.as_ref().unwrap().reference.as_deref(), Some("x"));
+    }
+}

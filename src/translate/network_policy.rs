@@ -1,0 +1,342 @@
+//! NetworkPolicies, which make Compose networks real.
+//!
+//! Policies only ever allow, and a pod may what any policy that selects it allows. So the members of a network let
+//! each other in, and nobody is kept from going out but the pods whose networks are all internal. A policy selects
+//! pods of its own stack only: pods of others that join by the label keep the rules of their owners.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::networking::v1::{
+    NetworkPolicy, NetworkPolicyEgressRule, NetworkPolicyIngressRule, NetworkPolicyPeer, NetworkPolicyPort,
+    NetworkPolicySpec,
+};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, LabelSelectorRequirement};
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+
+use super::context::{Context, Unit};
+use super::dns_label::{MAX_LABEL, label};
+use super::labels::{self, Labels};
+use super::network::{Membership, is_host_mode, is_none_mode, memberships};
+use super::ports::PortKey;
+use super::publish;
+use crate::api::names;
+use crate::api::v1alpha1::NetworkPolicyMode;
+
+/// The policies of the networks in use, and of the services' ports.
+pub(super) fn policies(context: &Context) -> Vec<NetworkPolicy> {
+    if context.stack.spec.network_policy.mode == NetworkPolicyMode::Off {
+        return Vec::new();
+    }
+    let mut used: BTreeMap<String, Membership> = BTreeMap::new();
+    for unit in context.units.values() {
+        for membership in memberships(context, unit.service) {
+            used.insert(membership.key.clone(), membership);
+        }
+    }
+    let mut policies = Vec::new();
+    for membership in used.values() {
+        let name = format!("{}-{}", context.stack.name, membership.key);
+        policies.push(members_policy(context, membership, label(&name, MAX_LABEL)));
+        if membership.internal {
+            let name = label(&format!("{name}-internal"), MAX_LABEL);
+            policies.push(internal_policy(context, membership, used.values().filter(|other| !other.internal), name));
+        }
+    }
+    for unit in context.units.values() {
+        if is_none_mode(unit.service) {
+            policies.push(deny_policy(context, unit));
+        }
+        let open = publish::open_targets(context, unit);
+        if !open.is_empty() && !is_host_mode(unit.service) {
+            policies.push(published_policy(context, unit, &open));
+        }
+    }
+    policies.sort_by(|a, b| a.metadata.name.cmp(&b.metadata.name));
+    policies
+}
+
+/// Members let each other in.
+fn members_policy(context: &Context, membership: &Membership, name: String) -> NetworkPolicy {
+    let mut from = vec![members(membership)];
+    from.extend(context.stack.spec.network_policy.allow_from.iter().cloned());
+    policy(
+        context,
+        name,
+        NetworkPolicySpec {
+            pod_selector: Some(own_members(context, membership, Vec::new())),
+            policy_types: Some(vec!["Ingress".to_owned()]),
+            ingress: Some(vec![NetworkPolicyIngressRule { from: Some(from), ports: None }]),
+            egress: None,
+        },
+    )
+}
+
+/// Members of internal networks that have no way out by another network reach each other and the DNS.
+fn internal_policy<'a>(
+    context: &Context,
+    membership: &Membership,
+    open: impl Iterator<Item = &'a Membership>,
+    name: String,
+) -> NetworkPolicy {
+    let no_other = open
+        .map(|other| LabelSelectorRequirement {
+            key: other.label.clone(),
+            operator: "DoesNotExist".to_owned(),
+            values: None,
+        })
+        .collect();
+    policy(
+        context,
+        name,
+        NetworkPolicySpec {
+            pod_selector: Some(own_members(context, membership, no_other)),
+            policy_types: Some(vec!["Egress".to_owned()]),
+            ingress: None,
+            egress: Some(vec![
+                NetworkPolicyEgressRule { to: Some(vec![members(membership)]), ports: None },
+                dns_rule(context),
+            ]),
+        },
+    )
+}
+
+/// `network_mode: none`: nothing in, nothing out.
+fn deny_policy(context: &Context, unit: &Unit) -> NetworkPolicy {
+    let name = label(&format!("{}-{}-none", context.stack.name, unit.name), MAX_LABEL);
+    policy(
+        context,
+        name,
+        NetworkPolicySpec {
+            pod_selector: Some(LabelSelector {
+                match_labels: Some(labels::selector(context, unit)),
+                ..LabelSelector::default()
+            }),
+            policy_types: Some(vec!["Ingress".to_owned(), "Egress".to_owned()]),
+            ingress: None,
+            egress: None,
+        },
+    )
+}
+
+/// Published ports are open to everybody, as on a Docker host, or to those whom the stack names.
+fn published_policy(context: &Context, unit: &Unit, open: &[PortKey]) -> NetworkPolicy {
+    let peers = &context.stack.spec.network_policy.published_from;
+    let ports = open.iter().map(|key| port(key.port, key.protocol)).collect();
+    policy(
+        context,
+        label(&format!("{}-published", unit.name), MAX_LABEL),
+        NetworkPolicySpec {
+            pod_selector: Some(LabelSelector {
+                match_labels: Some(labels::selector(context, unit)),
+                ..LabelSelector::default()
+            }),
+            policy_types: Some(vec!["Ingress".to_owned()]),
+            ingress: Some(vec![NetworkPolicyIngressRule {
+                from: (!peers.is_empty()).then(|| peers.clone()),
+                ports: Some(ports),
+            }]),
+            egress: None,
+        },
+    )
+}
+
+fn policy(context: &Context, name: String, spec: NetworkPolicySpec) -> NetworkPolicy {
+    NetworkPolicy { metadata: labels::stack_metadata(context, name), spec: Some(spec) }
+}
+
+/// Every member of a network in the namespace, of whichever stack.
+fn members(membership: &Membership) -> NetworkPolicyPeer {
+    NetworkPolicyPeer {
+        pod_selector: Some(LabelSelector {
+            match_labels: Some(Labels::from([(membership.label.clone(), "true".to_owned())])),
+            ..LabelSelector::default()
+        }),
+        ..NetworkPolicyPeer::default()
+    }
+}
+
+/// The members of a network that are this stack's.
+fn own_members(
+    context: &Context,
+    membership: &Membership,
+    expressions: Vec<LabelSelectorRequirement>,
+) -> LabelSelector {
+    LabelSelector {
+        match_labels: Some(Labels::from([
+            (names::LABEL_STACK.to_owned(), context.stack.name.clone()),
+            (membership.label.clone(), "true".to_owned()),
+        ])),
+        match_expressions: (!expressions.is_empty()).then_some(expressions),
+    }
+}
+
+fn dns_rule(context: &Context) -> NetworkPolicyEgressRule {
+    let peers = &context.facts.dns_peers;
+    NetworkPolicyEgressRule {
+        to: (!peers.is_empty()).then(|| peers.clone()),
+        ports: Some(vec![port(53, "UDP"), port(53, "TCP")]),
+    }
+}
+
+fn port(number: i32, protocol: &str) -> NetworkPolicyPort {
+    NetworkPolicyPort {
+        port: Some(IntOrString::Int(number)),
+        protocol: Some(protocol.to_owned()),
+        ..NetworkPolicyPort::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::translate::fixture;
+    use crate::translate::network::pod_labels;
+
+    const TEXT: &str = "services: {web: {image: x, networks: {front: null}, ports: [{target: 80, published: \"8080\", \
+                        protocol: tcp, mode: ingress}]}, api: {image: x, networks: {front: null, back: null}}, db: \
+                        {image: x, networks: {back: null}, ports: [{target: 5432, published: \"5432\", protocol: tcp, \
+                        mode: ingress}]}, batch: {image: x, network_mode: none}}\nnetworks: {front: {name: p_front}, \
+                        back: {name: p_back, internal: true}, unused: {}}";
+
+    fn is_selected(selector: &LabelSelector, labels: &Labels) -> bool {
+        selector.match_labels.iter().flatten().all(|(key, value)| labels.get(key) == Some(value))
+            && selector.match_expressions.iter().flatten().all(|requirement| {
+                assert_eq!(requirement.operator, "DoesNotExist");
+                !labels.contains_key(&requirement.key)
+            })
+    }
+
+    /// What Kubernetes decides: everything is allowed until a policy of the direction selects the pod, and then what
+    /// any of these allows (Kubernetes, "Network Policies").
+    struct Cluster {
+        policies: Vec<NetworkPolicySpec>,
+        pods: BTreeMap<String, Labels>,
+    }
+
+    impl Cluster {
+        fn new(text: &str) -> Self {
+            fixture::with(text, |context, _| {
+                let pods = context.units.values().map(|unit| {
+                    let mut labels = labels::service_labels(context, unit);
+                    labels.extend(pod_labels(context, unit));
+                    (unit.name.clone(), labels)
+                });
+                Self {
+                    pods: pods.collect(),
+                    policies: policies(context).into_iter().filter_map(|policy| policy.spec).collect(),
+                }
+            })
+        }
+
+        fn of(&self, pod: &str, direction: &str) -> Vec<&NetworkPolicySpec> {
+            let labels = &self.pods[pod];
+            let selects = |policy: &&NetworkPolicySpec| {
+                policy.policy_types.iter().flatten().any(|kind| kind == direction)
+                    && is_selected(policy.pod_selector.as_ref().unwrap(), labels)
+            };
+            self.policies.iter().filter(selects).collect()
+        }
+
+        /// Whether a peer, or the world outside when there is none, is among those that a rule names.
+        fn is_peer(&self, peers: Option<&Vec<NetworkPolicyPeer>>, peer: Option<&str>) -> bool {
+            peers.is_none_or(|peers| {
+                let Some(peer) = peer else { return false };
+                peers.iter().any(|p| is_selected(p.pod_selector.as_ref().unwrap(), &self.pods[peer]))
+            })
+        }
+
+        fn enters(&self, from: Option<&str>, to: &str, number: i32) -> bool {
+            let policies = self.of(to, "Ingress");
+            let open = |ports: Option<&Vec<NetworkPolicyPort>>| {
+                ports.is_none_or(|ports| ports.iter().any(|port| port.port == Some(IntOrString::Int(number))))
+            };
+            policies.is_empty()
+                || policies
+                    .iter()
+                    .flat_map(|policy| policy.ingress.iter().flatten())
+                    .any(|rule| self.is_peer(rule.from.as_ref(), from) && open(rule.ports.as_ref()))
+        }
+
+        fn leaves(&self, from: &str, to: Option<&str>, number: i32) -> bool {
+            let policies = self.of(from, "Egress");
+            let open = |ports: Option<&Vec<NetworkPolicyPort>>| {
+                ports.is_none_or(|ports| ports.iter().any(|port| port.port == Some(IntOrString::Int(number))))
+            };
+            policies.is_empty()
+                || policies
+                    .iter()
+                    .flat_map(|policy| policy.egress.iter().flatten())
+                    .any(|rule| self.is_peer(rule.to.as_ref(), to) && open(rule.ports.as_ref()))
+        }
+
+        fn reaches(&self, from: &str, to: &str, number: i32) -> bool {
+            self.leaves(from, Some(to), number) && self.enters(Some(from), to, number)
+        }
+    }
+
+    #[test]
+    fn pods_talk_exactly_when_they_share_a_network() {
+        let cluster = Cluster::new(TEXT);
+        let talk: BTreeSet<(&str, &str)> = [("web", "api"), ("api", "web"), ("api", "db"), ("db", "api")].into();
+        for from in ["web", "api", "db", "batch"] {
+            for to in ["web", "api", "db", "batch"] {
+                let expected = from == to && from != "batch" || talk.contains(&(from, to));
+                assert_eq!(cluster.reaches(from, to, 9999), expected, "{from} to {to}");
+            }
+        }
+    }
+
+    #[test]
+    fn only_pods_with_nothing_but_internal_networks_are_kept_in() {
+        let cluster = Cluster::new(TEXT);
+        for (pod, out, dns) in [("web", true, true), ("api", true, true), ("db", false, true), ("batch", false, false)]
+        {
+            assert_eq!(cluster.leaves(pod, None, 443), out, "{pod}");
+            assert_eq!(cluster.leaves(pod, None, 53), dns, "{pod}");
+        }
+    }
+
+    #[test]
+    fn published_ports_are_open_unless_all_networks_are_internal() {
+        let cluster = Cluster::new(TEXT);
+        assert!(cluster.enters(None, "web", 80));
+        assert!(!cluster.enters(None, "web", 8080) && !cluster.enters(None, "db", 5432));
+        assert!(cluster.enters(Some("db"), "web", 80) && !cluster.reaches("db", "web", 80));
+    }
+
+    #[test]
+    fn two_internal_networks_allow_both() {
+        let cluster = Cluster::new(
+            "services: {a: {image: x, networks: {one: null, two: null}}, b: {image: x, networks: {one: null}}, c: {image: \
+             x, networks: {two: null}}}\nnetworks: {one: {internal: true}, two: {internal: true}}",
+        );
+        assert!(cluster.reaches("a", "b", 1) && cluster.reaches("a", "c", 1) && !cluster.reaches("b", "c", 1));
+        assert!(!cluster.leaves("a", None, 443));
+    }
+
+    #[test]
+    fn published_from_and_allow_from_name_the_peers() {
+        let peer =
+            || NetworkPolicyPeer { namespace_selector: Some(LabelSelector::default()), ..NetworkPolicyPeer::default() };
+        let stack = fixture::stack_with(|spec| {
+            spec.network_policy.published_from = vec![peer()];
+            spec.network_policy.allow_from = vec![peer(), peer()];
+        });
+        fixture::with_stack(TEXT, &stack, |context, _| {
+            let policies = policies(context);
+            let from = |name: &str| {
+                let policy = policies.iter().find(|policy| policy.metadata.name.as_deref() == Some(name)).unwrap();
+                policy.spec.as_ref().unwrap().ingress.as_ref().unwrap()[0].from.as_ref().unwrap().len()
+            };
+            assert_eq!((from("web-published"), from("shop-front")), (1, 3));
+        });
+    }
+
+    #[test]
+    fn mode_off_makes_no_policies() {
+        let stack = fixture::stack_with(|spec| spec.network_policy.mode = NetworkPolicyMode::Off);
+        fixture::with_stack(TEXT, &stack, |context, _| assert_eq!(policies(context), []));
+    }
+}

@@ -1,0 +1,53 @@
+//! Collects what there is to say about a translation.
+
+use super::plan::{Note, NoteLevel};
+
+/// The notes of a translation, in the order in which they come up.
+#[derive(Debug, Default)]
+pub(super) struct Notes(Vec<Note>);
+
+impl Notes {
+    /// An attribute that has no meaning in a cluster.
+    pub(super) fn ignored(&mut self, path: impl Into<String>, message: impl Into<String>) {
+        self.push(path.into(), NoteLevel::Ignored, "NoMeaning", message.into());
+    }
+
+    /// An attribute that works, with a difference.
+    pub(super) fn approximated(&mut self, path: impl Into<String>, message: impl Into<String>) {
+        self.push(path.into(), NoteLevel::Approximated, "Differs", message.into());
+    }
+
+    /// An attribute that cannot be honoured.
+    pub(super) fn rejected(&mut self, path: impl Into<String>, message: impl Into<String>) {
+        self.push(path.into(), NoteLevel::Rejected, "Unsupported", message.into());
+    }
+
+    /// Something that stops the translation.
+    pub(super) fn error(&mut self, path: impl Into<String>, reason: &'static str, message: impl Into<String>) {
+        self.push(path.into(), NoteLevel::Error, reason, message.into());
+    }
+
+    /// A note that was made elsewhere.
+    pub(super) fn add(&mut self, note: Note) {
+        self.0.push(note);
+    }
+
+    /// The notes by path, each said once.
+    pub(super) fn sorted(mut self) -> Vec<Note> {
+        self.0.sort();
+        self.0.dedup();
+        self.0
+    }
+
+    fn push(&mut self, path: String, level: NoteLevel, reason: &'static str, message: String) {
+        self.0.push(Note { path, level, reason, message });
+    }
+}
+
+#[cfg(test)]
+impl Notes {
+    /// The notes as `path: Level`, to compare with in tests.
+    pub(super) fn summary(self) -> Vec<String> {
+        self.sorted().iter().map(|note| format!("{}: {}", note.path, note.level.as_str())).collect()
+    }
+}

@@ -1,0 +1,361 @@
+//! Which nodes pods run on.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use k8s_openapi::api::core::v1::{
+    Affinity, NodeAffinity, NodeSelector, NodeSelectorRequirement, NodeSelectorTerm, PodAffinity, PodAffinityTerm,
+    PodAntiAffinity, PodSpec, Toleration, TopologySpreadConstraint,
+};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, LabelSelectorRequirement};
+
+use super::claim::Backing;
+use super::context::{Context, Unit};
+use super::dns_label::{is_label_value, is_qualified_name};
+use super::kind::Kind;
+use super::labels;
+use super::notes::Notes;
+use crate::api::names;
+use crate::api::v1alpha1::AccessMode;
+use crate::compose::model::{MountKind, Placement};
+
+const CONTROL_PLANE: &str = "node-role.kubernetes.io/control-plane";
+const HOST_NAME: &str = "kubernetes.io/hostname";
+const OS: &str = "kubernetes.io/os";
+const ARCH: &str = "kubernetes.io/arch";
+
+/// Writes the service's placement into its pods.
+pub(super) fn place(context: &Context, unit: &Unit, pod: &mut PodSpec, notes: &mut Notes) {
+    platform(unit, pod, notes);
+    let mut affinity = Affinity::default();
+    if let Some(deploy) = &unit.service.deploy {
+        constraints(unit, &deploy.placement, &mut affinity, pod, notes);
+        spread(context, unit, &deploy.placement, pod, notes);
+        per_node(context, unit, &deploy.placement, &mut affinity, notes);
+    }
+    if !unit.colocated.is_empty() {
+        affinity.pod_affinity = Some(PodAffinity {
+            required_during_scheduling_ignored_during_execution: Some(vec![PodAffinityTerm {
+                label_selector: Some(services_selector(context, &unit.colocated)),
+                topology_key: HOST_NAME.to_owned(),
+                ..PodAffinityTerm::default()
+            }]),
+            ..PodAffinity::default()
+        });
+    }
+    pod.affinity = (affinity != Affinity::default()).then_some(affinity);
+}
+
+/// For each service, the services with which it has to share a node because a claim that only one node can mount
+/// links them, directly or over others; the whole group in each, or the scheduler could place two halves apart.
+pub(super) fn colocated<'a>(context: &Context<'a>, kinds: &BTreeMap<&'a str, Kind>) -> BTreeMap<&'a str, Vec<String>> {
+    let shared_by_nodes = |mode: &AccessMode| matches!(mode, AccessMode::ReadWriteMany | AccessMode::ReadOnlyMany);
+    if context.stack.spec.volumes.access_modes.iter().any(shared_by_nodes) {
+        return BTreeMap::new();
+    }
+    let mut groups: Vec<BTreeSet<&str>> = Vec::new();
+    for (key, backing) in &context.backings {
+        let Backing::Claim { external: false, .. } = backing else { continue };
+        let mut group: BTreeSet<&str> = context
+            .units
+            .values()
+            .filter(|unit| kinds.get(unit.key) != Some(&Kind::DaemonSet))
+            .filter(|unit| {
+                unit.service.container.volumes.iter().any(|m| m.kind == MountKind::Volume && m.source == **key)
+            })
+            .map(|unit| unit.key)
+            .collect();
+        groups.retain(|other| {
+            let linked = !other.is_disjoint(&group);
+            if linked {
+                group.extend(other);
+            }
+            !linked
+        });
+        groups.push(group);
+    }
+    let mut colocated = BTreeMap::new();
+    for group in groups {
+        let several = group.len() > 1 || group.iter().any(|key| context.units[key].service.replicas() > 1);
+        if !several {
+            continue;
+        }
+        let labels: Vec<String> = group.iter().map(|key| context.units[key].label.clone()).collect();
+        for (key, _) in context.units.iter().filter(|(key, _)| group.contains(*key)) {
+            colocated.insert(*key, labels.clone());
+        }
+    }
+    colocated
+}
+
+/// Says what cannot work because of a claim that only one node can mount.
+pub(super) fn note_exclusive_claims(context: &Context, unit: &Unit, notes: &mut Notes) {
+    let modes = &context.stack.spec.volumes.access_modes;
+    if unit.kind != Kind::DaemonSet || modes.contains(&AccessMode::ReadWriteMany) {
+        return;
+    }
+    for (index, mount) in unit.service.container.volumes.iter().enumerate() {
+        if let Some(Backing::Claim { external: false, .. }) = context.backings.get(mount.source.as_str()) {
+            notes.approximated(
+                format!("{}.volumes[{index}]", unit.path),
+                "each node had a volume of its own in Docker, here all share one claim: set spec.volumes.accessModes to \
+                 ReadWriteMany, or the pods of all nodes but one wait",
+            );
+        }
+    }
+}
+
+fn services_selector(context: &Context, services: &[String]) -> LabelSelector {
+    LabelSelector {
+        match_labels: Some(BTreeMap::from([
+            (names::LABEL_STACK.to_owned(), context.stack.name.clone()),
+            (names::LABEL_COMPONENT.to_owned(), names::COMPONENT_SERVICE.to_owned()),
+        ])),
+        match_expressions: Some(vec![LabelSelectorRequirement {
+            key: names::LABEL_SERVICE.to_owned(),
+            operator: "In".to_owned(),
+            values: Some(services.to_vec()),
+        }]),
+    }
+}
+
+fn platform(unit: &Unit, pod: &mut PodSpec, notes: &mut Notes) {
+    let platform = unit.service.container.platform.as_str();
+    if platform.is_empty() {
+        return;
+    }
+    let mut parts = platform.split('/');
+    let mut selector = BTreeMap::new();
+    if let Some(os) = parts.next().filter(|os| !os.is_empty()) {
+        selector.insert(OS.to_owned(), os.to_lowercase());
+    }
+    if let Some(arch) = parts.next() {
+        selector.insert(ARCH.to_owned(), architecture(arch));
+    }
+    if parts.next().is_some() {
+        notes.approximated(
+            format!("{}.platform", unit.path),
+            "nodes are chosen by system and architecture, not by the variant",
+        );
+    }
+    pod.node_selector = Some(selector);
+}
+
+/// Go's word for an architecture, which nodes are labelled with.
+fn architecture(text: &str) -> String {
+    match text.to_lowercase().as_str() {
+        "x86_64" | "x86-64" => "amd64".to_owned(),
+        "aarch64" => "arm64".to_owned(),
+        "armhf" | "armv7l" => "arm".to_owned(),
+        other => other.to_owned(),
+    }
+}
+
+fn constraints(unit: &Unit, placement: &Placement, affinity: &mut Affinity, pod: &mut PodSpec, notes: &mut Notes) {
+    let mut requirements = Vec::new();
+    for (index, constraint) in placement.constraints.iter().enumerate() {
+        let path = format!("{}.deploy.placement.constraints[{index}]", unit.path);
+        match requirement(constraint) {
+            Ok(requirement) => {
+                if requirement.key == CONTROL_PLANE && requirement.operator == "Exists" {
+                    pod.tolerations.get_or_insert_default().push(Toleration {
+                        key: Some(CONTROL_PLANE.to_owned()),
+                        operator: Some("Exists".to_owned()),
+                        effect: Some("NoSchedule".to_owned()),
+                        ..Toleration::default()
+                    });
+                }
+                requirements.push(requirement);
+            }
+            Err(problem) => notes.rejected(path, problem),
+        }
+    }
+    if requirements.is_empty() {
+        return;
+    }
+    affinity.node_affinity = Some(NodeAffinity {
+        required_during_scheduling_ignored_during_execution: Some(NodeSelector {
+            node_selector_terms: vec![NodeSelectorTerm {
+                match_expressions: Some(requirements),
+                ..NodeSelectorTerm::default()
+            }],
+        }),
+        ..NodeAffinity::default()
+    });
+}
+
+/// A constraint of Swarm (`node.role == manager`, with or without spaces) as a requirement of Kubernetes.
+fn requirement(constraint: &str) -> Result<NodeSelectorRequirement, String> {
+    let (key, equal, value) = if let Some((key, value)) = constraint.split_once("==") {
+        (key.trim(), true, value.trim())
+    } else if let Some((key, value)) = constraint.split_once("!=") {
+        (key.trim(), false, value.trim())
+    } else {
+        return Err(format!("`{constraint}` is no constraint: write it like `node.labels.disk == ssd`"));
+    };
+    if key == "node.role" {
+        let manager = match value {
+            "manager" => equal,
+            "worker" => !equal,
+            _ => return Err(format!("`{value}` is no role: a node is a `manager` or a `worker`")),
+        };
+        let operator = if manager { "Exists" } else { "DoesNotExist" };
+        return Ok(NodeSelectorRequirement {
+            key: CONTROL_PLANE.to_owned(),
+            operator: operator.to_owned(),
+            values: None,
+        });
+    }
+    let (key, value) = match key {
+        "node.hostname" => (HOST_NAME.to_owned(), value.to_owned()),
+        "node.platform.os" => (OS.to_owned(), value.to_lowercase()),
+        "node.platform.arch" => (ARCH.to_owned(), architecture(value)),
+        _ => match key.strip_prefix("node.labels.") {
+            Some(label) if is_qualified_name(label) && is_label_value(value) => (label.to_owned(), value.to_owned()),
+            Some(_) => return Err(format!("`{key} == {value}` is no valid label of a Kubernetes node")),
+            None => {
+                return Err(format!(
+                    "`{key}` has no counterpart in Kubernetes: use node.labels.*, node.hostname, node.role or \
+                     node.platform.*"
+                ));
+            }
+        },
+    };
+    let operator = if equal { "In" } else { "NotIn" };
+    Ok(NodeSelectorRequirement { key, operator: operator.to_owned(), values: Some(vec![value]) })
+}
+
+fn spread(context: &Context, unit: &Unit, placement: &Placement, pod: &mut PodSpec, notes: &mut Notes) {
+    for (index, preference) in placement.preferences.iter().enumerate() {
+        let key = match preference.spread.as_str() {
+            "node.hostname" | "node.id" => HOST_NAME,
+            other => match other.strip_prefix("node.labels.") {
+                Some(label) if is_qualified_name(label) => label,
+                _ => {
+                    notes.rejected(
+                        format!("{}.deploy.placement.preferences[{index}].spread", unit.path),
+                        "pods are spread over labels of nodes only: use node.labels.*",
+                    );
+                    continue;
+                }
+            },
+        };
+        let constraints = pod.topology_spread_constraints.get_or_insert_default();
+        if constraints.iter().any(|constraint| constraint.topology_key == key) {
+            continue;
+        }
+        constraints.push(TopologySpreadConstraint {
+            label_selector: Some(LabelSelector {
+                match_labels: Some(labels::selector(context, unit)),
+                ..LabelSelector::default()
+            }),
+            max_skew: 1,
+            topology_key: key.to_owned(),
+            when_unsatisfiable: "ScheduleAnyway".to_owned(),
+            ..TopologySpreadConstraint::default()
+        });
+    }
+}
+
+fn per_node(context: &Context, unit: &Unit, placement: &Placement, affinity: &mut Affinity, notes: &mut Notes) {
+    match placement.max_replicas_per_node {
+        0 => {}
+        1 => {
+            affinity.pod_anti_affinity = Some(PodAntiAffinity {
+                required_during_scheduling_ignored_during_execution: Some(vec![PodAffinityTerm {
+                    label_selector: Some(LabelSelector {
+                        match_labels: Some(labels::selector(context, unit)),
+                        ..LabelSelector::default()
+                    }),
+                    topology_key: HOST_NAME.to_owned(),
+                    ..PodAffinityTerm::default()
+                }]),
+                ..PodAntiAffinity::default()
+            });
+        }
+        _ => notes.rejected(
+            format!("{}.deploy.placement.max_replicas_per_node", unit.path),
+            "Kubernetes can only limit a node to one: use 1, or leave it out",
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::translate::fixture;
+
+    fn placed(service: &str) -> (PodSpec, Vec<String>) {
+        fixture::with(&format!("services: {{web: {{image: x, {service}}}}}"), |context, notes| {
+            let mut pod = PodSpec::default();
+            place(context, &context.units["web"], &mut pod, notes);
+            (pod, std::mem::take(notes).summary())
+        })
+    }
+
+    #[test]
+    fn constraints_with_and_without_spaces() {
+        for text in ["node.labels.disk==ssd", "node.labels.disk == ssd", " node.labels.disk  ==  ssd "] {
+            let requirement = requirement(text).unwrap();
+            assert_eq!((requirement.key.as_str(), requirement.operator.as_str()), ("disk", "In"));
+            assert_eq!(requirement.values.unwrap(), ["ssd"]);
+        }
+        for (text, key, operator) in [
+            ("node.role == manager", CONTROL_PLANE, "Exists"),
+            ("node.role!=manager", CONTROL_PLANE, "DoesNotExist"),
+            ("node.role==worker", CONTROL_PLANE, "DoesNotExist"),
+            ("node.hostname != n1", HOST_NAME, "NotIn"),
+            ("node.platform.arch==x86_64", ARCH, "In"),
+        ] {
+            let requirement = requirement(text).unwrap();
+            assert_eq!((requirement.key.as_str(), requirement.operator.as_str()), (key, operator), "{text}");
+        }
+        for text in ["node.id == x", "engine.labels.a == b", "node.role", "node.role == king", "node.labels.a == b c"] {
+            assert!(requirement(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn managers_tolerate_the_taint_of_the_control_plane() {
+        let (pod, notes) = placed("deploy: {placement: {constraints: [node.role == manager]}}");
+        assert_eq!(pod.tolerations.unwrap()[0].key.as_deref(), Some(CONTROL_PLANE));
+        assert_eq!(notes, Vec::<String>::new());
+    }
+
+    #[test]
+    fn platforms_select_nodes() {
+        let (pod, notes) = placed("platform: linux/arm64/v8");
+        let selector = pod.node_selector.unwrap();
+        assert_eq!((selector[OS].as_str(), selector[ARCH].as_str()), ("linux", "arm64"));
+        assert_eq!(notes, ["services.web.platform: Approximated"]);
+    }
+
+    #[test]
+    fn spreading_and_limits_per_node() {
+        let (pod, notes) = placed(
+            "deploy: {placement: {max_replicas_per_node: 1, preferences: [{spread: node.labels.zone}, {spread: x}]}}",
+        );
+        assert_eq!(pod.topology_spread_constraints.unwrap()[0].topology_key, "zone");
+        assert!(pod.affinity.unwrap().pod_anti_affinity.is_some());
+        assert_eq!(notes, ["services.web.deploy.placement.preferences[1].spread: Rejected"]);
+    }
+
+    #[test]
+    fn users_of_a_claim_share_a_node_with_all_whom_it_links() {
+        let mount = |volume: &str| format!("{{type: volume, source: {volume}, target: /{volume}}}");
+        let text = format!(
+            "services: {{a: {{image: x, volumes: [{one}]}}, b: {{image: x, volumes: [{one}, {two}]}}, c: {{image: x, \
+             volumes: [{two}]}}, d: {{image: x, volumes: [{three}]}}}}\nvolumes: {{one: {{}}, two: {{}}, three: {{}}}}",
+            one = mount("one"),
+            two = mount("two"),
+            three = mount("three")
+        );
+        fixture::with(&text, |context, _| {
+            for key in ["a", "b", "c"] {
+                assert_eq!(context.units[key].colocated, ["a", "b", "c"]);
+            }
+            assert_eq!(context.units["d"].colocated, Vec::<String>::new());
+        });
+        let stack = fixture::stack_with(|spec| spec.volumes.access_modes = vec![AccessMode::ReadWriteMany]);
+        fixture::with_stack(&text, &stack, |context, _| assert!(context.units["a"].colocated.is_empty()));
+    }
+}

@@ -1,0 +1,215 @@
+//! The pods of a service.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::{
+    HostAlias, LocalObjectReference, PodDNSConfig, PodDNSConfigOption, PodSpec, PodTemplateSpec,
+};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+
+use super::container::container;
+use super::context::{Context, Unit};
+use super::generated::Generated;
+use super::mount::mounts;
+use super::notes::Notes;
+use super::{dns_label, labels, network, placement, security};
+use crate::compose::model::Duration;
+
+/// How long a container is given to stop when the file does not say (docker stop, "--timeout").
+const GRACE_SECONDS: i64 = 10;
+
+/// The template of a service's pods. Nothing of it depends on the operator's version: an upgrade must not restart pods.
+pub(super) fn template(
+    context: &Context,
+    unit: &Unit,
+    restart_policy: Option<&str>,
+    generated: &mut Generated,
+    notes: &mut Notes,
+) -> PodTemplateSpec {
+    let mut container = container(context, unit, generated, notes);
+    let (volumes, volume_mounts) = mounts(context, unit, generated, notes).into_lists();
+    container.volume_mounts = volume_mounts;
+    let mut pod = PodSpec {
+        containers: vec![container],
+        volumes,
+        restart_policy: restart_policy.map(str::to_owned),
+        // A pod has no business with the API server unless it is given a ServiceAccount.
+        automount_service_account_token: Some(false),
+        // Variables such as REDIS_PORT=tcp://... break programs that read a port from them.
+        enable_service_links: Some(false),
+        termination_grace_period_seconds: Some(
+            unit.service.container.stop_grace_period.map_or(GRACE_SECONDS, Duration::whole_seconds_up),
+        ),
+        image_pull_secrets: pull_secrets(context),
+        hostname: hostname(unit, notes),
+        host_aliases: host_aliases(unit, notes),
+        dns_config: dns_config(unit, notes),
+        ..PodSpec::default()
+    };
+    if network::is_host_mode(unit.service) {
+        pod.host_network = Some(true);
+        pod.dns_policy = Some("ClusterFirstWithHostNet".to_owned());
+    }
+    note_processes(unit, notes);
+    security::pod_context(unit, &mut pod, notes);
+    placement::place(context, unit, &mut pod, notes);
+    let mut labels = labels::service_labels(context, unit);
+    labels.extend(network::pod_labels(context, unit));
+    PodTemplateSpec {
+        metadata: Some(ObjectMeta {
+            labels: Some(labels),
+            annotations: labels::pod_annotations(unit, notes),
+            ..ObjectMeta::default()
+        }),
+        spec: Some(pod),
+    }
+}
+
+fn pull_secrets(context: &Context) -> Option<Vec<LocalObjectReference>> {
+    let secrets = &context.stack.spec.image_pull_secrets;
+    let references = secrets.iter().map(|secret| LocalObjectReference { name: secret.name.clone() }).collect();
+    (!secrets.is_empty()).then_some(references)
+}
+
+fn hostname(unit: &Unit, notes: &mut Notes) -> Option<String> {
+    let hostname = &unit.service.container.hostname;
+    if hostname.is_empty() {
+        return None;
+    }
+    if hostname.len() <= dns_label::MAX_LABEL && dns_label::is_host_name(hostname) && !hostname.contains('.') {
+        return Some(hostname.clone());
+    }
+    notes.approximated(
+        format!("{}.hostname", unit.path),
+        "the host name is the pod's: Kubernetes takes only lower case letters, digits and hyphens",
+    );
+    None
+}
+
+/// `extra_hosts`, grouped by address: the list is keyed by it.
+fn host_aliases(unit: &Unit, notes: &mut Notes) -> Option<Vec<HostAlias>> {
+    let path = format!("{}.extra_hosts", unit.path);
+    let mut names: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for (name, addresses) in &unit.service.container.extra_hosts.0 {
+        for address in addresses {
+            let address = address.trim_start_matches('[').trim_end_matches(']');
+            if address == "host-gateway" {
+                notes.rejected(
+                    format!("{path}.{name}"),
+                    "a pod may run on any node, and has no host of its own: give an address",
+                );
+            } else if address.parse::<std::net::IpAddr>().is_err() {
+                notes.error(format!("{path}.{name}"), "Invalid", format!("`{address}` is no address"));
+            } else if !dns_label::is_host_name(name) {
+                notes.rejected(format!("{path}.{name}"), "Kubernetes takes only DNS names in lower case here");
+            } else {
+                names.entry(address).or_default().push(name.clone());
+            }
+        }
+    }
+    let aliases: Vec<HostAlias> =
+        names.into_iter().map(|(ip, hostnames)| HostAlias { ip: ip.to_owned(), hostnames: Some(hostnames) }).collect();
+    (!aliases.is_empty()).then_some(aliases)
+}
+
+/// Resolver settings, added to the cluster's own so that the names of services keep resolving.
+fn dns_config(unit: &Unit, notes: &mut Notes) -> Option<PodDNSConfig> {
+    let container = &unit.service.container;
+    if !container.dns.is_empty() {
+        notes.approximated(
+            format!("{}.dns", unit.path),
+            "these servers come after the cluster's, and are asked only when that does not answer",
+        );
+    }
+    let options: Vec<PodDNSConfigOption> = container
+        .dns_opt
+        .iter()
+        .map(|option| {
+            let (name, value) = option.split_once(':').map_or((option.as_str(), None), |(n, v)| (n, Some(v)));
+            PodDNSConfigOption { name: Some(name.to_owned()), value: value.map(str::to_owned) }
+        })
+        .collect();
+    let list = |list: &[String]| (!list.is_empty()).then(|| list.to_vec());
+    let config = PodDNSConfig {
+        nameservers: list(&container.dns),
+        searches: list(&container.dns_search),
+        options: (!options.is_empty()).then_some(options),
+    };
+    (config != PodDNSConfig::default()).then_some(config)
+}
+
+fn note_processes(unit: &Unit, notes: &mut Notes) {
+    if unit.service.container.init == Some(true) {
+        notes.approximated(
+            format!("{}.init", unit.path),
+            "no init process is added: orphans are not reaped unless the image brings one (tini, dumb-init)",
+        );
+    }
+    let signal = unit.service.container.stop_signal.to_uppercase();
+    if !matches!(signal.as_str(), "" | "SIGTERM" | "TERM" | "15") {
+        // lifecycle.stopSignal is behind a feature gate that is off by default, and dropped without a word then.
+        notes.approximated(
+            format!("{}.stop_signal", unit.path),
+            "the image's own stop signal is sent, SIGTERM if it has none: set STOPSIGNAL in the image",
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::translate::fixture;
+
+    fn pod(service: &str) -> (PodTemplateSpec, Vec<String>) {
+        fixture::with(&format!("services: {{web: {{image: x, {service}}}}}"), |context, notes| {
+            let template = template(context, &context.units["web"], None, &mut Generated::default(), notes);
+            (template, std::mem::take(notes).summary())
+        })
+    }
+
+    #[test]
+    fn pods_are_told_nothing_that_docker_would_not_tell() {
+        let spec = pod("").0.spec.unwrap();
+        assert_eq!(spec.automount_service_account_token, Some(false));
+        assert_eq!(spec.enable_service_links, Some(false));
+        assert_eq!(spec.termination_grace_period_seconds, Some(10));
+        let spec = pod("stop_grace_period: 1m30s").0.spec.unwrap();
+        assert_eq!(spec.termination_grace_period_seconds, Some(90));
+    }
+
+    #[test]
+    fn hosts_are_grouped_by_address() {
+        let (template, notes) =
+            pod("extra_hosts: [\"a=10.0.0.1\", \"b=10.0.0.1\", \"v6=[::1]\", \"h=host-gateway\", \"B_B=10.0.0.1\"]");
+        let aliases = template.spec.unwrap().host_aliases.unwrap();
+        assert_eq!((aliases[0].ip.as_str(), aliases[0].hostnames.clone().unwrap().len()), ("10.0.0.1", 2));
+        assert_eq!(aliases[1].ip, "::1");
+        assert_eq!(notes, ["services.web.extra_hosts.B_B: Rejected", "services.web.extra_hosts.h: Rejected"]);
+    }
+
+    #[test]
+    fn resolver_settings_add_to_the_clusters() {
+        let (template, notes) = pod("dns: [1.1.1.1], dns_search: [example.com], dns_opt: [\"ndots:2\", rotate]");
+        let spec = template.spec.unwrap();
+        let config = spec.dns_config.unwrap();
+        assert_eq!(spec.dns_policy, None);
+        assert_eq!(config.options.unwrap()[0].value.as_deref(), Some("2"));
+        assert_eq!(notes, ["services.web.dns: Approximated"]);
+    }
+
+    #[test]
+    fn labels_become_annotations() {
+        let (template, notes) = pod("labels: {com.example.text: \"any text\", \"a b\": c, app.kubernetes.io/name: z}");
+        let annotations = template.metadata.unwrap().annotations.unwrap();
+        assert_eq!(annotations.len(), 1);
+        assert_eq!(notes, ["services.web.labels.a b: Ignored", "services.web.labels.app.kubernetes.io/name: Ignored"]);
+    }
+
+    #[test]
+    fn host_names_and_signals() {
+        let (template, notes) = pod("hostname: box-1, stop_signal: SIGQUIT");
+        assert_eq!(template.spec.unwrap().hostname.as_deref(), Some("box-1"));
+        assert_eq!(notes, ["services.web.stop_signal: Approximated"]);
+        assert_eq!(pod("hostname: Box.local").1, ["services.web.hostname: Approximated"]);
+    }
+}

@@ -1,0 +1,160 @@
+//! Health checks.
+//!
+//! Docker restarts nothing that is unhealthy: a health check says when others may start. It is therefore a readiness
+//! probe, and only on request a liveness probe as well.
+
+use k8s_openapi::api::core::v1::{Container, ExecAction, Probe};
+
+use super::context::{Context, Unit};
+use super::expansion::{literal, literals};
+use super::notes::Notes;
+use crate::compose::model::{Duration, HealthCheck, Service};
+
+/// Docker's defaults (Dockerfile reference, "HEALTHCHECK").
+const INTERVAL: i32 = 30;
+const TIMEOUT: i32 = 30;
+const RETRIES: i32 = 3;
+
+/// Whether the file gives the service a health check. One that is only in the image is not seen here.
+pub(super) fn is_checked(service: &Service) -> bool {
+    service.workload.healthcheck.as_ref().is_some_and(|check| !is_off(check) && command(check).is_some())
+}
+
+/// Writes the service's health check into its container.
+pub(super) fn probe(context: &Context, unit: &Unit, container: &mut Container, notes: &mut Notes) {
+    let Some(check) = &unit.service.workload.healthcheck else { return };
+    if is_off(check) {
+        return;
+    }
+    let Some(command) = command(check) else {
+        notes.rejected(
+            format!("{}.healthcheck", unit.path),
+            "has no `test`, and the health check of the image cannot be read yet: repeat the image's test here",
+        );
+        return;
+    };
+    let interval = seconds(check.interval, INTERVAL);
+    let retries =
+        check.retries.filter(|retries| *retries > 0).map_or(RETRIES, |n| i32::try_from(n).unwrap_or(i32::MAX));
+    let probe = Probe {
+        exec: Some(ExecAction { command: Some(command) }),
+        period_seconds: Some(interval),
+        timeout_seconds: Some(seconds(check.timeout, TIMEOUT)),
+        failure_threshold: Some(retries),
+        ..Probe::default()
+    };
+    container.readiness_probe = Some(probe.clone());
+    let start_period = check.start_period.map_or(0, Duration::whole_seconds_up);
+    if !is_live(context, unit) {
+        if check.start_interval.is_some() && start_period > 0 {
+            notes.approximated(
+                format!("{}.healthcheck.start_interval", unit.path),
+                format!("checks run every {interval} s from the start, for a readiness probe has one pace"),
+            );
+        }
+        return;
+    }
+    if start_period > 0 {
+        // Failures of the start period do not count: the startup probe holds the liveness probe back for as long.
+        let pace = check.start_interval.map_or(interval, |pace| seconds(Some(pace), interval));
+        let failures = (start_period + i64::from(pace) - 1) / i64::from(pace);
+        container.startup_probe = Some(Probe {
+            period_seconds: Some(pace),
+            failure_threshold: Some(i32::try_from(failures).unwrap_or(i32::MAX).saturating_add(retries)),
+            ..probe.clone()
+        });
+    }
+    container.liveness_probe = Some(probe);
+}
+
+/// Whether an unhealthy container is restarted: the stack says so, or the label of the program that people run beside
+/// Docker for it (willfarrell/autoheal).
+fn is_live(context: &Context, unit: &Unit) -> bool {
+    context.stack.spec.liveness
+        || unit.service.container.labels.get("autoheal").is_some_and(|value| value.eq_ignore_ascii_case("true"))
+}
+
+fn is_off(check: &HealthCheck) -> bool {
+    check.disable || check.test.first().is_some_and(|kind| kind == "NONE")
+}
+
+/// The command of the check, escaped against Kubernetes' expansion.
+fn command(check: &HealthCheck) -> Option<Vec<String>> {
+    match check.test.split_first()? {
+        (kind, words) if kind == "CMD" && !words.is_empty() => Some(literals(words)),
+        (kind, words) if kind == "CMD-SHELL" && !words.is_empty() => {
+            Some(vec!["/bin/sh".to_owned(), "-c".to_owned(), literal(&words.join(" "))])
+        }
+        _ => None,
+    }
+}
+
+/// Whole seconds, at least one; Docker takes 0 for its default.
+fn seconds(duration: Option<Duration>, default: i32) -> i32 {
+    match duration.map(Duration::whole_seconds_up) {
+        None | Some(0) => default,
+        Some(seconds) => i32::try_from(seconds).unwrap_or(i32::MAX).max(1),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::translate::fixture;
+
+    fn probes(check: &str, liveness: bool) -> (Container, Vec<String>) {
+        let stack = fixture::stack_with(|spec| spec.liveness = liveness);
+        let text = format!("services: {{web: {{image: x, healthcheck: {check}}}}}");
+        fixture::with_stack(&text, &stack, |context, notes| {
+            let mut container = Container::default();
+            probe(context, &context.units["web"], &mut container, notes);
+            (container, std::mem::take(notes).summary())
+        })
+    }
+
+    fn numbers(probe: &Probe) -> (i32, i32, i32) {
+        (probe.period_seconds.unwrap(), probe.timeout_seconds.unwrap(), probe.failure_threshold.unwrap())
+    }
+
+    #[test]
+    fn a_check_is_a_readiness_probe_with_dockers_defaults() {
+        let (container, notes) = probes("{test: [CMD-SHELL, \"pg_isready -U $$(id) || exit 1\"]}", false);
+        let probe = container.readiness_probe.unwrap();
+        assert_eq!(probe.exec.clone().unwrap().command.unwrap(), ["/bin/sh", "-c", "pg_isready -U $$$$(id) || exit 1"]);
+        assert_eq!(numbers(&probe), (30, 30, 3));
+        assert_eq!((container.liveness_probe, container.startup_probe), (None, None));
+        assert_eq!(notes, Vec::<String>::new());
+    }
+
+    #[test]
+    fn parts_of_seconds_round_up() {
+        let (container, _) =
+            probes("{test: [CMD, check], interval: 500ms, timeout: 1500ms, retries: 5, start_period: 10s}", false);
+        assert_eq!(numbers(&container.readiness_probe.unwrap()), (1, 2, 5));
+    }
+
+    #[test]
+    fn liveness_waits_for_the_start_period() {
+        let (container, _) =
+            probes("{test: [CMD, check], interval: 10s, retries: 3, start_period: 25s, start_interval: 2s}", true);
+        assert_eq!(numbers(&container.liveness_probe.unwrap()), (10, 30, 3));
+        assert_eq!(numbers(&container.startup_probe.unwrap()), (2, 30, 16));
+        let (container, _) = probes("{test: [CMD, check]}", true);
+        assert!(container.liveness_probe.is_some() && container.startup_probe.is_none());
+    }
+
+    #[test]
+    fn checks_that_are_off_make_no_probe() {
+        for check in ["{test: [NONE]}", "{disable: true}"] {
+            let (container, notes) = probes(check, true);
+            assert_eq!((container.readiness_probe, notes), (None, Vec::<String>::new()));
+        }
+    }
+
+    #[test]
+    fn a_check_without_a_test_is_the_images() {
+        let (container, notes) = probes("{interval: 5s}", false);
+        assert_eq!(container.readiness_probe, None);
+        assert_eq!(notes, ["services.web.healthcheck: Rejected"]);
+    }
+}

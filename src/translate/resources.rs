@@ -1,0 +1,267 @@
+//! Limits and requests.
+//!
+//! Kubernetes takes a limit for a request when there is no request, so that a memory limit of 4 GiB would reserve as
+//! much; Docker reserves nothing for a limit. And a request of nothing makes a container the first to be evicted.
+//! Requests are therefore always explicit.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::ResourceRequirements;
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+
+use super::context::{Context, Unit};
+use super::notes::Notes;
+use super::quantity::{Amount, docker_bytes};
+use crate::compose::model::{DeviceRequest, Resource, Service};
+
+/// What is requested for a container for which nobody reserved anything.
+const REQUESTS: [(&str, &str); 2] = [("cpu", "10m"), ("memory", "32Mi")];
+
+/// The resources of a service's container.
+pub(super) fn resources(context: &Context, unit: &Unit, notes: &mut Notes) -> ResourceRequirements {
+    let container = &unit.service.container;
+    let (limits, reservations) = declared(unit.service);
+    let mut upper = BTreeMap::new();
+    let mut lower = BTreeMap::new();
+    let set = |map: &mut BTreeMap<String, Amount>, name: &str, amount: Option<Amount>| {
+        if let Some(amount) = amount {
+            map.insert(name.to_owned(), amount);
+        }
+    };
+    set(&mut upper, "cpu", cpu_limit(unit.service, limits));
+    let memory = limits.map_or(0, |limits| limits.memory.0);
+    set(&mut upper, "memory", bytes(if memory > 0 { memory } else { container.mem_limit.0 }));
+    set(&mut upper, "ephemeral-storage", storage(unit, notes));
+    let reserved = reservations.map_or(0.0, |reserved| reserved.cpus);
+    set(&mut lower, "cpu", cpus(f64::from(reserved)).or_else(|| shares(container.cpu_shares)));
+    let reserved = reservations.map_or(0, |reserved| reserved.memory.0);
+    set(&mut lower, "memory", bytes(if reserved > 0 { reserved } else { container.mem_reservation.0 }));
+    fill_requests(context, &upper, &mut lower, notes);
+    for (name, count) in devices(unit, reservations, notes) {
+        // Extended resources are not overcommitted: request and limit have to be equal.
+        upper.insert(name.clone(), count);
+        lower.insert(name, count);
+    }
+    if reservations.is_some_and(|reserved| !reserved.generic_resources.is_empty()) {
+        notes.rejected(
+            format!("{}.deploy.resources.reservations.generic_resources", unit.path),
+            "resources of Swarm have no counterpart: nodes advertise resources by device plugins in Kubernetes",
+        );
+    }
+    ResourceRequirements { limits: quantities(upper), requests: quantities(lower), claims: None }
+}
+
+/// Says, once for the project, which services got requests that the file does not have.
+pub(super) fn note_requests(context: &Context, notes: &mut Notes) {
+    let settings = &context.stack.spec.resources;
+    if settings.request_from_limit.is_some() || !settings.default_requests.is_empty() {
+        return;
+    }
+    let without: Vec<&str> = context
+        .units
+        .values()
+        .filter(|unit| {
+            let (_, reservations) = declared(unit.service);
+            let container = &unit.service.container;
+            reservations.is_none_or(|reserved| reserved.memory.0 == 0) && container.mem_reservation.0 == 0
+        })
+        .map(|unit| unit.key)
+        .collect();
+    if !without.is_empty() {
+        let [(cpu, cpus), (memory, bytes)] = REQUESTS;
+        notes.approximated(
+            "services",
+            format!(
+                "nothing is reserved for {}: small requests ({cpu} {cpus}, {memory} {bytes}) are made where there is \
+                 none; set deploy.resources.reservations, or spec.resources for all",
+                without.join(", ")
+            ),
+        );
+    }
+}
+
+fn declared(service: &Service) -> (Option<&Resource>, Option<&Resource>) {
+    let resources = service.deploy.as_ref().map(|deploy| &deploy.resources);
+    (
+        resources.and_then(|resources| resources.limits.as_ref()),
+        resources.and_then(|resources| resources.reservations.as_ref()),
+    )
+}
+
+fn cpu_limit(service: &Service, limits: Option<&Resource>) -> Option<Amount> {
+    let container = &service.container;
+    // The scheduler's period is 100 ms unless the file says otherwise (Docker, "Configure the default CFS scheduler").
+    let period = if container.cpu_period > 0 { container.cpu_period } else { 100_000 };
+    #[allow(clippy::cast_precision_loss, reason = "microseconds and processors are far below 2^52")]
+    let (quota, count) = (container.cpu_quota as f64 / period as f64, container.cpu_count as f64);
+    cpus(f64::from(limits.map_or(0.0, |limits| limits.cpus)))
+        .or_else(|| cpus(f64::from(container.cpus)))
+        .or_else(|| cpus(quota))
+        .or_else(|| cpus(count))
+}
+
+/// Requests for what has none: a share of the limit, else the stack's default, else a small one; never above the limit.
+fn fill_requests(
+    context: &Context,
+    limits: &BTreeMap<String, Amount>,
+    requests: &mut BTreeMap<String, Amount>,
+    notes: &mut Notes,
+) {
+    let settings = &context.stack.spec.resources;
+    if let Some(share) = settings.request_from_limit.as_deref().and_then(|ratio| ratio.parse::<f64>().ok()) {
+        #[allow(clippy::cast_possible_truncation, reason = "the schema bounds the ratio by 1")]
+        let thousandths = (share * 1000.0).round() as i64;
+        for (name, limit) in limits {
+            let smallest = if name == "cpu" { Amount::cpus(0.001) } else { Amount::count(1) };
+            requests.entry(name.clone()).or_insert_with(|| limit.share(thousandths, smallest));
+        }
+    }
+    for (name, text) in &settings.default_requests {
+        match Amount::parse(text) {
+            Some(amount) => {
+                requests.entry(name.clone()).or_insert(amount);
+            }
+            None => notes.error(
+                format!("spec.resources.defaultRequests.{name}"),
+                "Invalid",
+                format!("`{text}` is no amount: write it like `50m` or `64Mi`"),
+            ),
+        }
+    }
+    for (name, text) in REQUESTS {
+        if let Some(amount) = Amount::parse(text) {
+            requests.entry(name.to_owned()).or_insert(amount);
+        }
+    }
+    for (name, request) in requests.iter_mut() {
+        if let Some(limit) = limits.get(name) {
+            *request = request.min(*limit);
+        }
+    }
+}
+
+/// Graphics processors, by the names that the vendors' device plugins advertise.
+fn devices(unit: &Unit, reservations: Option<&Resource>, notes: &mut Notes) -> Vec<(String, Amount)> {
+    let reserved = reservations.map_or(&[][..], |reserved| &reserved.devices);
+    let sources = [("deploy.resources.reservations.devices", reserved), ("gpus", &unit.service.container.gpus)];
+    let mut counts: BTreeMap<&str, i64> = BTreeMap::new();
+    for (attribute, requests) in sources {
+        for (index, request) in requests.iter().enumerate() {
+            let path = format!("{}.{attribute}[{index}]", unit.path);
+            match device(request) {
+                Ok((name, count)) => *counts.entry(name).or_default() += count,
+                Err(problem) => notes.rejected(path, problem),
+            }
+        }
+    }
+    counts.into_iter().map(|(name, count)| (name.to_owned(), Amount::count(count))).collect()
+}
+
+fn device(request: &DeviceRequest) -> Result<(&'static str, i64), &'static str> {
+    if !request.device_ids.is_empty() {
+        return Err("Kubernetes picks the devices: give `count` instead of `device_ids`");
+    }
+    if request.count < 1 {
+        return Err("Kubernetes cannot give a container all devices of a node: give a `count`");
+    }
+    let capable = request.capabilities.iter().any(|ability| matches!(ability.as_str(), "gpu" | "nvidia" | "compute"));
+    match request.driver.as_str() {
+        "" | "nvidia" if capable || request.capabilities.is_empty() => Ok(("nvidia.com/gpu", request.count)),
+        "amd" => Ok(("amd.com/gpu", request.count)),
+        "intel" => Ok(("gpu.intel.com/i915", request.count)),
+        _ => Err("only graphics processors of nvidia, amd and intel have a known name in Kubernetes"),
+    }
+}
+
+fn storage(unit: &Unit, notes: &mut Notes) -> Option<Amount> {
+    for name in unit.service.container.storage_opt.keys().filter(|name| *name != "size") {
+        notes.approximated(
+            format!("{}.storage_opt.{name}", unit.path),
+            "is not honoured: nodes decide on the storage of containers",
+        );
+    }
+    let text = unit.service.container.storage_opt.get("size")?;
+    let path = format!("{}.storage_opt.size", unit.path);
+    let Some(size) = docker_bytes(text) else {
+        notes.error(path, "Invalid", format!("`{text}` is no size: write it like `10G`"));
+        return None;
+    };
+    notes.approximated(path, "a pod that writes more is evicted, where Docker would refuse the write");
+    Some(Amount::bytes(size))
+}
+
+fn cpus(cpus: f64) -> Option<Amount> {
+    (cpus > 0.0).then(|| Amount::cpus(cpus))
+}
+
+fn bytes(bytes: i64) -> Option<Amount> {
+    (bytes > 0).then(|| Amount::bytes(bytes))
+}
+
+/// 1024 shares are one processor's worth, as in the kubelet.
+fn shares(shares: i64) -> Option<Amount> {
+    #[allow(clippy::cast_precision_loss, reason = "shares are at most 262144")]
+    (shares > 0).then(|| Amount::cpus(shares as f64 / 1024.0))
+}
+
+fn quantities(amounts: BTreeMap<String, Amount>) -> Option<BTreeMap<String, Quantity>> {
+    (!amounts.is_empty()).then(|| amounts.into_iter().map(|(name, amount)| (name, amount.canonical())).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::v1alpha1::ComposeStackSpec;
+    use crate::translate::fixture;
+
+    fn resources_of(service: &str, change: impl FnOnce(&mut ComposeStackSpec)) -> (String, String, Vec<String>) {
+        let stack = fixture::stack_with(change);
+        fixture::with_stack(&format!("services: {{web: {{image: x, {service}}}}}"), &stack, |context, notes| {
+            let resources = resources(context, &context.units["web"], notes);
+            let text = |map: Option<BTreeMap<String, Quantity>>| {
+                map.unwrap_or_default().iter().map(|(k, v)| format!("{k}={}", v.0)).collect::<Vec<_>>().join(" ")
+            };
+            (text(resources.limits), text(resources.requests), std::mem::take(notes).summary())
+        })
+    }
+
+    #[test]
+    fn a_limit_reserves_nothing_of_its_size() {
+        let (limits, requests, _) =
+            resources_of("deploy: {resources: {limits: {cpus: 0.5, memory: \"536870912\"}}}", |_| {});
+        assert_eq!(limits, "cpu=500m memory=512Mi");
+        assert_eq!(requests, "cpu=10m memory=32Mi");
+    }
+
+    #[test]
+    fn a_request_never_exceeds_the_limit() {
+        let (_, requests, _) = resources_of("mem_limit: \"16777216\", cpus: 0.005", |_| {});
+        assert_eq!(requests, "cpu=5m memory=16Mi");
+    }
+
+    #[test]
+    fn reservations_win_over_shares_and_defaults() {
+        let (limits, requests, _) = resources_of(
+            "cpu_shares: 512, cpu_quota: 50000, mem_limit: \"1073741824\", mem_reservation: \"268435456\"",
+            |spec| spec.resources.default_requests = [("memory".to_owned(), "64Mi".to_owned())].into(),
+        );
+        assert_eq!(limits, "cpu=500m memory=1Gi");
+        assert_eq!(requests, "cpu=500m memory=256Mi");
+        let (_, requests, _) = resources_of("mem_limit: \"1073741824\"", |spec| {
+            spec.resources.request_from_limit = Some("0.25".to_owned());
+        });
+        assert_eq!(requests, "cpu=10m memory=256Mi");
+    }
+
+    #[test]
+    fn graphics_processors_are_counted() {
+        let (limits, requests, notes) = resources_of(
+            "deploy: {resources: {reservations: {devices: [{capabilities: [gpu], driver: nvidia, count: 2}, \
+             {capabilities: [gpu], count: -1}]}}}",
+            |_| {},
+        );
+        assert_eq!(limits, "nvidia.com/gpu=2");
+        assert_eq!(requests, "cpu=10m memory=32Mi nvidia.com/gpu=2");
+        assert_eq!(notes, ["services.web.deploy.resources.reservations.devices[1]: Rejected"]);
+    }
+}

@@ -1,0 +1,277 @@
+//! Users, privileges and kernel settings.
+
+use k8s_openapi::api::core::v1::{
+    AppArmorProfile, Capabilities, PodSecurityContext, PodSpec, SELinuxOptions, SeccompProfile, SecurityContext, Sysctl,
+};
+
+use super::context::Unit;
+use super::notes::Notes;
+use crate::compose::model::ContainerSpec;
+
+/// The kernel parameters that every kubelet accepts (Kubernetes, "Using sysctls": safe sysctls).
+const SAFE_SYSCTLS: [&str; 11] = [
+    "kernel.shm_rmid_forced",
+    "net.ipv4.ip_local_port_range",
+    "net.ipv4.ip_local_reserved_ports",
+    "net.ipv4.ip_unprivileged_port_start",
+    "net.ipv4.ping_group_range",
+    "net.ipv4.tcp_fin_timeout",
+    "net.ipv4.tcp_keepalive_intvl",
+    "net.ipv4.tcp_keepalive_probes",
+    "net.ipv4.tcp_keepalive_time",
+    "net.ipv4.tcp_rmem",
+    "net.ipv4.tcp_wmem",
+];
+
+/// The security settings of a service's container.
+pub(super) fn container_context(unit: &Unit, notes: &mut Notes) -> Option<SecurityContext> {
+    let container = &unit.service.container;
+    let mut context = SecurityContext::default();
+    user(unit, container, &mut context, notes);
+    let add = capabilities(&container.cap_add);
+    let drop = capabilities(&container.cap_drop);
+    if !add.is_empty() || !drop.is_empty() {
+        context.capabilities =
+            Some(Capabilities { add: (!add.is_empty()).then_some(add), drop: (!drop.is_empty()).then_some(drop) });
+    }
+    context.privileged = container.privileged.then_some(true);
+    context.read_only_root_filesystem = container.read_only.then_some(true);
+    if !container.privileged {
+        // Docker confines system calls by default, Kubernetes does not.
+        context.seccomp_profile = Some(seccomp("RuntimeDefault"));
+    }
+    for (index, option) in container.security_opt.iter().enumerate() {
+        if let Err(problem) = security_option(option, &mut context) {
+            notes.rejected(format!("{}.security_opt[{index}]", unit.path), problem);
+        }
+    }
+    (context != SecurityContext::default()).then_some(context)
+}
+
+/// Writes the settings that pods have as a whole.
+pub(super) fn pod_context(unit: &Unit, pod: &mut PodSpec, notes: &mut Notes) {
+    let container = &unit.service.container;
+    let mut context = PodSecurityContext::default();
+    let mut groups = Vec::new();
+    for (index, group) in container.group_add.iter().enumerate() {
+        match group.parse::<i64>() {
+            Ok(group) => groups.push(group),
+            Err(_) => notes.rejected(
+                format!("{}.group_add[{index}]", unit.path),
+                format!("Kubernetes knows groups by number only: give the number of `{group}` in the image"),
+            ),
+        }
+    }
+    context.supplemental_groups = (!groups.is_empty()).then_some(groups);
+    let mut sysctls = Vec::new();
+    for (name, value) in &container.sysctls {
+        if !SAFE_SYSCTLS.contains(&name.as_str()) {
+            notes.approximated(
+                format!("{}.sysctls.{name}", unit.path),
+                "nodes refuse the pod unless their kubelet allows it (--allowed-unsafe-sysctls)",
+            );
+        }
+        sysctls.push(Sysctl { name: name.clone(), value: value.clone() });
+    }
+    context.sysctls = (!sysctls.is_empty()).then_some(sysctls);
+    pod.security_context = (context != PodSecurityContext::default()).then_some(context);
+    namespaces(unit, pod, notes);
+    if !matches!(container.runtime.as_str(), "" | "runc" | "io.containerd.runc.v2") {
+        pod.runtime_class_name = Some(container.runtime.clone());
+        notes.approximated(
+            format!("{}.runtime", unit.path),
+            format!("the cluster has to have a RuntimeClass `{}`", container.runtime),
+        );
+    }
+}
+
+fn namespaces(unit: &Unit, pod: &mut PodSpec, notes: &mut Notes) {
+    let container = &unit.service.container;
+    let mut reject = |attribute: &str, message: &str| notes.rejected(format!("{}.{attribute}", unit.path), message);
+    match container.ipc.as_str() {
+        "" | "private" | "shareable" | "none" => {}
+        "host" => pod.host_ipc = Some(true),
+        _ => reject("ipc", "the containers of two services are two pods, which share no IPC namespace"),
+    }
+    match container.pid.as_str() {
+        "" | "private" => {}
+        "host" => pod.host_pid = Some(true),
+        _ => reject("pid", "the containers of two services are two pods, which share no process namespace"),
+    }
+    if container.cgroup == "host" {
+        reject("cgroup", "pods have a control group namespace of their own");
+    }
+    if !matches!(container.userns_mode.as_str(), "" | "host") {
+        reject("userns_mode", "only `host`, which is Kubernetes' default too, is understood");
+    }
+    if !matches!(container.uts.as_str(), "" | "private") {
+        reject("uts", "pods have a host name of their own unless they use the host's network");
+    }
+    if !matches!(container.isolation.as_str(), "" | "default" | "process") {
+        reject("isolation", "only `default` is understood");
+    }
+}
+
+/// `user`: a number with an optional group, or `root`; other names are known to the image alone.
+fn user(unit: &Unit, container: &ContainerSpec, context: &mut SecurityContext, notes: &mut Notes) {
+    if container.user.is_empty() {
+        return;
+    }
+    let (user, group) = container.user.split_once(':').map_or((container.user.as_str(), None), |(u, g)| (u, Some(g)));
+    let number = |text: &str| if text == "root" { Some(0) } else { text.parse::<i64>().ok().filter(|id| *id >= 0) };
+    let group_number = group.filter(|group| !group.is_empty()).map(number);
+    match (number(user), group_number) {
+        (Some(user), None) => context.run_as_user = Some(user),
+        (Some(user), Some(Some(group))) => {
+            context.run_as_user = Some(user);
+            context.run_as_group = Some(group);
+        }
+        _ => notes.rejected(
+            format!("{}.user", unit.path),
+            format!(
+                "Kubernetes knows users and groups by number only: give the numbers of `{}` in the image, such as \
+                 `1000:1000`",
+                container.user
+            ),
+        ),
+    }
+}
+
+/// Kubernetes' names of capabilities: capitals without the prefix, which a kubelet refuses.
+fn capabilities(names: &[String]) -> Vec<String> {
+    let mut capabilities: Vec<String> = names
+        .iter()
+        .map(|name| {
+            let name = name.to_uppercase();
+            name.strip_prefix("CAP_").map_or_else(|| name.clone(), str::to_owned)
+        })
+        .collect();
+    capabilities.sort();
+    capabilities.dedup();
+    capabilities
+}
+
+/// One of Docker's security options (`docker run`, "Security configuration"): `name=value`, or `name:value` of old.
+fn security_option(option: &str, context: &mut SecurityContext) -> Result<(), String> {
+    let (name, value) = option.split_once(['=', ':']).unwrap_or((option, ""));
+    match (name, value) {
+        ("no-new-privileges", "" | "true") => context.allow_privilege_escalation = Some(false),
+        ("no-new-privileges", "false") | ("seccomp", "builtin") | ("apparmor", "docker-default") => {}
+        ("seccomp", "unconfined") => context.seccomp_profile = Some(seccomp("Unconfined")),
+        ("seccomp", _) => {
+            return Err(
+                "profiles of system calls lie on the nodes in Kubernetes: only `unconfined` is understood".into()
+            );
+        }
+        ("apparmor", "unconfined") => {
+            context.app_armor_profile =
+                Some(AppArmorProfile { type_: "Unconfined".to_owned(), localhost_profile: None });
+        }
+        ("apparmor", profile) if !profile.is_empty() => {
+            context.app_armor_profile =
+                Some(AppArmorProfile { type_: "Localhost".to_owned(), localhost_profile: Some(profile.to_owned()) });
+        }
+        ("label", value) => return se_linux(value, context),
+        _ => return Err(format!("`{option}` has no counterpart in Kubernetes")),
+    }
+    Ok(())
+}
+
+fn se_linux(option: &str, context: &mut SecurityContext) -> Result<(), String> {
+    let (name, value) = option.split_once(':').unwrap_or((option, ""));
+    let mut options: SELinuxOptions = context.se_linux_options.clone().unwrap_or_default();
+    let value = Some(value.to_owned());
+    match name {
+        "user" => options.user = value,
+        "role" => options.role = value,
+        "type" => options.type_ = value,
+        "level" => options.level = value,
+        // The type that disables the separation (container-selinux).
+        "disable" => options.type_ = Some("spc_t".to_owned()),
+        _ => return Err(format!("`label:{option}` has no counterpart in Kubernetes")),
+    }
+    context.se_linux_options = Some(options);
+    Ok(())
+}
+
+fn seccomp(kind: &str) -> SeccompProfile {
+    SeccompProfile { type_: kind.to_owned(), localhost_profile: None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::translate::fixture;
+
+    fn secured(service: &str) -> (SecurityContext, PodSpec, Vec<String>) {
+        fixture::with(&format!("services: {{web: {{image: x, {service}}}}}"), |context, notes| {
+            let unit = &context.units["web"];
+            let security = container_context(unit, notes).unwrap_or_default();
+            let mut pod = PodSpec::default();
+            pod_context(unit, &mut pod, notes);
+            (security, pod, std::mem::take(notes).summary())
+        })
+    }
+
+    #[test]
+    fn users_are_numbers() {
+        for (user, uid, gid) in
+            [("1000", 1000, None), ("1000:2000", 1000, Some(2000)), ("root", 0, None), ("root:root", 0, Some(0))]
+        {
+            let (security, _, notes) = secured(&format!("user: \"{user}\""));
+            assert_eq!((security.run_as_user, security.run_as_group), (Some(uid), gid), "{user}");
+            assert_eq!(notes, Vec::<String>::new());
+        }
+        for user in ["node", "1000:users", "-1"] {
+            let (security, _, notes) = secured(&format!("user: \"{user}\""));
+            assert_eq!(security.run_as_user, None);
+            assert_eq!(notes, ["services.web.user: Rejected"], "{user}");
+        }
+    }
+
+    #[test]
+    fn capabilities_lose_their_prefix() {
+        let (security, _, _) = secured("cap_add: [CAP_NET_ADMIN, net_admin, SYS_TIME], cap_drop: [all]");
+        let capabilities = security.capabilities.unwrap();
+        assert_eq!(capabilities.add.unwrap(), ["NET_ADMIN", "SYS_TIME"]);
+        assert_eq!(capabilities.drop.unwrap(), ["ALL"]);
+    }
+
+    #[test]
+    fn system_calls_are_confined_as_in_docker() {
+        let kind = |service: &str| secured(service).0.seccomp_profile.map(|profile| profile.type_);
+        assert_eq!(kind("").as_deref(), Some("RuntimeDefault"));
+        assert_eq!(kind("security_opt: [\"seccomp:unconfined\"]").as_deref(), Some("Unconfined"));
+        assert_eq!(kind("privileged: true"), None);
+    }
+
+    #[test]
+    fn security_options() {
+        let (security, _, notes) =
+            secured("security_opt: [\"no-new-privileges:true\", apparmor=unconfined, \"label=type:svirt_t\", magic=1]");
+        assert_eq!(security.allow_privilege_escalation, Some(false));
+        assert_eq!(security.app_armor_profile.unwrap().type_, "Unconfined");
+        assert_eq!(security.se_linux_options.unwrap().type_.as_deref(), Some("svirt_t"));
+        assert_eq!(notes, ["services.web.security_opt[3]: Rejected"]);
+    }
+
+    #[test]
+    fn pods_have_groups_and_kernel_parameters() {
+        let (_, pod, notes) =
+            secured("group_add: [\"44\", video], sysctls: {net.core.somaxconn: \"1024\", net.ipv4.tcp_rmem: \"1\"}");
+        let context = pod.security_context.unwrap();
+        assert_eq!(context.supplemental_groups.unwrap(), [44]);
+        assert_eq!(context.sysctls.unwrap().len(), 2);
+        assert_eq!(
+            notes,
+            ["services.web.group_add[1]: Rejected", "services.web.sysctls.net.core.somaxconn: Approximated"]
+        );
+    }
+
+    #[test]
+    fn namespaces_of_other_containers_are_rejected() {
+        let (_, pod, notes) = secured("ipc: host, pid: \"service:db\"");
+        assert_eq!((pod.host_ipc, pod.host_pid), (Some(true), None));
+        assert_eq!(notes, ["services.web.pid: Rejected"]);
+    }
+}
