@@ -51,7 +51,7 @@ pub(super) fn report_services(
             state: state.to_owned(),
             message,
             waiting_for: remark.waiting_for,
-            endpoints: endpoints(live, owner, service),
+            endpoints: endpoints(live, owner, &workload.wanted.name),
             discovery: workload.workload.discovery.map(str::to_owned),
         });
     }
@@ -87,8 +87,8 @@ fn state(kind: Kind, view: &View, remark: &Remark, is_awaited: bool) -> (&'stati
     ("Progressing", view.problem.clone().or_else(|| view.missing.clone()))
 }
 
-fn endpoints(live: &LiveStore, owner: &Owner, service: &str) -> Vec<String> {
-    match live.get(Kind::Service, &owner.namespace, &format!("{service}-published")).map(|live| live.facts) {
+fn endpoints(live: &LiveStore, owner: &Owner, name: &str) -> Vec<String> {
+    match live.get(Kind::Service, &owner.namespace, &format!("{name}-published")).map(|live| live.facts) {
         Some(Facts::Service(service)) => service.endpoints,
         _ => Vec::new(),
     }
