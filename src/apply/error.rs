@@ -123,16 +123,18 @@ fn is_untyped(status: &Status) -> bool {
         || status.message.starts_with("failed to convert new object")
 }
 
-/// Some messages repeat the whole object.
-const MESSAGE_CHARACTERS: usize = 1000;
+/// A message of a length that fits into a status: some repeat the whole object.
+pub(super) fn short(message: &str) -> String {
+    const CHARACTERS: usize = 1000;
+    match message.char_indices().nth(CHARACTERS) {
+        Some((end, _)) => format!("{}…", &message[..end]),
+        None => message.to_owned(),
+    }
+}
 
 fn told(kind: Kind, status: &Status) -> String {
     if kind != Kind::Secret || status.code == 403 {
-        let mut message: String = status.message.chars().take(MESSAGE_CHARACTERS).collect();
-        if message.len() < status.message.len() {
-            message.push('…');
-        }
-        return message;
+        return short(&status.message);
     }
     let causes: Vec<String> = status
         .details

@@ -12,6 +12,7 @@ mod hash;
 mod inventory;
 mod kind;
 mod live;
+mod look;
 mod outcome;
 mod owned;
 mod pass;

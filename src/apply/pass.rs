@@ -11,12 +11,13 @@ use super::gate::{Passage, ask};
 use super::inventory::{entry, records, surplus};
 use super::kind::Kind;
 use super::live::Observed;
+use super::look::{Looked, look};
 use super::outcome::{Action, Change, Conflict, Outcome};
 use super::readiness::Facts;
 use super::record::Record;
 use super::report::{Remark, report_services, report_volumes};
 use super::send::Sender;
-use super::standing::{Standing, changes_pods, is_ours, standing};
+use super::standing::{Standing, is_ours};
 use super::view::Scene;
 use super::wanted::{Tiers, Wanted, WantedWorkload};
 use super::{Owner, Request};
@@ -34,18 +35,13 @@ pub(super) struct Pass<'a> {
     next: BTreeMap<String, (Kind, String, Record)>,
     /// What there is to say about services.
     remarks: BTreeMap<String, Remark>,
+    /// Why workloads could not be applied, by their names.
+    failures: BTreeMap<String, String>,
     /// Services of which everything is applied.
     settled: BTreeSet<String>,
     /// Why no workload may start new pods.
     held: Option<String>,
     outcome: Outcome,
-}
-
-/// A child with how it stands to what is live.
-struct Looked<'w> {
-    wanted: &'w Wanted,
-    standing: Standing,
-    changes_pods: bool,
 }
 
 impl<'a> Pass<'a> {
@@ -56,6 +52,7 @@ impl<'a> Pass<'a> {
             records: records(request.inventory),
             next: BTreeMap::new(),
             remarks: BTreeMap::new(),
+            failures: BTreeMap::new(),
             settled: BTreeSet::new(),
             held: None,
             outcome: Outcome::default(),
@@ -71,7 +68,9 @@ impl<'a> Pass<'a> {
         if self.outcome.conflicts.is_empty() && self.outcome.errors.is_empty() && !self.outcome.terminating {
             self.objects(&tiers, &looked).await;
             self.external_claims(&tiers).await;
-            self.workloads(&tiers, &looked).await;
+            if !self.outcome.terminating {
+                self.workloads(&tiers, &looked).await;
+            }
         }
         self.finish(&tiers).await
     }
@@ -174,7 +173,7 @@ impl<'a> Pass<'a> {
         let mut open = true;
         for gate in &workload.workload.gates {
             let dependency = tiers.workloads.iter().find(|other| other.workload.service == gate.service);
-            let view = dependency.map(|other| scene.view(&gate.service, &other.wanted, self.record(&other.wanted)));
+            let view = dependency.map(|other| scene.view(&other.wanted, self.record(&other.wanted)));
             let settled = self.settled.contains(&gate.service);
             let passage = ask(gate, view.as_ref(), settled);
             let remark = self.remarks.entry(service.clone()).or_default();
@@ -264,7 +263,7 @@ impl<'a> Pass<'a> {
 
     fn fail(&mut self, error: ApplyError) {
         if error.kind.is_workload() {
-            self.remarks.entry(error.name.clone()).or_default().failed = Some(error.message.clone());
+            self.failures.insert(error.name.clone(), error.message.clone());
         }
         self.outcome.errors.push(error);
     }
@@ -276,6 +275,11 @@ impl<'a> Pass<'a> {
         }
         for wanted in tiers.all() {
             self.remember(wanted);
+        }
+        for workload in &tiers.workloads {
+            if let Some(failure) = self.failures.remove(&workload.wanted.name) {
+                self.remarks.entry(workload.workload.service.clone()).or_default().failed = Some(failure);
+            }
         }
         let wanted: BTreeSet<String> = tiers.all().map(|wanted| wanted.id(owner)).collect();
         let labelled = self.sender.live.of_stack(&owner.namespace, &owner.name);
@@ -304,7 +308,7 @@ impl<'a> Pass<'a> {
         let scene = Scene::of(self.sender.live, owner);
         let views = tiers.workloads.iter().map(|workload| {
             let record = self.next.get(&workload.wanted.id(owner)).map(|(_, _, record)| record);
-            (workload, scene.view(&workload.workload.service, &workload.wanted, record))
+            (workload, scene.view(&workload.wanted, record))
         });
         let views: Vec<_> = views.collect();
         let (services, gave_up) = report_services(self.sender.live, owner, &views, &self.remarks);
@@ -353,37 +357,6 @@ impl<'a> Pass<'a> {
         kept.extend(pruned.survivors);
         kept
     }
-}
-
-/// Finds out how a child stands to what is live. Nothing is asked for that a watch has told, and of what is not
-/// watched the inventory is believed until a pass verifies.
-async fn look<'w>(
-    sender: Sender<'_>,
-    wanted: &'w Wanted,
-    record: Option<&Record>,
-    verify: bool,
-) -> Result<Looked<'w>, Brought> {
-    let known = sender.live.get(wanted.kind, &sender.owner.namespace, &wanted.name);
-    let told = sender.live.watches(wanted.kind) && known.as_ref().is_some_and(|known| known.stack.is_some());
-    let believed =
-        !sender.live.watches(wanted.kind) && !verify && record.is_some_and(|it| it.applied == wanted.applied);
-    let done = known.is_none() && super::standing::is_done(wanted, record);
-    if believed || done {
-        return Ok(Looked { wanted, standing: Standing::Same, changes_pods: false });
-    }
-    let live = if told {
-        known
-    } else {
-        // What is not there, or has lost its labels, is in no watch.
-        let read = sender.read(wanted.kind, &wanted.name).await.map_err(|failure| failed(failure, wanted))?;
-        if let (None, Some(known)) = (&read, known) {
-            sender.live.remove(wanted.kind, &sender.owner.namespace, &wanted.name, &known.uid);
-        }
-        read
-    };
-    let standing = standing(sender.owner, wanted, live.as_ref(), record);
-    let changes_pods = changes_pods(&standing, wanted, live.as_ref(), record);
-    Ok(Looked { wanted, standing, changes_pods })
 }
 
 /// A lost status: what was applied is in the annotation. What the object was like then is not known, so it is applied

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::hash::HashKey;
 use super::kind::Kind;
@@ -23,8 +23,11 @@ impl Applied {
     pub(super) fn of(key: &HashKey, kind: Kind, object: &Value, stable: &BTreeMap<String, String>) -> Self {
         let template = match kind {
             // A Job runs once per definition. A rotated Secret has another name and is the same definition, or a
-            // migration would run twice.
-            Kind::Job => object.pointer("/spec/template").map(|template| key.of(&renamed(template, stable))),
+            // migration would run twice. Another stack is another definition, also when it has the name of a former
+            // one and that one's status.
+            Kind::Job => object
+                .pointer("/spec/template")
+                .map(|template| key.of(&json!([owners(object), renamed(template, stable)]))),
             kind if kind.is_workload() => object.pointer("/spec/template").map(|template| key.of(template)),
             _ => None,
         };
@@ -90,6 +93,12 @@ impl std::fmt::Display for Record {
     }
 }
 
+/// The uids of an object's owners: what else an ownerReference holds may change with the operator's version.
+fn owners(object: &Value) -> Vec<&Value> {
+    let owners = object.pointer("/metadata/ownerReferences").and_then(Value::as_array);
+    owners.into_iter().flatten().filter_map(|owner| owner.get("uid")).collect()
+}
+
 fn renamed(value: &Value, names: &BTreeMap<String, String>) -> Value {
     match value {
         Value::String(text) => Value::String(names.get(text).unwrap_or(text).clone()),
@@ -106,6 +115,24 @@ fn renamed(value: &Value, names: &BTreeMap<String, String>) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_jobs_definition_is_its_template_and_its_stack() {
+        let key = HashKey::new(b"key");
+        let stable =
+            BTreeMap::from(["1", "2"].map(|hash| (format!("shop-password-{hash}"), "shop-password".to_owned())));
+        let of = |uid: &str, controller: bool, secret: &str, image: &str| {
+            let job = json!({
+                "metadata": {"ownerReferences": [{"uid": uid, "controller": controller}]},
+                "spec": {"template": {"image": image, "secret": secret}},
+            });
+            Applied::of(&key, Kind::Job, &job, &stable).template
+        };
+        let one = of("u1", true, "shop-password-1", "web:1");
+        assert_eq!(of("u1", false, "shop-password-2", "web:1"), one);
+        assert_ne!(of("u2", true, "shop-password-1", "web:1"), one);
+        assert_ne!(of("u1", true, "shop-password-1", "web:2"), one);
+    }
 
     #[test]
     fn records_survive_being_written() {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Owner;
+use super::error::short;
 use super::kind::Kind;
 use super::live::LiveStore;
 use super::readiness::{ClaimFacts, Facts};
@@ -36,6 +37,7 @@ pub(super) fn report_services(
         let service = &workload.workload.service;
         let remark = remarks.get(service).cloned().unwrap_or_default();
         let (state, message) = state(workload.wanted.kind, view, &remark, is_awaited(service));
+        let message = message.map(|message| short(&message));
         if state == "Failed" {
             gave_up.push(format!("{service}: {}", message.as_deref().unwrap_or_default()));
         }
@@ -49,7 +51,7 @@ pub(super) fn report_services(
             state: state.to_owned(),
             message,
             waiting_for: remark.waiting_for,
-            endpoints: endpoints(live, owner, service),
+            endpoints: endpoints(live, owner, &workload.wanted.name),
             discovery: workload.workload.discovery.map(str::to_owned),
         });
     }
@@ -85,8 +87,8 @@ fn state(kind: Kind, view: &View, remark: &Remark, is_awaited: bool) -> (&'stati
     ("Progressing", view.problem.clone().or_else(|| view.missing.clone()))
 }
 
-fn endpoints(live: &LiveStore, owner: &Owner, service: &str) -> Vec<String> {
-    match live.get(Kind::Service, &owner.namespace, &format!("{service}-published")).map(|live| live.facts) {
+fn endpoints(live: &LiveStore, owner: &Owner, name: &str) -> Vec<String> {
+    match live.get(Kind::Service, &owner.namespace, &format!("{name}-published")).map(|live| live.facts) {
         Some(Facts::Service(service)) => service.endpoints,
         _ => Vec::new(),
     }

@@ -8,7 +8,7 @@ use super::readiness::{Facts, Progress};
 use super::record::Record;
 use super::standing::{is_done, is_ours};
 use super::wanted::Wanted;
-use crate::api::names::COMPONENT_SERVICE;
+use crate::api::names::{COMPONENT_SERVICE, LABEL_SERVICE};
 
 /// How far a service is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -50,7 +50,7 @@ impl<'a> Scene<'a> {
     }
 
     /// The view of a service.
-    pub fn view(&self, service: &str, wanted: &Wanted, record: Option<&Record>) -> View {
+    pub fn view(&self, wanted: &Wanted, record: Option<&Record>) -> View {
         let live = self
             .live
             .get(wanted.kind, &self.owner.namespace, &wanted.name)
@@ -59,7 +59,7 @@ impl<'a> Scene<'a> {
             let complete = is_done(wanted, record);
             return View { complete, ..View::default() };
         };
-        let pods = self.pods_of(service, wanted.kind, &live);
+        let pods = self.pods_of(service_label(wanted), wanted.kind, &live);
         let mut view = view(&live.facts, &pods);
         view.exists = true;
         view.digest = pods.iter().rev().find_map(|pod| pod.digest.clone());
@@ -70,11 +70,11 @@ impl<'a> Scene<'a> {
     }
 
     /// The service's pods that are not on their way out, oldest first.
-    fn pods_of(&self, service: &str, kind: Kind, workload: &Observed) -> Vec<&PodFacts> {
+    fn pods_of(&self, service: Option<&str>, kind: Kind, workload: &Observed) -> Vec<&PodFacts> {
         let mut pods: Vec<&PodFacts> = self
             .pods
             .iter()
-            .filter(|pod| pod.service.as_deref() == Some(service) && !pod.deleting)
+            .filter(|pod| pod.service.as_deref() == service && !pod.deleting)
             // Between a Deployment and its pods is a ReplicaSet; other pods name their workload, so that those of a
             // predecessor are not taken for its own.
             .filter(|pod| kind == Kind::Deployment || pod.owners.iter().any(|of| of.uid == workload.uid))
@@ -87,6 +87,11 @@ impl<'a> Scene<'a> {
         pods.sort_by_key(|pod| pod.created);
         pods
     }
+}
+
+/// What the label says by which the workload's pods are found: the service's name, if that can be a label.
+fn service_label(wanted: &Wanted) -> Option<&str> {
+    wanted.object.pointer("/spec/template/metadata/labels")?.get(LABEL_SERVICE)?.as_str()
 }
 
 fn view(facts: &Facts, pods: &[&PodFacts]) -> View {
@@ -119,9 +124,13 @@ fn view(facts: &Facts, pods: &[&PodFacts]) -> View {
 #[cfg(test)]
 mod tests {
     use k8s_openapi::jiff::Timestamp;
+    use serde_json::json;
 
+    use super::super::hash::HashKey;
     use super::super::readiness::{JobFacts, Replicas};
+    use super::super::record::Applied;
     use super::*;
+    use crate::api::names::{LABEL_COMPONENT, LABEL_STACK};
 
     fn pod(second: i64, started: bool) -> PodFacts {
         PodFacts {
@@ -136,6 +145,36 @@ mod tests {
 
     fn rolling(updated: i32) -> Facts {
         Facts::Replicas(Replicas { desired: 1, ready: 1, updated, progress: Progress::Under("0/1 updated".into()) })
+    }
+
+    /// A service's name may be no label: then the label says something else.
+    #[test]
+    fn pods_are_found_by_the_label_of_their_template() {
+        let live = LiveStore::new(HashKey::new(b"key"), false);
+        let owner = Owner { name: "shop".to_owned(), namespace: "default".to_owned(), uid: "u1".to_owned() };
+        let labels = json!({LABEL_STACK: "shop", LABEL_SERVICE: "db-x1", LABEL_COMPONENT: COMPONENT_SERVICE});
+        let deployment = json!({
+            "metadata": {"name": "db-x1", "namespace": "default", "uid": "d1", "ownerReferences": [
+                {"apiVersion": "v1", "kind": "ComposeStack", "name": "shop", "uid": "u1"},
+            ]},
+            "spec": {"replicas": 1, "template": {"metadata": {"labels": labels}}},
+            "status": {"updatedReplicas": 1},
+        });
+        let pod = json!({
+            "metadata": {"name": "db-x1-1", "namespace": "default", "uid": "p1", "labels": labels},
+            "spec": {"containers": [{"name": "db"}]},
+            "status": {"containerStatuses": [{"name": "db", "started": true, "imageID": "db@sha256:1"}]},
+        });
+        live.put(Kind::Deployment, &serde_json::from_value(deployment.clone()).unwrap());
+        live.put(Kind::Pod, &serde_json::from_value(pod).unwrap());
+        let wanted = Wanted {
+            kind: Kind::Deployment,
+            name: "db-x1".to_owned(),
+            object: deployment,
+            applied: Applied::default(),
+        };
+        let view = Scene::of(&live, &owner).view(&wanted, None);
+        assert_eq!((view.started, view.digest.as_deref()), (true, Some("sha256:1")));
     }
 
     #[test]

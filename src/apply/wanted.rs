@@ -137,13 +137,60 @@ fn stable_names<'a>(names: impl Iterator<Item = &'a str>) -> BTreeMap<String, St
     names.filter_map(|name| name.rsplit_once('-').map(|(stable, _)| (name.to_owned(), stable.to_owned()))).collect()
 }
 
-/// The level of each service. A plan lists workloads after those that their gates name.
+/// The level of each service: one above the highest that its gates name.
 fn levels(workloads: &[Workload]) -> BTreeMap<&str, usize> {
-    let mut levels = BTreeMap::new();
-    for workload in workloads {
-        let above = workload.gates.iter().filter_map(|gate| levels.get(gate.service.as_str())).max();
-        let level = above.map_or(0, |level: &usize| level + 1);
-        levels.insert(workload.service.as_str(), level);
+    let mut levels: BTreeMap<&str, usize> = BTreeMap::new();
+    // Once, when workloads are listed after those that their gates name; and never more often than there are
+    // workloads, also when gates go round in circles.
+    for _ in 0..workloads.len() {
+        let mut changed = false;
+        for workload in workloads {
+            let above = workload.gates.iter().filter_map(|gate| levels.get(gate.service.as_str())).max();
+            let level = above.map_or(0, |level| level + 1);
+            changed |= levels.insert(&workload.service, level) != Some(level);
+        }
+        if !changed {
+            break;
+        }
     }
     levels
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::translate::{Gate, GateCondition};
+
+    fn workload(service: &str, after: &[&str]) -> Workload {
+        let gate =
+            |service: &&str| Gate { service: (*service).to_owned(), condition: GateCondition::Ready, required: true };
+        Workload {
+            service: service.to_owned(),
+            image: String::new(),
+            object: WorkloadObject::Job(Box::default()),
+            gates: after.iter().map(gate).collect(),
+            discovery: None,
+        }
+    }
+
+    #[test]
+    fn a_workload_comes_after_what_it_waits_for_however_they_are_listed() {
+        let mut workloads = vec![
+            workload("web", &["api", "cache"]),
+            workload("api", &["db"]),
+            workload("db", &[]),
+            workload("cache", &["nowhere"]),
+        ];
+        let expected = BTreeMap::from([("api", 1), ("cache", 0), ("db", 0), ("web", 2)]);
+        assert_eq!(levels(&workloads), expected);
+        workloads.reverse();
+        assert_eq!(levels(&workloads), expected);
+        levels(&[workload("a", &["b"]), workload("b", &["a"])]);
+    }
+
+    #[test]
+    fn only_the_hash_of_a_secrets_name_is_left_out() {
+        let names = stable_names(["shop-db-password-0a1b", "plain"].into_iter());
+        assert_eq!(names, BTreeMap::from([("shop-db-password-0a1b".to_owned(), "shop-db-password".to_owned())]));
+    }
 }

@@ -1,11 +1,14 @@
 //! Creating, leaving alone, and repairing.
 
 use compose_operator::api::names::LABEL_STACK;
-use compose_operator::apply::{Action, Kind};
+use compose_operator::apply::{Action, Kind, Outcome};
 use compose_operator::translate::Plan;
 use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Secret, Service};
+use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolume, PersistentVolumeClaim, Secret, Service};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
+use k8s_openapi::api::storage::v1::StorageClass;
+use kube::Api;
+use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
 use serde_json::json;
 
 use crate::plans::{Make, of};
@@ -226,4 +229,36 @@ async fn claims_grow_and_never_shrink() {
     let outcome = stage.pass(&Plan { claims: vec![other], ..Plan::default() }).await;
     assert_eq!(outcome.errors[0].category, compose_operator::apply::Category::Immutable);
     assert_eq!(stage.json::<PersistentVolumeClaim>("shop-data").await["metadata"]["uid"], uid);
+}
+
+#[tokio::test]
+async fn a_bound_claim_grows() {
+    let Some(mut stage) = Stage::new().await else { return };
+    let owner = stage.owner.clone();
+    let make = Make(&owner);
+    let class = json!({
+        "metadata": {"name": "grows"}, "provisioner": "compose-operator.dev/none", "allowVolumeExpansion": true,
+    });
+    let classes: Api<StorageClass> = Api::all(stage.admin.clone());
+    let class: StorageClass = crate::plans::object(class);
+    classes.patch("grows", &PatchParams::apply("tests").force(), &Patch::Apply(&class)).await.unwrap();
+    let volumes: Api<PersistentVolume> = Api::all(stage.admin.clone());
+    let volume: PersistentVolume = crate::plans::object(json!({
+        "metadata": {"name": owner.namespace},
+        "spec": {
+            "capacity": {"storage": "5Gi"}, "accessModes": ["ReadWriteOnce"], "storageClassName": "grows",
+            "claimRef": {"namespace": owner.namespace, "name": "shop-data"},
+            "hostPath": {"path": "/nowhere"},
+        },
+    }));
+    volumes.create(&PostParams::default(), &volume).await.unwrap();
+
+    let plan = |size: &str| Plan { claims: vec![make.claim("data", size)], ..Plan::default() };
+    let phase = |outcome: &Outcome| outcome.volumes[0].phase.clone();
+    stage.until(&plan("1Gi"), "it is bound", |outcome| phase(outcome).as_deref() == Some("Bound")).await;
+    let outcome = stage.settle(&plan("2Gi")).await;
+    assert_eq!(told(&outcome), ["configured PersistentVolumeClaim shop-data"]);
+    let claim = stage.json::<PersistentVolumeClaim>("shop-data").await;
+    assert_eq!(claim["spec"]["resources"]["requests"]["storage"], "2Gi");
+    volumes.delete(&owner.namespace, &DeleteParams::background()).await.unwrap();
 }

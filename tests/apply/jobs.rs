@@ -21,8 +21,7 @@ async fn a_changed_job_is_made_anew_once_the_pods_of_the_old_one_are_gone() {
     let old = stage.pods("migrate").await.remove(0).name_any();
     let hold = |finalizers| Patch::Merge(json!({"metadata": {"finalizers": finalizers}}));
     let pods = stage.api::<Pod>();
-    let held = Some(["compose-operator.dev/test"]);
-    pods.patch(&old, &PatchParams::default(), &hold(held)).await.unwrap();
+    pods.patch(&old, &PatchParams::default(), &hold(Some(["compose-operator.dev/test"]))).await.unwrap();
 
     let plan = of([make.job("migrate", "web:2", &[])]);
     let outcome = stage.pass(&plan).await;

@@ -96,9 +96,7 @@ async fn configuration_stays_while_a_revision_may_start_with_it() {
     };
     for number in 1..=3 {
         stage.settle(&plan(number)).await;
-        stage.run_pods("web").await;
-        let done = stage.until(&plan(number), "rollout", |outcome| outcome.services[0].state == "Ready").await;
-        assert_eq!(done.errors, []);
+        stage.roll_out(&plan(number), "web").await;
     }
     // The Deployment keeps one old ReplicaSet, so that one may still be rolled back to.
     stage

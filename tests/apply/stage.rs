@@ -68,7 +68,9 @@ impl Log {
                 path.split("/namespaces/").nth(1).and_then(|rest| rest.split_once('/')).map_or(path, |(_, it)| it);
             log.requests.lock().unwrap().push(format!("{} {place}", request.method()));
             let surprise = log.before_write.lock().unwrap().take_if(|_| request.method() != http::Method::GET);
-            surprise.into_iter().for_each(|surprise| surprise());
+            if let Some(surprise) = surprise {
+                surprise();
+            }
             request
         });
         ClientBuilder::try_from(config).unwrap().with_layer(&layer).build()
@@ -275,6 +277,20 @@ impl Stage {
         self.report_pods(service, ready).await;
     }
 
+    /// Runs the pods of a rollout as they come, until the service is ready.
+    pub async fn roll_out(&mut self, plan: &Plan, service: &str) {
+        let began = Instant::now();
+        loop {
+            self.run_pods(service).await;
+            let outcome = self.pass(plan).await;
+            if states(&outcome)[service] == "Ready" {
+                return;
+            }
+            assert!(began.elapsed() < Duration::from_secs(30), "does not roll out: {outcome:#?}");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
     /// The same: all pods of the service have ended.
     pub async fn end_pods(&self, service: &str, exit_code: i32) {
         let ended = json!({
@@ -293,7 +309,11 @@ impl Stage {
         for pod in self.pods(service).await {
             if pod.metadata.deletion_timestamp.is_none() {
                 let patch = Patch::Merge(json!({ "status": status }));
-                self.api::<Pod>().patch_status(&pod.name_any(), &PatchParams::default(), &patch).await.unwrap();
+                match self.api::<Pod>().patch_status(&pod.name_any(), &PatchParams::default(), &patch).await {
+                    // A rollout takes pods away meanwhile.
+                    Err(kube::Error::Api(status)) if status.is_not_found() => {}
+                    result => drop(result.unwrap()),
+                }
             }
         }
     }
@@ -344,7 +364,7 @@ pub fn states(outcome: &Outcome) -> BTreeMap<&str, &str> {
 
 async fn watch(client: &Client, namespace: &str) -> (Arc<LiveStore>, JoinHandle<()>) {
     let live = LiveStore::new(HashKey::new(b"a key for tests"), false);
-    let mut stacks = Box::pin(changes(client, &live, Some(namespace)));
+    let mut stacks = Box::pin(changes(client, &live, Some(namespace), &|_| {}));
     let watches = tokio::spawn(async move { while stacks.next().await.is_some() {} });
     live.synced().await;
     (live, watches)

@@ -1,0 +1,45 @@
+//! Finding out how children stand to what is live, with as few requests as can be.
+
+use super::bring::{Brought, failed};
+use super::record::Record;
+use super::send::Sender;
+use super::standing::{Standing, changes_pods, is_done, standing};
+use super::wanted::Wanted;
+
+/// A child with how it stands to what is live.
+pub(super) struct Looked<'w> {
+    pub wanted: &'w Wanted,
+    pub standing: Standing,
+    pub changes_pods: bool,
+}
+
+/// Finds out how a child stands to what is live. Nothing is asked for that a watch has told, and of what is not
+/// watched the inventory is believed until a pass verifies.
+pub(super) async fn look<'w>(
+    sender: Sender<'_>,
+    wanted: &'w Wanted,
+    record: Option<&Record>,
+    verify: bool,
+) -> Result<Looked<'w>, Brought> {
+    let known = sender.live.get(wanted.kind, &sender.owner.namespace, &wanted.name);
+    let told = sender.live.watches(wanted.kind) && known.as_ref().is_some_and(|known| known.stack.is_some());
+    let believed =
+        !sender.live.watches(wanted.kind) && !verify && record.is_some_and(|it| it.applied == wanted.applied);
+    let done = known.is_none() && is_done(wanted, record);
+    if believed || done {
+        return Ok(Looked { wanted, standing: Standing::Same, changes_pods: false });
+    }
+    let live = if told {
+        known
+    } else {
+        // What is not there, or has lost its labels, is in no watch.
+        let read = sender.read(wanted.kind, &wanted.name).await.map_err(|failure| failed(failure, wanted))?;
+        if let (None, Some(known)) = (&read, known) {
+            sender.live.remove(wanted.kind, &sender.owner.namespace, &wanted.name, &known.uid);
+        }
+        read
+    };
+    let standing = standing(sender.owner, wanted, live.as_ref(), record);
+    let changes_pods = changes_pods(&standing, wanted, live.as_ref(), record);
+    Ok(Looked { wanted, standing, changes_pods })
+}
