@@ -83,7 +83,7 @@ fn run(case: &Case, description: &Value) -> Option<Result<Project, Diagnostics>>
     for (index, file) in strings(&description["files"]).into_iter().enumerate() {
         let path = case.directory.join(&file);
         if index == 0 {
-            project_directory = path.parent().unwrap().to_owned();
+            path.parent().unwrap().clone_into(&mut project_directory);
         }
         let text = String::from_utf8_lossy(&fs::read(&path).ok()?).into_owned();
         let name = path.to_string_lossy().into_owned();
@@ -136,7 +136,13 @@ fn judge(case: &Case) -> Result<(), String> {
     let outcome = run(case, &description);
     if description["result"] == "error" {
         return match outcome {
-            None | Some(Err(_)) => Ok(()),
+            None => Ok(()),
+            Some(Err(diagnostics)) => {
+                if std::env::var_os("COMPOSE_CORPUS_ERRORS").is_some() {
+                    println!("## {}\n  reference: {}\n{diagnostics}", case.name, expected["error"]);
+                }
+                Ok(())
+            }
             Some(Ok(_)) => Err(format!("expected an error: {}", expected["error"])),
         };
     }

@@ -172,12 +172,10 @@ fn value(node: &mut Node, shape: &Shape, at: &At<'_>, report: &mut Report) {
         Shape::Bounded(kinds, least, most) => {
             if !kinds.accepts(&node.value) {
                 mistyped(node, shape, at, report);
-            } else if let Value::Int(number) = node.value
-                && !(*least..=*most).contains(&number)
-            {
+            } else if !within(&node.value, *least, *most) {
                 let bounds =
                     if *most == i64::MAX { format!("at least {least}") } else { format!("within {least} and {most}") };
-                let message = format!("{number} is out of bounds; it must be {bounds}");
+                let message = format!("{} is out of bounds; it must be {bounds}", report.shown(node));
                 report.error(at, node.mark, "InvalidValue", message);
                 node.value = Value::Broken;
             }
@@ -224,6 +222,16 @@ fn value(node: &mut Node, shape: &Shape, at: &At<'_>, report: &mut Report) {
             Some(shape) => value(node, shape, at, report),
             None => mistyped(node, shape, at, report),
         },
+    }
+}
+
+/// Whether a number lies within bounds; anything else does.
+fn within(value: &Value, least: i64, most: i64) -> bool {
+    match value {
+        Value::Int(number) => (least..=most).contains(number),
+        #[allow(clippy::cast_precision_loss, reason = "bounds are small, or none")]
+        Value::Float(number) => (least as f64..=most as f64).contains(number),
+        _ => true,
     }
 }
 
@@ -346,8 +354,14 @@ fn object(map: &mut Map, definition: &Object, at: &At<'_>, mark: Option<super::n
         }
     }
     for key in unknown {
-        let mark = map.remove(&key).and_then(|node| node.key_mark).or(mark);
-        let hint = suggestion(&key, definition.names());
+        let node = map.remove(&key);
+        let is_service = node.as_ref().is_some_and(|node| node.get("image").or_else(|| node.get("build")).is_some());
+        let mark = node.and_then(|node| node.key_mark).or(mark);
+        let hint = if at.depth() == 0 && is_service {
+            "; it looks like a service, and services stand under services:".to_owned()
+        } else {
+            suggestion(&key, definition.names())
+        };
         if report.is_secret(mark) && hint.is_empty() {
             report.error(at, mark, "UnknownAttribute", "the specification does not know an attribute here");
         } else {

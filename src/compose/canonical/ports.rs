@@ -63,11 +63,11 @@ fn parse(text: &str) -> Result<Vec<Port>, &'static str> {
     if target.is_empty() {
         return Err("the container's port is missing");
     }
-    let (first, end) = range(target).ok_or("the container's port is not within 0 and 65535")?;
+    let (first, end) = range(target).ok_or("the container's port is no number from 0 to 65535")?;
     let (host_first, host_end) = if published.is_empty() {
         (0, 0)
     } else {
-        range(published).ok_or("the published port is not within 0 and 65535")?
+        range(published).ok_or("the published port is no number from 0 to 65535")?
     };
     if !published.is_empty() && end - first != host_end - host_first && first != end {
         return Err("the ranges of published and container ports differ in length");
