@@ -20,8 +20,14 @@ pub(super) fn canonical(node: &mut Node, at: &At<'_>, report: &mut Report) {
     let Some(items) = node.as_list_mut() else { return };
     let mut ports = Vec::with_capacity(items.len());
     for (index, item) in std::mem::take(items).into_iter().enumerate() {
-        if !matches!(item.value, Value::Int(_) | Value::Uint(_) | Value::Float(_) | Value::String(_)) {
-            ports.push(item);
+        if !matches!(item.value, Value::Int(_) | Value::String(_)) {
+            if matches!(item.value, Value::Map(_) | Value::Broken) {
+                ports.push(item);
+            } else {
+                let message = format!("expected a port, and this is {}; put it into quotes", item.kind());
+                report.error(&at.item(index), item.mark, "InvalidPort", message);
+                ports.push(item.like(Value::Broken));
+            }
             continue;
         }
         match parse(&item.printed()) {

@@ -9,11 +9,11 @@ fn reason(fixture: &Fixture) -> &'static str {
 
 #[test]
 fn aliases_do_not_explode() {
-    let mut text = "x-0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
-    for level in 1..10 {
+    let level = |level: usize| {
         let aliases = vec![format!("*a{}", level - 1); 10].join(", ");
-        text += &format!("x-{level}: &a{level} [{aliases}]\n");
-    }
+        format!("x-{level}: &a{level} [{aliases}]\n")
+    };
+    let text = "x-0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned() + &(1..10).map(level).collect::<String>();
     assert_eq!(reason(&Fixture::new(&text)), "LimitExceeded");
 }
 
@@ -58,4 +58,25 @@ fn odd_bytes_are_harmless() {
     ] {
         drop(Fixture::new(text).load());
     }
+}
+
+#[test]
+fn time_grows_with_the_document_and_not_faster() {
+    let seconds = |services: usize| {
+        let mut text = "x-base: &base {image: x, environment: {A: 1, B: 2}, labels: [l=1]}\nservices:\n".to_owned();
+        for index in 0..services {
+            text += "  s";
+            text += &index.to_string();
+            text += ": {<<: *base, ports: ['80'], extends: {file: base.yaml, service: b}, env_file: e.env}\n";
+        }
+        let base = "services: {b: {image: y, command: run it, depends_on: {s0: {condition: service_started}}}}\n";
+        let text =
+            text.replace("s0: {<<: *base, ports: ['80'], extends: {file: base.yaml, service: b}", "s0: {<<: *base");
+        let fixture = Fixture::new(&text).file("base.yaml", base).file("e.env", "K=${A}\n");
+        let start = std::time::Instant::now();
+        assert_eq!(fixture.project().services.len(), services);
+        start.elapsed().as_secs_f64()
+    };
+    let (small, large) = (seconds(100).max(0.005), seconds(1_600));
+    assert!(large < small * 16.0 * 4.0, "{small} s for 100 services, {large} s for 1600");
 }
