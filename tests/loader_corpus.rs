@@ -83,7 +83,7 @@ fn run(case: &Case, description: &Value) -> Option<Result<Project, Diagnostics>>
     for (index, file) in strings(&description["files"]).into_iter().enumerate() {
         let path = case.directory.join(&file);
         if index == 0 {
-            project_directory = path.parent().unwrap().to_owned();
+            path.parent().unwrap().clone_into(&mut project_directory);
         }
         let text = String::from_utf8_lossy(&fs::read(&path).ok()?).into_owned();
         let name = path.to_string_lossy().into_owned();
@@ -99,10 +99,14 @@ fn run(case: &Case, description: &Value) -> Option<Result<Project, Diagnostics>>
     Some(load(&Disk, &options))
 }
 
-/// Equality in which 1 and 1.0 are one number.
+/// Equality in which 1 and 1.0 are one number, and the last bit of a float does not count: reading it back loses it.
 fn same(a: &Value, b: &Value) -> bool {
     match (a, b) {
-        (Value::Number(a), Value::Number(b)) => a == b || a.as_f64() == b.as_f64(),
+        (Value::Number(a), Value::Number(b)) => {
+            let near = |a: f64, b: f64| (a - b).abs() <= a.abs().max(b.abs()) * 4.0 * f64::EPSILON;
+            let whole = a.is_i64() && b.is_i64();
+            a == b || (!whole && a.as_f64().zip(b.as_f64()).is_some_and(|(a, b)| near(a, b)))
+        }
         (Value::Array(a), Value::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b)),
         (Value::Object(a), Value::Object(b)) => {
             a.len() == b.len() && a.iter().all(|(key, a)| b.get(key).is_some_and(|b| same(a, b)))
@@ -136,7 +140,13 @@ fn judge(case: &Case) -> Result<(), String> {
     let outcome = run(case, &description);
     if description["result"] == "error" {
         return match outcome {
-            None | Some(Err(_)) => Ok(()),
+            None => Ok(()),
+            Some(Err(diagnostics)) => {
+                if std::env::var_os("COMPOSE_CORPUS_ERRORS").is_some() {
+                    println!("## {}\n  reference: {}\n{diagnostics}", case.name, expected["error"]);
+                }
+                Ok(())
+            }
             Some(Ok(_)) => Err(format!("expected an error: {}", expected["error"])),
         };
     }
@@ -179,7 +189,10 @@ fn the_corpus_loads_as_the_reference_does() {
     for (name, reason) in &new {
         println!("== {name}\n{reason}");
     }
-    let fixed: Vec<_> = known.iter().filter(|name| !failures.contains_key(*name)).collect();
+    let fixed: Vec<_> = known
+        .iter()
+        .filter(|name| cases.iter().any(|case| case.name == **name) && !failures.contains_key(*name))
+        .collect();
     assert!(new.is_empty(), "{} cases fail that did not", new.len());
     assert!(fixed.is_empty(), "take what is fixed out of known_failures.txt: {fixed:?}");
 }

@@ -131,7 +131,15 @@ fn build_attributes(build: &mut Map, at: &At<'_>, report: &mut Report) {
         }
     }
     if let Some(node) = build.get_mut("additional_contexts") {
-        pairs(node, &at.key("additional_contexts"), report, |_| None);
+        let at = at.key("additional_contexts");
+        pairs(node, &at, report, |_| None);
+        for (name, context) in node.as_map_mut().into_iter().flatten() {
+            if context.as_str().is_none() && !context.is_broken() {
+                let message = format!("expected a string, and this is {}", context.kind());
+                report.error(&at.key(name), context.mark, "InvalidType", message);
+                context.value = Value::Broken;
+            }
+        }
     }
     if let Some(node) = build.get_mut("ssh") {
         pairs(node, &at.key("ssh"), report, |id| (id == "default").then_some(Value::Null));

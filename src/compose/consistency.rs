@@ -77,7 +77,7 @@ impl Checker<'_> {
             self.error(format!("{path}.healthcheck.test"), "InvalidValue", message);
         }
         for (index, trigger) in service.develop.iter().flat_map(|develop| develop.watch.iter().enumerate()) {
-            if trigger.target.is_empty() && !matches!(trigger.action.as_str(), "rebuild" | "restart") {
+            if trigger.target.is_empty() && !matches!(trigger.action.as_str(), "" | "rebuild" | "restart") {
                 let message = format!("action {} needs a target: say where files go", trigger.action);
                 self.error(format!("{path}.develop.watch[{index}].target"), "MissingAttribute", message);
             }
@@ -121,6 +121,7 @@ impl Checker<'_> {
         if !container.network_mode.is_empty() && !container.networks.is_empty() {
             let message = "network_mode and networks exclude each other; keep one of them";
             self.error(format!("{path}.network_mode"), "Conflict", message);
+            return;
         }
         for network in container.networks.keys() {
             if !self.project.networks.contains_key(network) {

@@ -1,6 +1,6 @@
 //! Variables of the project's environment into attributes that only name them, before and after decoding.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::attribute::At;
 use super::diagnostic::Position;
@@ -85,7 +85,7 @@ pub(super) fn resolve_files(
     report: &mut Report,
 ) {
     let mut reader = Reader { files, variables, report, cache: BTreeMap::new() };
-    let mut tainted = Vec::new();
+    let mut tainted = std::mem::take(&mut project.tainted);
     for (name, service) in &mut project.services {
         let path = format!("services.{name}");
         reader.container(&mut service.container, &path, &project.positions, &mut tainted);
@@ -94,7 +94,7 @@ pub(super) fn resolve_files(
             reader.container(&mut hook.container, &path, &project.positions, &mut tainted);
         }
     }
-    project.tainted.extend(tainted);
+    project.tainted = tainted;
 }
 
 struct Reader<'a> {
@@ -111,7 +111,7 @@ impl Reader<'_> {
         container: &mut ContainerSpec,
         path: &str,
         positions: &BTreeMap<String, Position>,
-        tainted: &mut Vec<String>,
+        tainted: &mut BTreeSet<String>,
     ) {
         for (name, value) in &mut container.environment {
             if value.is_none()
@@ -119,7 +119,7 @@ impl Reader<'_> {
             {
                 *value = Some(variable.value.clone());
                 if variable.secret {
-                    tainted.push(format!("{path}.environment.{name}"));
+                    tainted.insert(format!("{path}.environment.{name}"));
                 }
             }
         }
@@ -132,7 +132,7 @@ impl Reader<'_> {
         container: &mut ContainerSpec,
         path: &str,
         positions: &BTreeMap<String, Position>,
-        tainted: &mut Vec<String>,
+        tainted: &mut BTreeSet<String>,
     ) {
         if container.env_file.is_empty() {
             return;
@@ -158,7 +158,7 @@ impl Reader<'_> {
                 continue;
             }
             if variable.secret {
-                tainted.push(format!("{path}.environment.{name}"));
+                tainted.insert(format!("{path}.environment.{name}"));
             }
             container.environment.insert(name, Some(variable.value));
         }
@@ -170,7 +170,7 @@ impl Reader<'_> {
         container: &mut ContainerSpec,
         path: &str,
         positions: &BTreeMap<String, Position>,
-        tainted: &mut Vec<String>,
+        tainted: &mut BTreeSet<String>,
     ) {
         let mut all = Variables::new();
         for (index, file) in container.label_file.iter().enumerate() {
@@ -185,7 +185,7 @@ impl Reader<'_> {
                 continue;
             }
             if variable.secret {
-                tainted.push(format!("{path}.labels.{name}"));
+                tainted.insert(format!("{path}.labels.{name}"));
             }
             container.labels.insert(name, variable.value);
         }

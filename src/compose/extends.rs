@@ -1,6 +1,7 @@
 //! Services that start from others (Compose Specification, "extends").
 
 use std::collections::HashMap;
+use std::rc::Rc;
 
 use super::attribute::At;
 use super::limits;
@@ -12,9 +13,8 @@ use super::reset::Resets;
 
 /// The services of files that were extended from, by path.
 #[derive(Default)]
-pub(super) struct Bases(HashMap<String, Option<Base>>);
+pub(super) struct Bases(HashMap<String, Option<Rc<Base>>>);
 
-#[derive(Clone)]
 struct Base {
     services: Map,
     resets: Resets,
@@ -32,7 +32,12 @@ impl Loader<'_> {
     /// Resolves every `extends` of a document.
     pub(super) fn extend_all(&mut self, tree: &mut Map, file: &str, scope: &Scope, resets: &Resets, bases: &mut Bases) {
         for section in ["services", "jobs"] {
-            let Some(entries) = tree.get_mut(section).and_then(Node::as_map_mut) else { continue };
+            let Some(node) = tree.get_mut(section) else { continue };
+            if node.is_null() {
+                let message = "expected a mapping, and this is null; define something below, or take the key out";
+                self.report.error(&At::ROOT.key(section), node.key_mark, "InvalidType", message);
+            }
+            let Some(entries) = node.as_map_mut() else { continue };
             if !entries.values().any(|entry| entry.get("extends").is_some()) {
                 continue;
             }
@@ -129,13 +134,17 @@ impl Loader<'_> {
             return entries.get(service).cloned();
         };
         let path = path::absolute(&scope.files, file);
-        let Base { mut services, resets } = self.base_file(&path, file, scope, bases, (at, mark))?;
-        if !services.contains_key(service) {
+        let base = self.base_file(&path, file, scope, bases, (at, mark))?;
+        let Some(found) = base.services.get(service) else {
             let message = format!("there is no service {service} in {file}; name one that it defines");
             self.report.error(at, mark, "UndefinedService", message);
             return None;
+        };
+        if found.get("extends").is_none() {
+            return Some(found.clone());
         }
-        let place = Place { section: "services", file: &path, resets: &resets };
+        let mut services = base.services.clone();
+        let place = Place { section: "services", file: &path, resets: &base.resets };
         self.extend(service, &mut services, &place, scope, bases, chain);
         services.remove(service)
     }
@@ -147,7 +156,7 @@ impl Loader<'_> {
         scope: &Scope,
         bases: &mut Bases,
         (at, mark): (&At<'_>, Option<Mark>),
-    ) -> Option<Base> {
+    ) -> Option<Rc<Base>> {
         if let Some(base) = bases.0.get(path) {
             return base.clone();
         }
@@ -163,8 +172,8 @@ impl Loader<'_> {
             self.report.error(&file_at, mark, "UndefinedService", message);
             return None;
         };
-        let base = Base { services, resets: resets.into_iter().next_back().unwrap_or_default() };
-        bases.0.insert(path.to_owned(), Some(base.clone()));
+        let base = Rc::new(Base { services, resets: resets.into_iter().next_back().unwrap_or_default() });
+        bases.0.insert(path.to_owned(), Some(Rc::clone(&base)));
         Some(base)
     }
 }

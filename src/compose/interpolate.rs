@@ -23,10 +23,6 @@ pub(super) fn interpolate(node: &mut Node, at: &At<'_>, variables: &Variables, r
             }
         }
         Value::String(_) => text(node, at, variables, report),
-        Value::Float(value) if !value.is_finite() => {
-            report.error(at, node.mark, "InvalidValue", "the number is not finite; put it into quotes if it is a text");
-            node.value = Value::Broken;
-        }
         _ => {}
     }
 }

@@ -18,3 +18,5 @@ pub(super) const INTERPOLATED_BYTES: usize = 1 << 20;
 pub(super) const INTERPOLATED_TOTAL: usize = 32 << 20;
 /// How deep defaults of variables may nest.
 pub(super) const TEMPLATE_DEPTH: usize = 32;
+/// How many diagnostics of a load are shown.
+pub(super) const DIAGNOSTICS: usize = 500;

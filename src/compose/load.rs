@@ -165,6 +165,9 @@ impl Loader<'_> {
             interpolate::interpolate(&mut name, &At::ROOT, variables, &mut Report::default());
             normal_name(&name.printed())
         });
+        if name.is_empty() && self.report.has_errors() {
+            return None;
+        }
         if name.is_empty() {
             let mark = written.and_then(|name| name.mark);
             let message = "the project has no name; write name: at the top of the document";

@@ -34,6 +34,8 @@ mod schema;
 mod settle;
 mod shellwords;
 mod template;
+#[cfg(test)]
+mod tests;
 mod unicity;
 mod validate;
 mod yaml_scalar;

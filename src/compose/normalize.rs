@@ -14,9 +14,15 @@ use super::schema;
 pub(super) fn normalize(root: &mut Map, project: &str, variables: &Variables, report: &mut Report) {
     default_network(root);
     for section in ["services", "jobs"] {
+        let section_at = At::ROOT.key(section);
         let Some(entries) = root.get_mut(section).and_then(Node::as_map_mut) else { continue };
-        for entry in entries.values_mut() {
+        for (name, entry) in entries.iter_mut() {
             if let Some(map) = entry.as_map_mut() {
+                if let Some(pid) = map.get("pid").filter(|pid| pid.is_null()) {
+                    // The schema allows it, and the reference implementation stumbles over it.
+                    let message = "expected a string such as host; take the key out to share no processes";
+                    report.error(&section_at.key(name).key("pid"), pid.mark, "InvalidType", message);
+                }
                 container(map, variables, report);
             }
         }

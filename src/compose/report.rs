@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::attribute::At;
 use super::diagnostic::{Diagnostic, Level, Position};
+use super::limits;
 use super::node::{Mark, Node};
 
 /// A document, or a file that one refers to.
@@ -22,7 +23,9 @@ pub(super) struct Report {
     sources: Vec<Source>,
     diagnostics: Vec<Diagnostic>,
     broken: BTreeSet<String>,
-    unset: BTreeSet<String>,
+    failed: bool,
+    /// How many diagnostics there were beyond the limit.
+    withheld: usize,
     /// What interpolation gave so far, in bytes.
     pub(super) interpolated: usize,
     /// How many files were included so far.
@@ -107,14 +110,12 @@ impl Report {
         self.push(Level::Warning, at.to_string(), mark, reason, message.into());
     }
 
-    /// Warns of a variable that is not set, once for each variable.
+    /// Warns of a variable that is not set; of one variable, only the first place is shown in the end.
     pub(super) fn warn_unset(&mut self, at: &At<'_>, mark: Option<Mark>, variable: &str) {
-        if self.unset.insert(variable.to_owned()) {
-            let message = format!(
-                "variable {variable} is not set and gives a blank string; set it, or write ${{{variable}:-default}}"
-            );
-            self.warn(at, mark, "UnsetVariable", message);
-        }
+        let message = format!(
+            "variable {variable} is not set and gives a blank string; set it, or write ${{{variable}:-default}}"
+        );
+        self.warn(at, mark, UNSET, message);
     }
 
     fn push(&mut self, level: Level, path: String, mark: Option<Mark>, reason: &'static str, message: String) {
@@ -123,7 +124,11 @@ impl Report {
     }
 
     fn add(&mut self, diagnostic: Diagnostic) {
-        if !self.diagnostics.contains(&diagnostic) {
+        if self.diagnostics.len() >= limits::DIAGNOSTICS {
+            self.withheld += 1;
+            self.failed |= diagnostic.level == Level::Error;
+        } else if !self.diagnostics.contains(&diagnostic) {
+            self.failed |= diagnostic.level == Level::Error;
             self.diagnostics.push(diagnostic);
         }
     }
@@ -137,7 +142,7 @@ impl Report {
     }
 
     pub(super) fn has_errors(&self) -> bool {
-        self.diagnostics.iter().any(|diagnostic| diagnostic.level == Level::Error)
+        self.failed
     }
 
     /// The diagnostics in the order of the sources.
@@ -146,9 +151,22 @@ impl Report {
         self.diagnostics.sort_by_cached_key(|diagnostic| {
             diagnostic.position.as_ref().map(|position| (order(&position.document), position.line, position.column))
         });
+        let mut unset = BTreeSet::new();
+        self.diagnostics.retain(|diagnostic| diagnostic.reason != UNSET || unset.insert(diagnostic.message.clone()));
+        if self.withheld > 0 {
+            self.diagnostics.push(Diagnostic {
+                level: if self.failed { Level::Error } else { Level::Warning },
+                path: String::new(),
+                position: None,
+                reason: "LimitExceeded",
+                message: format!("{} more findings are not shown; correct those above first", self.withheld),
+            });
+        }
         self.diagnostics
     }
 }
+
+const UNSET: &str = "UnsetVariable";
 
 fn shorten(text: &str) -> std::borrow::Cow<'_, str> {
     const LONGEST: usize = 80;

@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use super::attribute::At;
 use super::node::{Map, Node, Value};
@@ -155,7 +156,31 @@ const FILE_REFERENCES: Shape = Shape::List(&Shape::Either(&[
 
 /// Checks a merged document. What does not fit is reported and taken out of the way of later stages.
 pub(super) fn check(root: &mut Map, report: &mut Report) {
+    for (key, node) in root.iter_mut() {
+        finite(node, &At::ROOT.key(key), report);
+    }
     object(root, &resources::DOCUMENT, &At::ROOT, None, report);
+}
+
+/// JSON has no numbers that are infinite or none at all, not even below `x-` keys.
+fn finite(node: &mut Node, at: &At<'_>, report: &mut Report) {
+    match &mut node.value {
+        Value::Map(map) => {
+            for (key, node) in map.iter_mut() {
+                finite(node, &at.key(key), report);
+            }
+        }
+        Value::List(items) => {
+            for (index, item) in items.iter_mut().enumerate() {
+                finite(item, &at.item(index), report);
+            }
+        }
+        Value::Float(number) if !number.is_finite() => {
+            report.error(at, node.mark, "InvalidValue", "the number is not finite; put it into quotes if it is a text");
+            node.value = Value::Broken;
+        }
+        _ => {}
+    }
 }
 
 fn value(node: &mut Node, shape: &Shape, at: &At<'_>, report: &mut Report) {
@@ -172,12 +197,10 @@ fn value(node: &mut Node, shape: &Shape, at: &At<'_>, report: &mut Report) {
         Shape::Bounded(kinds, least, most) => {
             if !kinds.accepts(&node.value) {
                 mistyped(node, shape, at, report);
-            } else if let Value::Int(number) = node.value
-                && !(*least..=*most).contains(&number)
-            {
+            } else if !within(&node.value, *least, *most) {
                 let bounds =
                     if *most == i64::MAX { format!("at least {least}") } else { format!("within {least} and {most}") };
-                let message = format!("{number} is out of bounds; it must be {bounds}");
+                let message = format!("{} is out of bounds; it must be {bounds}", report.shown(node));
                 report.error(at, node.mark, "InvalidValue", message);
                 node.value = Value::Broken;
             }
@@ -224,6 +247,16 @@ fn value(node: &mut Node, shape: &Shape, at: &At<'_>, report: &mut Report) {
             Some(shape) => value(node, shape, at, report),
             None => mistyped(node, shape, at, report),
         },
+    }
+}
+
+/// Whether a number lies within bounds; anything else does.
+fn within(value: &Value, least: i64, most: i64) -> bool {
+    match value {
+        Value::Int(number) => (least..=most).contains(number),
+        #[allow(clippy::cast_precision_loss, reason = "bounds are small, or none")]
+        Value::Float(number) => *number >= least as f64 && (most == i64::MAX || *number <= most as f64),
+        _ => true,
     }
 }
 
@@ -278,31 +311,54 @@ fn mistyped(node: &mut Node, shape: &Shape, at: &At<'_>, report: &mut Report) {
 
 /// Reports and removes items that repeat others.
 fn repeated(items: &mut Vec<Node>, at: &At<'_>, report: &mut Report) {
-    if items.len() < 2 {
-        return;
-    }
-    let mut seen: HashMap<String, usize> = HashMap::new();
-    let mut index = 0;
-    items.retain(|item| {
-        let place = index;
-        index += 1;
-        if item.is_broken() {
-            return true;
+    /// Up to here each item is compared with each one before it.
+    const FEW: usize = 20;
+    let mut repeats: Vec<(usize, usize)> = Vec::new();
+    if items.len() <= FEW {
+        for (index, item) in items.iter().enumerate().filter(|(_, item)| !item.is_broken()) {
+            if let Some(first) = items[..index].iter().position(|earlier| repeats_value(item, earlier)) {
+                repeats.push((index, first));
+            }
         }
-        // A number repeats a text of the same digits before it, but a text repeats no number.
-        let printed = item.printed();
-        let text = format!("\"{printed}");
-        let own = if item.as_str().is_some() { text.clone() } else { format!("{} {printed}", item.kind()) };
-        let number = matches!(item.value, Value::Int(_) | Value::Uint(_) | Value::Float(_));
-        let first = seen.get(&own).or_else(|| number.then(|| seen.get(&text)).flatten());
-        let Some(first) = first else {
-            seen.insert(own, place);
-            return true;
-        };
+    } else {
+        let mut seen: HashMap<String, usize> = HashMap::new();
+        for (index, item) in items.iter().enumerate().filter(|(_, item)| !item.is_broken()) {
+            match seen.entry(item.to_json().to_string()) {
+                Entry::Occupied(first) => repeats.push((index, *first.get())),
+                Entry::Vacant(place) => {
+                    place.insert(index);
+                }
+            }
+        }
+    }
+    for (index, first) in repeats.into_iter().rev() {
+        let item = items.remove(index);
         let message = format!("the item repeats item {first} of the list; take one of them out");
-        report.error(&at.item(place), item.mark, "DuplicateItem", message);
-        false
-    });
+        report.error(&at.item(index), item.mark, "DuplicateItem", message);
+    }
+}
+
+/// Whether an item says what an earlier one said. A number repeats an earlier text of the same digits, but a text
+/// repeats no number, as in the reference implementation.
+fn repeats_value(item: &Node, earlier: &Node) -> bool {
+    match (&item.value, &earlier.value) {
+        (Value::Map(own), Value::Map(other)) => {
+            own.len() == other.len()
+                && own.iter().all(|(key, node)| other.get(key).is_some_and(|other| repeats_value(node, other)))
+        }
+        (Value::List(own), Value::List(other)) => {
+            own.len() == other.len() && own.iter().zip(other).all(|(node, other)| repeats_value(node, other))
+        }
+        (Value::Int(_) | Value::Uint(_) | Value::Float(_), Value::String(text)) => {
+            text.parse::<f64>().is_ok_and(|number| item.printed().parse() == Ok(number))
+        }
+        (Value::Int(int), Value::Float(float)) | (Value::Float(float), Value::Int(int)) => {
+            #[allow(clippy::cast_precision_loss, clippy::float_cmp, reason = "equal digits are meant")]
+            let equal = *int as f64 == *float;
+            equal
+        }
+        (own, other) => own == other,
+    }
 }
 
 fn entries(
@@ -346,8 +402,14 @@ fn object(map: &mut Map, definition: &Object, at: &At<'_>, mark: Option<super::n
         }
     }
     for key in unknown {
-        let mark = map.remove(&key).and_then(|node| node.key_mark).or(mark);
-        let hint = suggestion(&key, definition.names());
+        let node = map.remove(&key);
+        let is_service = node.as_ref().is_some_and(|node| node.get("image").or_else(|| node.get("build")).is_some());
+        let mark = node.and_then(|node| node.key_mark).or(mark);
+        let hint = if at.depth() == 0 && is_service {
+            "; it looks like a service, and services stand under services:".to_owned()
+        } else {
+            suggestion(&key, definition.names())
+        };
         if report.is_secret(mark) && hint.is_empty() {
             report.error(at, mark, "UnknownAttribute", "the specification does not know an attribute here");
         } else {

@@ -185,7 +185,7 @@ fn float(text: &str) -> Option<Value> {
     value.is_finite().then_some(Value::Float(value))
 }
 
-/// A number as Go's `%v` prints it: the shortest digits, with an exponent below 1e-4 and from 1e21.
+/// A number as Go's `%v` prints it: the shortest digits, with an exponent below 1e-4 and from 1e6.
 pub(super) fn print_float(value: f64) -> String {
     if value.is_nan() {
         return "NaN".to_owned();
@@ -194,7 +194,7 @@ pub(super) fn print_float(value: f64) -> String {
         return if value > 0.0 { "+Inf" } else { "-Inf" }.to_owned();
     }
     let magnitude = value.abs();
-    if magnitude != 0.0 && !(1e-4..1e21).contains(&magnitude) {
+    if magnitude != 0.0 && !(1e-4..1e6).contains(&magnitude) {
         let text = format!("{value:e}");
         let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));
         let (sign, exponent) = exponent.strip_prefix('-').map_or(('+', exponent), |rest| ('-', rest));
@@ -225,6 +225,8 @@ mod tests {
             ("08", "8"),
             ("-12", "-12"),
             ("+12", "12"),
+            ("1e5", "100000"),
+            ("1234567.8", "1.2345678e+06"),
             ("1e21", "1e+21"),
             ("0.00001", "1e-05"),
             (".5", "0.5"),

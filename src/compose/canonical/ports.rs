@@ -20,8 +20,14 @@ pub(super) fn canonical(node: &mut Node, at: &At<'_>, report: &mut Report) {
     let Some(items) = node.as_list_mut() else { return };
     let mut ports = Vec::with_capacity(items.len());
     for (index, item) in std::mem::take(items).into_iter().enumerate() {
-        if !matches!(item.value, Value::Int(_) | Value::Uint(_) | Value::Float(_) | Value::String(_)) {
-            ports.push(item);
+        if !matches!(item.value, Value::Int(_) | Value::String(_)) {
+            if matches!(item.value, Value::Map(_) | Value::Broken) {
+                ports.push(item);
+            } else {
+                let message = format!("expected a port, and this is {}; put it into quotes", item.kind());
+                report.error(&at.item(index), item.mark, "InvalidPort", message);
+                ports.push(item.like(Value::Broken));
+            }
             continue;
         }
         match parse(&item.printed()) {
@@ -63,11 +69,11 @@ fn parse(text: &str) -> Result<Vec<Port>, &'static str> {
     if target.is_empty() {
         return Err("the container's port is missing");
     }
-    let (first, end) = range(target).ok_or("the container's port is not within 0 and 65535")?;
+    let (first, end) = range(target).ok_or("the container's port is no number from 0 to 65535")?;
     let (host_first, host_end) = if published.is_empty() {
         (0, 0)
     } else {
-        range(published).ok_or("the published port is not within 0 and 65535")?
+        range(published).ok_or("the published port is no number from 0 to 65535")?
     };
     if !published.is_empty() && end - first != host_end - host_first && first != end {
         return Err("the ranges of published and container ports differ in length");

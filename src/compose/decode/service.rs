@@ -56,5 +56,6 @@ fn options(node: &Node, at: &At<'_>, report: &mut Report) -> Option<BTreeMap<Str
         Value::List(items) => items.iter().map(|item| item.printed().into_owned()).collect(),
         _ => vec![node.printed().into_owned()],
     };
-    Some(map.iter().map(|(key, node)| (key.clone(), values(node))).collect())
+    let options = map.iter().map(|(key, node)| (key.clone(), values(node)));
+    Some(options.filter(|(_, values): &(String, Vec<String>)| !values.is_empty()).collect())
 }

@@ -1,0 +1,109 @@
+//! Where text from a Secret ends up.
+
+use super::Fixture;
+use crate::compose::DocumentBody;
+
+fn tainted(fixture: &Fixture) -> Vec<String> {
+    fixture.project().tainted.into_iter().collect()
+}
+
+#[test]
+fn a_secret_variable_taints_what_it_is_interpolated_into() {
+    let fixture = Fixture::new(
+        "services:
+  web:
+    image: nginx
+    command: [serve, \"--token=${TOKEN}\"]
+    environment: [\"PASSWORD=${TOKEN}\", PLAIN=x, TOKEN]
+    labels: {a: \"${TOKEN}\", b: \"$PUBLIC\"}
+configs: {c: {content: \"x=${TOKEN}\"}}
+secrets: {s: {environment: TOKEN}}
+",
+    )
+    .variable("TOKEN", "hunter2", true)
+    .variable("PUBLIC", "p", false);
+    assert_eq!(
+        tainted(&fixture),
+        [
+            "configs.c.content",
+            "secrets.s.content",
+            "services.web.command[1]",
+            "services.web.environment.PASSWORD",
+            "services.web.environment.TOKEN",
+            "services.web.labels.a",
+        ]
+    );
+    let project = fixture.project();
+    assert_eq!(project.secrets["s"].value.as_deref(), Some("hunter2"));
+    assert!(!serde_json::to_string(&project.secrets).unwrap().contains("hunter2"));
+}
+
+#[test]
+fn a_secret_file_taints_the_variables_that_it_gives() {
+    let fixture = Fixture::new("services: {a: {image: x, env_file: [s.env, p.env], environment: {OWN: '1'}}}\n")
+        .any_file("s.env", "KEY=hunter2\nOWN=hunter2\n", true)
+        .file("p.env", "PUBLIC=1\nMADE=${KEY}\n");
+    assert_eq!(tainted(&fixture), ["services.a.environment.KEY", "services.a.environment.MADE"]);
+}
+
+#[test]
+fn a_secret_dotenv_taints_as_its_variables_do() {
+    let fixture = Fixture::new("services: {a: {image: x, hostname: \"$H\"}}\n").any_file(".env", "H=h\n", true);
+    assert_eq!(tainted(&fixture), ["services.a.hostname"]);
+}
+
+#[test]
+fn a_secret_document_taints_environments_and_contents() {
+    let body = DocumentBody::Text(
+        "services: {a: {image: x, environment: {K: v}, labels: {l: v}}}\nconfigs: {c: {content: x}}\n".to_owned(),
+    );
+    let mut fixture = Fixture::default().document(body, true);
+    fixture.options.project_name = Some("demo".to_owned());
+    assert_eq!(tainted(&fixture), ["configs.c.content", "services.a.environment.K"]);
+}
+
+#[test]
+fn taint_goes_through_merging_and_extending() {
+    let fixture = Fixture::new(
+        "services:
+  base: {image: x, environment: {K: \"$TOKEN\", L: l}}
+  a: {extends: base, environment: [L=m]}
+",
+    )
+    .and("services: {a: {environment: {M: m}}, base: {environment: {K: plain}}}\n")
+    .variable("TOKEN", "hunter2", true);
+    assert_eq!(tainted(&fixture), ["services.a.environment.K"]);
+}
+
+#[test]
+fn short_forms_taint_the_fields_that_they_become() {
+    let fixture = Fixture::new("services: {a: {image: x, volumes: [\"./$TOKEN:/x\"], command: \"run $TOKEN\"}}\n")
+        .variable("TOKEN", "t", true);
+    let tainted = tainted(&fixture);
+    assert!(tainted.contains(&"services.a.volumes[0].source".to_owned()), "{tainted:?}");
+    assert!(tainted.contains(&"services.a.command[1]".to_owned()), "{tainted:?}");
+}
+
+#[test]
+fn no_message_shows_a_secret() {
+    let fixture = Fixture::new(
+        "services:
+  a:
+    image: x
+    ports: [\"$TOKEN\"]
+    tty: \"$TOKEN\"
+    scale: \"$TOKEN\"
+    stop_grace_period: \"$TOKEN\"
+    mem_limit: \"$TOKEN\"
+    command: \"'$TOKEN\"
+    pull_policy: \"$TOKEN\"
+    devices: [\"a:b:c:$TOKEN\"]
+    env_file: [s.env]
+",
+    )
+    .variable("TOKEN", "hunter2", true)
+    .any_file("s.env", "A B=hunter2\n", true);
+    let complaint = fixture.complaint();
+    assert!(!complaint.contains("hunter2"), "{complaint}");
+    assert!(complaint.lines().count() >= 8, "{complaint}");
+}
