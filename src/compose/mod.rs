@@ -3,9 +3,40 @@
 //! Nothing here reads a disk, a clock or a cluster: files come through [`ProjectFiles`], variables through
 //! [`LoadOptions`].
 
+mod adopt;
+mod attribute;
+mod bytes;
+mod canonical;
+mod consistency;
+mod decode;
+mod defaults;
 mod diagnostic;
+mod dotenv;
+mod environment;
+mod extends;
 mod files;
+pub mod graph;
+mod include;
+mod interpolate;
+mod limits;
+mod load;
+mod locate;
+mod merge;
 pub mod model;
+mod node;
+mod normalize;
+mod parse;
+mod path;
+mod profiles;
+mod report;
+mod reset;
+mod schema;
+mod settle;
+mod shellwords;
+mod template;
+mod unicity;
+mod validate;
+mod yaml_scalar;
 
 pub use diagnostic::{Diagnostic, Diagnostics, Level, Position};
 pub use files::{FileError, ProjectFile, ProjectFiles, ProjectTree};
@@ -57,18 +88,20 @@ pub struct LoadOptions {
     pub documents: Vec<Document>,
     /// The absolute directory that relative paths are resolved against.
     pub project_directory: String,
-    /// The project's name, stronger than the file's `name`; must be normal already.
+    /// The project's name, stronger than the variable `COMPOSE_PROJECT_NAME` and the file's `name`; must be normal
+    /// already.
     pub project_name: Option<String>,
     /// Interpolation variables, stronger than those of the project's `.env`.
     pub environment: BTreeMap<String, Variable>,
-    /// Active profiles; `*` for all.
+    /// Active profiles; `*` for all. When empty, the variable `COMPOSE_PROFILES` names them.
     pub profiles: Vec<String>,
 }
 
-/// Loads a project.
+/// Loads a project: parses every document, interpolates, includes, extends and merges them, checks the outcome, and
+/// resolves what it leaves unsaid, in the order and by the rules of the reference implementation (compose-go).
 ///
 /// # Errors
-/// Every problem that stands in the way of a project, all at once.
-pub fn load(_files: &dyn ProjectFiles, _options: &LoadOptions) -> Result<Project, Diagnostics> {
-    Ok(Project::default())
+/// Every problem that stands in the way of a project, all at once, with warnings among them.
+pub fn load(files: &dyn ProjectFiles, options: &LoadOptions) -> Result<Project, Diagnostics> {
+    load::load(files, options)
 }

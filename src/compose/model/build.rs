@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{ByteSize, Extensions, FileReference, Hosts, Ulimits, is_default};
 
@@ -90,13 +90,28 @@ pub struct Build {
     pub extensions: Extensions,
 }
 
-/// A key that a build may use, written `id` or `id: path`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+/// A key that a build may use, written as the text `id` or `id: path`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SshKey {
     /// Its name; `default` is the agent.
     pub id: String,
     /// Its path, empty for the agent.
-    #[serde(skip_serializing_if = "is_default")]
     pub path: String,
+}
+
+impl Serialize for SshKey {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if self.path.is_empty() {
+            return serializer.serialize_str(&self.id);
+        }
+        serializer.collect_str(&format_args!("{}: {}", self.id, self.path))
+    }
+}
+
+impl<'de> Deserialize<'de> for SshKey {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let (id, path) = text.split_once(": ").unwrap_or((&text, ""));
+        Ok(Self { id: id.to_owned(), path: path.to_owned() })
+    }
 }

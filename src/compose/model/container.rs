@@ -86,7 +86,8 @@ pub struct ContainerSpec {
     /// The container's environment, with the env files merged in; `None` is a name left unset.
     #[serde(skip_serializing_if = "is_default")]
     pub environment: BTreeMap<String, Option<String>>,
-    /// Files with environment variables.
+    /// Files with environment variables; services have none left after loading, since their variables are in
+    /// `environment`.
     #[serde(skip_serializing_if = "is_default")]
     pub env_file: Vec<EnvFile>,
     /// Additional host names.

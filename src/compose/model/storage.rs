@@ -204,6 +204,9 @@ pub struct FileObject {
     /// The content of a config that the file spells out.
     #[serde(skip_serializing_if = "is_default")]
     pub content: String,
+    /// The value of the variable that `environment` names, when it is set; no document shows it.
+    #[serde(skip)]
+    pub value: Option<String>,
     /// Whether it is there already.
     #[serde(skip_serializing_if = "is_default")]
     pub external: bool,

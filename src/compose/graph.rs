@@ -1,0 +1,154 @@
+//! Which services come before which (Compose Specification, "depends_on").
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::model::Project;
+
+/// The dependencies among the enabled services of a project.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Graph<'p> {
+    edges: BTreeMap<&'p str, BTreeSet<&'p str>>,
+}
+
+/// Services that depend upon each other in a ring: each one on the next, and the last one on the first.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("services depend on each other in a ring: {} -> {}", .0.join(" -> "), .0.first().map_or("", String::as_str))]
+pub struct Cycle(pub Vec<String>);
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Open,
+    Done,
+}
+
+impl<'p> Graph<'p> {
+    /// The graph of a project; dependencies upon services that are not enabled are left out.
+    pub fn new(project: &'p Project) -> Self {
+        let enabled = |name: &&str| project.services.contains_key(*name);
+        let edges = project
+            .services
+            .iter()
+            .map(|(name, service)| {
+                (name.as_str(), service.workload.depends_on.keys().map(String::as_str).filter(enabled).collect())
+            })
+            .collect();
+        Self { edges }
+    }
+
+    /// The services that a service depends upon directly, in the order of their names.
+    pub fn dependencies(&self, service: &str) -> impl Iterator<Item = &'p str> + use<'_, 'p> {
+        self.edges.get(service).into_iter().flatten().copied()
+    }
+
+    /// The services that depend upon a service directly, in the order of their names.
+    pub fn dependents(&self, service: &str) -> impl Iterator<Item = &'p str> {
+        self.edges.iter().filter(move |(_, upon)| upon.contains(service)).map(|(name, _)| *name)
+    }
+
+    /// The services in an order in which each one comes after those that it depends upon.
+    ///
+    /// # Errors
+    /// When services depend upon each other in a ring.
+    pub fn order(&self) -> Result<Vec<&'p str>, Cycle> {
+        let (order, mut cycles) = self.walk();
+        if cycles.is_empty() { Ok(order) } else { Err(cycles.swap_remove(0)) }
+    }
+
+    /// The services in groups, each of which depends only upon the groups before it.
+    ///
+    /// # Errors
+    /// When services depend upon each other in a ring.
+    pub fn waves(&self) -> Result<Vec<Vec<&'p str>>, Cycle> {
+        let mut depths: BTreeMap<&str, usize> = BTreeMap::new();
+        let mut waves: Vec<Vec<&'p str>> = Vec::new();
+        for name in self.order()? {
+            let depth = self.dependencies(name).filter_map(|upon| depths.get(upon)).max().map_or(0, |depth| depth + 1);
+            depths.insert(name, depth);
+            if waves.len() <= depth {
+                waves.resize(depth + 1, Vec::new());
+            }
+            waves[depth].push(name);
+        }
+        for wave in &mut waves {
+            wave.sort_unstable();
+        }
+        Ok(waves)
+    }
+
+    /// Every ring that a walk in the order of names comes upon.
+    pub fn cycles(&self) -> Vec<Cycle> {
+        self.walk().1
+    }
+
+    fn walk(&self) -> (Vec<&'p str>, Vec<Cycle>) {
+        let mut states: BTreeMap<&str, State> = BTreeMap::new();
+        let mut order = Vec::with_capacity(self.edges.len());
+        let mut cycles = Vec::new();
+        for &start in self.edges.keys() {
+            if states.contains_key(start) {
+                continue;
+            }
+            states.insert(start, State::Open);
+            // A stack of its own: a chain of dependencies may be as long as the document.
+            let mut stack = vec![(start, self.dependencies(start).collect::<Vec<_>>())];
+            while let Some((name, rest)) = stack.last_mut() {
+                let name = *name;
+                let Some(next) = (!rest.is_empty()).then(|| rest.remove(0)) else {
+                    states.insert(name, State::Done);
+                    order.push(name);
+                    stack.pop();
+                    continue;
+                };
+                match states.get(next) {
+                    None => {
+                        states.insert(next, State::Open);
+                        stack.push((next, self.dependencies(next).collect()));
+                    }
+                    Some(State::Open) => {
+                        let ring = stack.iter().map(|(name, _)| *name).skip_while(|name| *name != next);
+                        cycles.push(Cycle(ring.map(str::to_owned).collect()));
+                    }
+                    Some(State::Done) => {}
+                }
+            }
+        }
+        (order, cycles)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::model::{Service, ServiceDependency};
+    use super::*;
+
+    fn project(edges: &[(&str, &[&str])]) -> Project {
+        let mut project = Project::default();
+        for (name, upon) in edges {
+            let mut service = Service::default();
+            for name in *upon {
+                service.workload.depends_on.insert((*name).to_owned(), ServiceDependency::default());
+            }
+            project.services.insert((*name).to_owned(), service);
+        }
+        project
+    }
+
+    #[test]
+    fn dependencies_come_first() {
+        let project = project(&[("a", &["b", "c"]), ("b", &["c"]), ("c", &[]), ("d", &["gone"])]);
+        let graph = Graph::new(&project);
+        assert_eq!(graph.order().unwrap(), ["c", "b", "a", "d"]);
+        assert_eq!(graph.waves().unwrap(), [vec!["c", "d"], vec!["b"], vec!["a"]]);
+        assert_eq!(graph.dependents("c").collect::<Vec<_>>(), ["a", "b"]);
+        assert_eq!(graph.dependencies("a").collect::<Vec<_>>(), ["b", "c"]);
+    }
+
+    #[test]
+    fn rings_are_found() {
+        let project = project(&[("a", &["b"]), ("b", &["c"]), ("c", &["b"]), ("d", &["d"])]);
+        let graph = Graph::new(&project);
+        let rings: Vec<_> = graph.cycles().into_iter().map(|cycle| cycle.0).collect();
+        assert_eq!(rings, [vec!["b", "c"], vec!["d"]]);
+        assert_eq!(graph.order().unwrap_err().to_string(), "services depend on each other in a ring: b -> c -> b");
+    }
+}

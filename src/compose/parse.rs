@@ -1,0 +1,182 @@
+//! YAML text to the tree of every document in it: events, anchors, tags.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Span, Tag};
+
+use super::attribute::At;
+use super::limits;
+use super::node::{Mark, Node};
+use super::report::Report;
+use super::reset::Resets;
+
+mod assemble;
+
+/// A document of a YAML stream.
+#[derive(Debug)]
+pub(super) struct Parsed {
+    pub(super) root: Node,
+    pub(super) resets: Resets,
+}
+
+/// A node as written: aliases are not followed yet.
+struct Raw<'t> {
+    kind: RawKind<'t>,
+    tag: Option<String>,
+    mark: Mark,
+}
+
+enum RawKind<'t> {
+    Scalar { text: Cow<'t, str>, plain: bool },
+    List(Vec<usize>),
+    Map(Vec<(usize, usize)>),
+    Alias(usize),
+}
+
+/// The nodes of a stream. Anchors go on into later documents, as in the reference implementation.
+#[derive(Default)]
+struct Arena<'t> {
+    nodes: Vec<Raw<'t>>,
+    anchors: HashMap<usize, usize>,
+}
+
+/// Reads every document of a text; `source` marks the beginning of its source.
+pub(super) fn parse(text: &str, source: Mark, report: &mut Report) -> Vec<Parsed> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let start = Some(Mark { line: 1, column: 1, ..source });
+    if text.len() > limits::DOCUMENT_BYTES {
+        let message = format!(
+            "the document has {} bytes, which is more than the limit of {}; split it with include",
+            text.len(),
+            limits::DOCUMENT_BYTES
+        );
+        report.error(&At::ROOT, start, "LimitExceeded", message);
+        return Vec::new();
+    }
+    let mut reader = Reader { events: Parser::new_from_str(text), source, arena: Arena::default() };
+    let mut documents = Vec::new();
+    loop {
+        match reader.document() {
+            Ok(Some(root)) => {
+                documents.extend(assemble::assemble(&reader.arena, root, report));
+            }
+            Ok(None) => return documents,
+            Err(failure) => {
+                let mark = reader.mark(failure.marker);
+                let message = if report.is_secret(Some(mark)) && failure.reason == "InvalidYaml" {
+                    "this is not valid YAML".to_owned()
+                } else {
+                    failure.message
+                };
+                report.error(&At::ROOT, Some(mark), failure.reason, message);
+                return documents;
+            }
+        }
+    }
+}
+
+struct Failure {
+    marker: Marker,
+    reason: &'static str,
+    message: String,
+}
+
+struct Reader<'t> {
+    events: Parser<'t, saphyr_parser::StrInput<'t>>,
+    source: Mark,
+    arena: Arena<'t>,
+}
+
+impl<'t> Reader<'t> {
+    fn mark(&self, marker: Marker) -> Mark {
+        let number = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
+        Mark { source: self.source.source, line: number(marker.line()).max(1), column: number(marker.col()) + 1 }
+    }
+
+    fn next(&mut self) -> Result<(Event<'t>, Span), Failure> {
+        match self.events.next_event() {
+            None => Ok((Event::StreamEnd, Span::default())),
+            Some(Ok(event)) => Ok(event),
+            Some(Err(error)) => Err(Failure {
+                marker: *error.marker(),
+                reason: "InvalidYaml",
+                message: format!("this is not valid YAML: {}", error.info()),
+            }),
+        }
+    }
+
+    /// The root of the next document, if there is one.
+    fn document(&mut self) -> Result<Option<usize>, Failure> {
+        loop {
+            match self.next()? {
+                (Event::StreamEnd, _) => return Ok(None),
+                (Event::StreamStart | Event::DocumentStart(_) | Event::DocumentEnd | Event::Nothing, _) => {}
+                (event, span) => {
+                    let root = self.node(event, span, 0)?;
+                    return Ok(Some(root));
+                }
+            }
+        }
+    }
+
+    fn add(&mut self, kind: RawKind<'t>, tag: Option<Cow<'t, Tag>>, anchor: usize, span: Span) -> usize {
+        let index = self.arena.nodes.len();
+        let tag = tag.map(|tag| format!("{}{}", tag.handle, tag.suffix));
+        self.arena.nodes.push(Raw { kind, tag, mark: self.mark(span.start) });
+        if anchor > 0 {
+            self.arena.anchors.insert(anchor, index);
+        }
+        index
+    }
+
+    fn node(&mut self, event: Event<'t>, span: Span, depth: usize) -> Result<usize, Failure> {
+        if depth > limits::NESTING {
+            let message = format!("nested deeper than the limit of {} levels", limits::NESTING);
+            return Err(Failure { marker: span.start, reason: "LimitExceeded", message });
+        }
+        match event {
+            Event::Alias(anchor) => {
+                let Some(&target) = self.arena.anchors.get(&anchor) else {
+                    let message = "this is not valid YAML: the alias names no anchor before it".to_owned();
+                    return Err(Failure { marker: span.start, reason: "InvalidYaml", message });
+                };
+                Ok(self.add(RawKind::Alias(target), None, 0, span))
+            }
+            Event::Scalar(text, style, anchor, tag) => {
+                let plain = style == ScalarStyle::Plain;
+                Ok(self.add(RawKind::Scalar { text, plain }, tag, anchor, span))
+            }
+            Event::SequenceStart(anchor, tag) => {
+                let index = self.add(RawKind::List(Vec::new()), tag, anchor, span);
+                let mut items = Vec::new();
+                loop {
+                    match self.next()? {
+                        (Event::SequenceEnd, _) => break,
+                        (event, span) => items.push(self.node(event, span, depth + 1)?),
+                    }
+                }
+                self.arena.nodes[index].kind = RawKind::List(items);
+                Ok(index)
+            }
+            Event::MappingStart(anchor, tag) => {
+                let index = self.add(RawKind::Map(Vec::new()), tag, anchor, span);
+                let mut entries = Vec::new();
+                loop {
+                    let key = match self.next()? {
+                        (Event::MappingEnd, _) => break,
+                        (event, span) => self.node(event, span, depth + 1)?,
+                    };
+                    let (event, span) = self.next()?;
+                    entries.push((key, self.node(event, span, depth + 1)?));
+                }
+                self.arena.nodes[index].kind = RawKind::Map(entries);
+                Ok(index)
+            }
+            _ => {
+                let message = "this is not valid YAML: a value was expected here".to_owned();
+                Err(Failure { marker: span.start, reason: "InvalidYaml", message })
+            }
+        }
+    }
+}

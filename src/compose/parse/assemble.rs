@@ -1,0 +1,243 @@
+//! Nodes as written to nodes as meant: aliases are followed, merge keys merged, `!reset` taken out.
+
+use std::collections::HashMap;
+
+use super::super::attribute::At;
+use super::super::limits;
+use super::super::node::{Map, Mark, Node, Value};
+use super::super::report::Report;
+use super::super::reset::Resets;
+use super::super::yaml_scalar;
+use super::{Arena, Parsed, Raw, RawKind};
+
+/// What the keys of a path add up to while a document is walked.
+struct Assembler<'a, 't> {
+    arena: &'a Arena<'t>,
+    report: &'a mut Report,
+    resets: Resets,
+    /// The keys from the root; `None` where a list was entered, since no rule reaches into lists.
+    path: Vec<Option<String>>,
+    /// The nodes that are being assembled: an alias to one of them is a cycle.
+    open: Vec<usize>,
+    aliases: usize,
+    expanded: usize,
+    overflown: bool,
+}
+
+pub(super) fn assemble(arena: &Arena<'_>, root: usize, report: &mut Report) -> Option<Parsed> {
+    let mut assembler = Assembler {
+        arena,
+        report,
+        resets: Resets::default(),
+        path: Vec::new(),
+        open: Vec::new(),
+        aliases: 0,
+        expanded: 0,
+        overflown: false,
+    };
+    let root = assembler.node(root, true).unwrap_or_else(Node::null);
+    if assembler.overflown {
+        return None;
+    }
+    Some(Parsed { root, resets: assembler.resets })
+}
+
+impl Assembler<'_, '_> {
+    /// A node, or nothing when it is reset. `tags` is off below `!override`, where other tags mean nothing.
+    fn node(&mut self, index: usize, tags: bool) -> Option<Node> {
+        let raw = &self.arena.nodes[index];
+        if let RawKind::Alias(target) = raw.kind {
+            return self.alias(raw.mark, target, tags);
+        }
+        if self.aliases > 0 {
+            self.expanded += 1;
+            if self.expanded > limits::ALIAS_NODES {
+                self.overflow(raw.mark);
+                return None;
+            }
+        }
+        if self.overflown {
+            return None;
+        }
+        let mut tags = tags;
+        if tags {
+            match raw.tag.as_deref() {
+                Some("!reset") => {
+                    self.record();
+                    return None;
+                }
+                Some("!override") => {
+                    self.record();
+                    tags = false;
+                }
+                _ => {}
+            }
+        }
+        self.open.push(index);
+        let value = match &raw.kind {
+            RawKind::Scalar { text, plain } => self.scalar(raw, text, *plain),
+            RawKind::List(items) => Value::List(self.list(items, tags)),
+            RawKind::Map(entries) => Value::Map(self.map(entries, tags)),
+            RawKind::Alias(_) => Value::Null,
+        };
+        self.open.pop();
+        Some(Node::new(value, Some(raw.mark)))
+    }
+
+    fn alias(&mut self, mark: Mark, target: usize, tags: bool) -> Option<Node> {
+        if self.open.contains(&target) {
+            let path = self.printed_path();
+            let message = "the alias stands inside of the very anchor that it names; it cannot contain itself";
+            self.report.error_at(path, Some(mark), "InvalidYaml", message);
+            return Some(Node::new(Value::Broken, Some(mark)));
+        }
+        self.aliases += 1;
+        let node = self.node(target, tags);
+        self.aliases -= 1;
+        node
+    }
+
+    fn overflow(&mut self, mark: Mark) {
+        if !self.overflown {
+            self.overflown = true;
+            let message = format!(
+                "aliases make more than {} values out of this document; repeat fewer anchors",
+                limits::ALIAS_NODES
+            );
+            self.report.error(&At::ROOT, Some(mark), "LimitExceeded", message);
+        }
+    }
+
+    fn record(&mut self) {
+        if let Some(path) = self.path.iter().cloned().collect::<Option<Vec<_>>>() {
+            self.resets.record(&path);
+        }
+    }
+
+    fn printed_path(&self) -> String {
+        let keys: Vec<&str> = self.path.iter().map_while(|key| key.as_deref()).collect();
+        keys.join(".")
+    }
+
+    fn scalar(&mut self, raw: &Raw<'_>, text: &str, plain: bool) -> Value {
+        let string = || Value::String(text.to_owned());
+        let Some(tag) = raw.tag.as_deref() else {
+            return if plain { yaml_scalar::resolve(text) } else { string() };
+        };
+        let resolved = yaml_scalar::resolve(text);
+        let converted = match tag.strip_prefix("tag:yaml.org,2002:").or_else(|| tag.strip_prefix("!!")) {
+            Some("binary") => {
+                use base64::Engine as _;
+                let bytes = base64::engine::general_purpose::STANDARD.decode(text).ok();
+                bytes.and_then(|bytes| String::from_utf8(bytes).ok()).map(Value::String)
+            }
+            Some("int") => matches!(resolved, Value::Int(_) | Value::Uint(_)).then_some(resolved),
+            Some("float") => match resolved {
+                Value::Float(_) => Some(resolved),
+                #[allow(clippy::cast_precision_loss, reason = "the tag asks for a float")]
+                Value::Int(value) => Some(Value::Float(value as f64)),
+                _ => None,
+            },
+            Some("bool") => matches!(resolved, Value::Bool(_)).then_some(resolved),
+            Some("null") => (resolved == Value::Null).then_some(resolved),
+            Some("timestamp") => matches!(resolved, Value::Time(_)).then_some(resolved),
+            Some(_) | None => return string(),
+        };
+        converted.unwrap_or_else(|| {
+            let path = self.printed_path();
+            let message = format!("the value does not fit its tag {tag}; correct the value or take the tag out");
+            self.report.error_at(path, Some(raw.mark), "InvalidYaml", message);
+            Value::Broken
+        })
+    }
+
+    fn list(&mut self, items: &[usize], tags: bool) -> Vec<Node> {
+        self.path.push(None);
+        let nodes = items.iter().filter_map(|&item| self.node(item, tags)).collect();
+        self.path.pop();
+        nodes
+    }
+
+    fn map(&mut self, entries: &[(usize, usize)], tags: bool) -> Map {
+        let mut map = Map::new();
+        let mut merged = None;
+        let mut seen: HashMap<&str, Mark> = HashMap::new();
+        for &(key_index, value_index) in entries {
+            let arena = self.arena;
+            let mut key = &arena.nodes[key_index];
+            let key_mark = key.mark;
+            if let RawKind::Alias(target) = key.kind {
+                key = &arena.nodes[target];
+            }
+            let RawKind::Scalar { text, plain } = &key.kind else {
+                self.bad_key(key_mark, "a mapping or a list");
+                continue;
+            };
+            if let Some(first) = seen.insert(text, key_mark) {
+                let path = self.printed_path();
+                let path = if path.is_empty() { text.to_string() } else { format!("{path}.{text}") };
+                let message = format!(
+                    "the key is defined twice, first on line {}; keep one of the two, or join their contents",
+                    first.line
+                );
+                self.report.error_at(path, Some(key_mark), "DuplicateKey", message);
+                continue;
+            }
+            if text == "<<" && *plain && key.tag.is_none() {
+                merged = Some((key_mark, value_index));
+                continue;
+            }
+            match self.scalar(key, text, *plain) {
+                Value::String(_) => {}
+                other => {
+                    self.bad_key(key_mark, Node::new(other, None).kind());
+                    continue;
+                }
+            }
+            self.path.push(Some(text.to_string()));
+            if let Some(mut node) = self.node(value_index, tags) {
+                node.key_mark = Some(key_mark);
+                map.insert(text.to_string(), node);
+            }
+            self.path.pop();
+        }
+        if let Some((mark, value)) = merged {
+            self.merge(&mut map, mark, value, tags);
+        }
+        map
+    }
+
+    fn bad_key(&mut self, mark: Mark, kind: &str) {
+        let path = self.printed_path();
+        let message = format!("a key must be a string, and this one is {kind}; put it into quotes");
+        self.report.error_at(path, Some(mark), "InvalidType", message);
+    }
+
+    /// A merge key: what the mapping has itself stays, and of several sources the first one wins.
+    fn merge(&mut self, map: &mut Map, mark: Mark, value: usize, tags: bool) {
+        let mut target = value;
+        while let RawKind::Alias(next) = self.arena.nodes[target].kind {
+            target = next;
+        }
+        let sources = match &self.arena.nodes[target].kind {
+            RawKind::List(items) => items.clone(),
+            _ => vec![value],
+        };
+        for source in sources {
+            let Some(node) = self.node(source, tags) else { continue };
+            match node.value {
+                Value::Map(source) => {
+                    for (key, node) in source {
+                        map.entry(key).or_insert(node);
+                    }
+                }
+                Value::Broken => {}
+                _ => {
+                    let path = self.printed_path();
+                    let message = "a merge key takes a mapping or a list of mappings; name an anchor of a mapping";
+                    self.report.error_at(path, Some(mark), "InvalidYaml", message);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! What the stages found: the diagnostics so far, and the sources that they point into.
+
+use std::collections::BTreeSet;
+
+use super::attribute::At;
+use super::diagnostic::{Diagnostic, Level, Position};
+use super::node::{Mark, Node};
+
+/// A document, or a file that one refers to.
+#[derive(Clone, Debug)]
+pub(super) struct Source {
+    pub(super) name: String,
+    /// Whether it came from a Secret: nothing of its text may be shown.
+    pub(super) secret: bool,
+    /// Whether it arrived as an object.
+    pub(super) object: bool,
+}
+
+/// The diagnostics of a load.
+#[derive(Debug, Default)]
+pub(super) struct Report {
+    sources: Vec<Source>,
+    diagnostics: Vec<Diagnostic>,
+    broken: BTreeSet<String>,
+    unset: BTreeSet<String>,
+    /// What interpolation gave so far, in bytes.
+    pub(super) interpolated: usize,
+    /// How many files were included so far.
+    pub(super) included: usize,
+}
+
+impl Report {
+    /// Registers a source and gives the mark of its beginning.
+    pub(super) fn source(&mut self, source: Source) -> Mark {
+        self.sources.push(source);
+        Mark { source: u32::try_from(self.sources.len() - 1).unwrap_or(u32::MAX), line: 0, column: 0 }
+    }
+
+    fn source_of(&self, mark: Option<Mark>) -> Option<&Source> {
+        self.sources.get(mark?.source as usize)
+    }
+
+    /// Whether the place is in a source whose text may not be shown.
+    pub(super) fn is_secret(&self, mark: Option<Mark>) -> bool {
+        self.source_of(mark).is_some_and(|source| source.secret)
+    }
+
+    /// Whether the place is in a document that arrived as an object.
+    pub(super) fn is_object(&self, mark: Option<Mark>) -> bool {
+        self.source_of(mark).is_some_and(|source| source.object)
+    }
+
+    /// Whether any document arrived as an object.
+    pub(super) fn any_object(&self) -> bool {
+        self.sources.iter().any(|source| source.object)
+    }
+
+    /// The position of a mark, if its source has lines.
+    pub(super) fn position(&self, mark: Option<Mark>) -> Option<Position> {
+        let mark = mark.filter(|mark| mark.line > 0)?;
+        let document = self.source_of(Some(mark))?.name.clone();
+        Some(Position { document, line: mark.line, column: mark.column })
+    }
+
+    /// The value as it may be shown in a message.
+    pub(super) fn shown(&self, node: &Node) -> String {
+        if node.tainted || self.is_secret(node.mark) {
+            return "the value".to_owned();
+        }
+        match node.as_str() {
+            Some(text) => format!("{:?}", shorten(text)),
+            None => shorten(&node.printed()).into_owned(),
+        }
+    }
+
+    /// Reports an error, and that what is at the place cannot be relied upon.
+    pub(super) fn error(&mut self, at: &At<'_>, mark: Option<Mark>, reason: &'static str, message: impl Into<String>) {
+        self.error_at(at.to_string(), mark, reason, message);
+    }
+
+    /// The same with a path that was made before.
+    pub(super) fn error_at(
+        &mut self,
+        path: String,
+        mark: Option<Mark>,
+        reason: &'static str,
+        message: impl Into<String>,
+    ) {
+        self.broken.insert(path.clone());
+        self.push(Level::Error, path, mark, reason, message.into());
+    }
+
+    /// The same with a position that was made before.
+    pub(super) fn error_positioned(
+        &mut self,
+        path: String,
+        position: Option<Position>,
+        reason: &'static str,
+        message: impl Into<String>,
+    ) {
+        self.broken.insert(path.clone());
+        self.add(Diagnostic { level: Level::Error, path, position, reason, message: message.into() });
+    }
+
+    /// Reports a warning.
+    pub(super) fn warn(&mut self, at: &At<'_>, mark: Option<Mark>, reason: &'static str, message: impl Into<String>) {
+        self.push(Level::Warning, at.to_string(), mark, reason, message.into());
+    }
+
+    /// Warns of a variable that is not set, once for each variable.
+    pub(super) fn warn_unset(&mut self, at: &At<'_>, mark: Option<Mark>, variable: &str) {
+        if self.unset.insert(variable.to_owned()) {
+            let message = format!(
+                "variable {variable} is not set and gives a blank string; set it, or write ${{{variable}:-default}}"
+            );
+            self.warn(at, mark, "UnsetVariable", message);
+        }
+    }
+
+    fn push(&mut self, level: Level, path: String, mark: Option<Mark>, reason: &'static str, message: String) {
+        let position = self.position(mark);
+        self.add(Diagnostic { level, path, position, reason, message });
+    }
+
+    fn add(&mut self, diagnostic: Diagnostic) {
+        if !self.diagnostics.contains(&diagnostic) {
+            self.diagnostics.push(diagnostic);
+        }
+    }
+
+    /// Whether an error was reported at the path or below.
+    pub(super) fn is_broken(&self, path: &str) -> bool {
+        self.broken
+            .range(path.to_owned()..)
+            .take_while(|broken| broken.starts_with(path))
+            .any(|broken| matches!(broken.as_bytes().get(path.len()), None | Some(b'.' | b'[')))
+    }
+
+    pub(super) fn has_errors(&self) -> bool {
+        self.diagnostics.iter().any(|diagnostic| diagnostic.level == Level::Error)
+    }
+
+    /// The diagnostics in the order of the sources.
+    pub(super) fn into_diagnostics(mut self) -> Vec<Diagnostic> {
+        let order = |document: &str| self.sources.iter().position(|source| source.name == document);
+        self.diagnostics.sort_by_cached_key(|diagnostic| {
+            diagnostic.position.as_ref().map(|position| (order(&position.document), position.line, position.column))
+        });
+        self.diagnostics
+    }
+}
+
+fn shorten(text: &str) -> std::borrow::Cow<'_, str> {
+    const LONGEST: usize = 80;
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &text[..end]).into(),
+        None => text.into(),
+    }
+}

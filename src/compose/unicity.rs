@@ -1,0 +1,214 @@
+//! Lists whose items are told apart by a key (Compose Specification, "merge", "unique resources"): of several items
+//! with one key the last one counts, in the place of the first.
+
+use std::collections::HashMap;
+
+use super::attribute::At;
+use super::canonical::volumes;
+use super::node::{Map, Node, Value};
+use super::report::Report;
+
+/// Removes redefinitions from every such list.
+pub(super) fn enforce(root: &mut Map, report: &mut Report) {
+    for section in ["services", "networks"] {
+        let section_at = At::ROOT.key(section);
+        if let Some(node) = root.get_mut(section) {
+            walk(node, &section_at, report);
+        }
+    }
+}
+
+fn walk(node: &mut Node, at: &At<'_>, report: &mut Report) {
+    match &mut node.value {
+        Value::Map(map) => {
+            for (key, value) in map.iter_mut() {
+                walk(value, &at.key(key), report);
+            }
+        }
+        Value::List(items) => {
+            if let Some(index) = index_of(&at.pattern()) {
+                let items_taken = std::mem::take(items);
+                let mut number = 0;
+                let unique = unique(items_taken, |item| {
+                    let key = index(item, &at.item(number), report);
+                    number += 1;
+                    key
+                });
+                node.value = unique.map_or(Value::Broken, Value::List);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Keeps the last item of each key; `None` when an item has no key.
+pub(super) fn unique(items: Vec<Node>, mut key: impl FnMut(&Node) -> Option<String>) -> Option<Vec<Node>> {
+    let mut kept: Vec<Node> = Vec::with_capacity(items.len());
+    let mut places: HashMap<String, usize> = HashMap::new();
+    let mut whole = true;
+    for item in items {
+        if item.is_broken() {
+            continue;
+        }
+        let Some(key) = key(&item) else {
+            whole = false;
+            continue;
+        };
+        if let Some(&place) = places.get(&key) {
+            kept[place] = item;
+        } else {
+            places.insert(key, kept.len());
+            kept.push(item);
+        }
+    }
+    (whole || !kept.is_empty()).then_some(kept)
+}
+
+type Index = fn(&Node, &At<'_>, &mut Report) -> Option<String>;
+
+fn index_of(path: &[&str]) -> Option<Index> {
+    match path {
+        ["networks", _, "labels"] | ["networks", _, "ipam", "options"] => Some(key_of),
+        ["services", _, rest @ ..] => match rest {
+            [
+                "annotations" | "cap_add" | "cap_drop" | "dns" | "dns_opt" | "dns_search" | "environment" | "labels"
+                | "links" | "profiles" | "sysctls" | "tmpfs",
+            ]
+            | ["build", "args" | "additional_contexts" | "platform" | "tags" | "labels"]
+            | ["deploy", "labels"]
+            | ["networks", _, "aliases" | "link_local_ips"] => Some(key_of),
+            ["devices"] => Some(device),
+            ["configs"] => Some(config),
+            ["secrets"] => Some(secret),
+            ["env_file"] => Some(env_file),
+            ["expose"] => Some(expose),
+            ["ports"] => Some(port),
+            ["volumes"] => Some(volume),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+fn unexpected(node: &Node, expected: &str, at: &At<'_>, report: &mut Report) -> Option<String> {
+    let message = format!("{} cannot stand here; expected {expected}", node.kind());
+    report.error(at, node.mark, "InvalidType", message);
+    None
+}
+
+/// The part before `=`.
+pub(super) fn key_of(node: &Node, at: &At<'_>, report: &mut Report) -> Option<String> {
+    match node.as_str() {
+        Some(text) => Some(text.split_once('=').map_or(text, |(key, _)| key).to_owned()),
+        None => unexpected(node, "a string such as KEY=value", at, report),
+    }
+}
+
+fn no_target(node: &Node, at: &At<'_>, report: &mut Report) -> Option<String> {
+    report.error(at, node.mark, "MissingAttribute", "target is missing: say where it goes in the container");
+    None
+}
+
+fn volume(node: &Node, at: &At<'_>, report: &mut Report) -> Option<String> {
+    match &node.value {
+        Value::Map(map) => match map.get("target").map(|target| &target.value) {
+            Some(Value::String(target)) => Some(target.clone()),
+            Some(Value::Broken) => Some(String::new()),
+            _ => no_target(node, at, report),
+        },
+        Value::String(text) => match volumes::parse(text) {
+            Ok(volume) => Some(volume.target),
+            Err(reason) => {
+                let message = format!("{} is no mount: {reason}", report.shown(node));
+                report.error(at, node.mark, "InvalidVolume", message);
+                None
+            }
+        },
+        _ => Some(String::new()),
+    }
+}
+
+fn device(node: &Node, at: &At<'_>, report: &mut Report) -> Option<String> {
+    match &node.value {
+        Value::Map(map) => match map.get("target").and_then(Node::as_str) {
+            Some(target) => Some(target.to_owned()),
+            None => no_target(node, at, report),
+        },
+        Value::String(text) => {
+            let mut parts = text.split(':');
+            let source = parts.next().unwrap_or_default();
+            Some(parts.next().unwrap_or(source).to_owned())
+        }
+        _ => Some(String::new()),
+    }
+}
+
+fn expose(node: &Node, at: &At<'_>, report: &mut Report) -> Option<String> {
+    match &node.value {
+        Value::String(_) | Value::Int(_) => Some(node.printed().into_owned()),
+        _ => unexpected(node, "a port such as 80 or \"80-90/tcp\"", at, report),
+    }
+}
+
+fn config(node: &Node, at: &At<'_>, report: &mut Report) -> Option<String> {
+    mount("", node, at, report)
+}
+
+fn secret(node: &Node, at: &At<'_>, report: &mut Report) -> Option<String> {
+    mount("/run/secrets", node, at, report)
+}
+
+fn mount(directory: &str, node: &Node, at: &At<'_>, report: &mut Report) -> Option<String> {
+    match &node.value {
+        Value::String(source) => Some(format!("{directory}/{source}")),
+        Value::Map(map) => match map.get("target") {
+            Some(target) => Some(target.printed().into_owned()),
+            None => {
+                Some(format!("{directory}/{}", map.get("source").map(|source| source.printed()).unwrap_or_default()))
+            }
+        },
+        _ => unexpected(node, "a name or a mapping with source", at, report),
+    }
+}
+
+fn port(node: &Node, at: &At<'_>, report: &mut Report) -> Option<String> {
+    match &node.value {
+        Value::Int(_) | Value::String(_) => Some(node.printed().into_owned()),
+        Value::Map(map) => {
+            let Some(target) = map.get("target") else {
+                let message = "target is missing: say which port of the container is meant";
+                report.error(at, node.mark, "MissingAttribute", message);
+                return None;
+            };
+            // A number and a text of the same digits are different, as in the reference implementation.
+            let published = map.get("published").map(|node| format!("{}{}", node.kind(), node.printed()));
+            let text = |key: &str, default: &str| {
+                map.get(key).map_or_else(|| default.to_owned(), |node| node.printed().into_owned())
+            };
+            Some(format!(
+                "{}:{}:{}{}/{}",
+                text("host_ip", "0.0.0.0"),
+                published.unwrap_or_default(),
+                if target.as_str().is_some() { "\"" } else { "" },
+                target.printed(),
+                text("protocol", "tcp")
+            ))
+        }
+        _ => Some(String::new()),
+    }
+}
+
+fn env_file(node: &Node, at: &At<'_>, report: &mut Report) -> Option<String> {
+    match &node.value {
+        Value::String(path) => Some(path.clone()),
+        Value::Map(map) => {
+            if let Some(path) = map.get("path") {
+                Some(path.printed().into_owned())
+            } else {
+                report.error(at, node.mark, "MissingAttribute", "path is missing: name the file");
+                None
+            }
+        }
+        _ => Some(String::new()),
+    }
+}

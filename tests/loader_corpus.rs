@@ -1,0 +1,185 @@
+//! The loader against the reference implementation: every case of the conformance corpus.
+//!
+//! The corpus is looked for at `COMPOSE_CORPUS`, or beside the package; without it the test passes and says so.
+//! `compose/known_failures.txt` lists the cases that fail: it can only shrink.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may fail")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use compose_operator::compose::{
+    Diagnostics, Document, DocumentBody, FileError, LoadOptions, Project, ProjectFile, ProjectFiles, Variable, load,
+};
+use serde_json::Value;
+
+/// The real files of a case.
+struct Disk;
+
+impl ProjectFiles for Disk {
+    fn read(&self, path: &str) -> Result<ProjectFile, FileError> {
+        let path = Path::new(path);
+        if path.is_dir() {
+            return Err(FileError::IsDirectory);
+        }
+        if !path.exists() {
+            return Err(FileError::NotFound);
+        }
+        let content = fs::read(path).map_err(|error| FileError::Unreadable(error.to_string()))?;
+        Ok(ProjectFile { content, mode: None, secret: false })
+    }
+}
+
+struct Case {
+    name: String,
+    directory: PathBuf,
+}
+
+fn corpus() -> Option<PathBuf> {
+    let directory = std::env::var_os("COMPOSE_CORPUS")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus"), PathBuf::from);
+    directory.join("cases").is_dir().then_some(directory)
+}
+
+fn cases(corpus: &Path) -> Vec<Case> {
+    let mut cases = Vec::new();
+    for source in fs::read_dir(corpus.join("cases")).unwrap().flatten() {
+        for case in fs::read_dir(source.path()).unwrap().flatten() {
+            if case.path().join("case.json").is_file() {
+                let name = format!("{}/{}", source.file_name().to_string_lossy(), case.file_name().to_string_lossy());
+                cases.push(Case { name, directory: fs::canonicalize(case.path()).unwrap() });
+            }
+        }
+    }
+    cases.sort_by(|a, b| a.name.cmp(&b.name));
+    cases
+}
+
+fn json(path: &Path) -> Value {
+    serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
+}
+
+fn strings(value: &Value) -> Vec<String> {
+    match value {
+        Value::String(text) => vec![text.clone()],
+        Value::Array(items) => items.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn environment(directory: &Path) -> BTreeMap<String, Variable> {
+    let text = fs::read_to_string(directory.join("case.env")).unwrap_or_default();
+    text.split('\n')
+        .filter_map(|line| line.split_once('='))
+        .map(|(name, value)| (name.to_owned(), Variable { value: value.to_owned(), secret: false }))
+        .collect()
+}
+
+/// Loads a case; `None` when one of its documents does not exist.
+fn run(case: &Case, description: &Value) -> Option<Result<Project, Diagnostics>> {
+    let mut documents = Vec::new();
+    let mut project_directory = case.directory.clone();
+    for (index, file) in strings(&description["files"]).into_iter().enumerate() {
+        let path = case.directory.join(&file);
+        if index == 0 {
+            project_directory = path.parent().unwrap().to_owned();
+        }
+        let text = String::from_utf8_lossy(&fs::read(&path).ok()?).into_owned();
+        let name = path.to_string_lossy().into_owned();
+        documents.push(Document { name, body: DocumentBody::Text(text), secret: false });
+    }
+    let options = LoadOptions {
+        documents,
+        project_directory: project_directory.to_string_lossy().into_owned(),
+        project_name: description["project"].as_str().map(str::to_owned),
+        environment: environment(&case.directory),
+        profiles: strings(&description["profiles"]),
+    };
+    Some(load(&Disk, &options))
+}
+
+/// Equality in which 1 and 1.0 are one number.
+fn same(a: &Value, b: &Value) -> bool {
+    match (a, b) {
+        (Value::Number(a), Value::Number(b)) => a == b || a.as_f64() == b.as_f64(),
+        (Value::Array(a), Value::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b)),
+        (Value::Object(a), Value::Object(b)) => {
+            a.len() == b.len() && a.iter().all(|(key, a)| b.get(key).is_some_and(|b| same(a, b)))
+        }
+        _ => a == b,
+    }
+}
+
+fn differences(path: &str, expected: &Value, found: &Value, out: &mut Vec<String>) {
+    match (expected, found) {
+        (Value::Object(a), Value::Object(b)) => {
+            let keys: BTreeSet<&String> = a.keys().chain(b.keys()).collect();
+            for key in keys {
+                let path = format!("{path}.{key}");
+                match (a.get(key), b.get(key)) {
+                    (Some(a), Some(b)) => differences(&path, a, b, out),
+                    (Some(a), None) => out.push(format!("{path}: expected {a}, found nothing")),
+                    (None, Some(b)) => out.push(format!("{path}: expected nothing, found {b}")),
+                    (None, None) => {}
+                }
+            }
+        }
+        _ if same(expected, found) => {}
+        _ => out.push(format!("{path}: expected {expected}, found {found}")),
+    }
+}
+
+fn judge(case: &Case) -> Result<(), String> {
+    let description = json(&case.directory.join("case.json"));
+    let expected = json(&case.directory.join("expected.json"));
+    let outcome = run(case, &description);
+    if description["result"] == "error" {
+        return match outcome {
+            None | Some(Err(_)) => Ok(()),
+            Some(Ok(_)) => Err(format!("expected an error: {}", expected["error"])),
+        };
+    }
+    let project = match outcome {
+        None => return Err("a document is missing".to_owned()),
+        Some(Err(diagnostics)) => return Err(format!("unexpected errors:\n{diagnostics}")),
+        Some(Ok(project)) => project,
+    };
+    let text = serde_json::to_string(&project).unwrap();
+    let text = text.replace(&*case.directory.to_string_lossy(), "${DIR}");
+    let found: Value = serde_json::from_str(&text).unwrap();
+    let mut out = Vec::new();
+    differences("", &expected, &found, &mut out);
+    if out.is_empty() { Ok(()) } else { Err(out.join("\n")) }
+}
+
+#[test]
+fn the_corpus_loads_as_the_reference_does() {
+    let Some(corpus) = corpus() else {
+        println!("there is no corpus at COMPOSE_CORPUS or ../shared/corpus: nothing was compared");
+        return;
+    };
+    let known = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/compose/known_failures.txt");
+    let known: BTreeSet<String> = fs::read_to_string(known)
+        .unwrap_or_default()
+        .lines()
+        .map(str::to_owned)
+        .filter(|line| !line.is_empty())
+        .collect();
+    let cases = cases(&corpus);
+    let mut failures = BTreeMap::new();
+    for case in &cases {
+        let outcome = std::panic::catch_unwind(|| judge(case)).unwrap_or_else(|_| Err("it panicked".to_owned()));
+        if let Err(reason) = outcome {
+            failures.insert(case.name.clone(), reason);
+        }
+    }
+    println!("{} of {} cases equal", cases.len() - failures.len(), cases.len());
+    let new: Vec<_> = failures.iter().filter(|(name, _)| !known.contains(*name)).collect();
+    for (name, reason) in &new {
+        println!("== {name}\n{reason}");
+    }
+    let fixed: Vec<_> = known.iter().filter(|name| !failures.contains_key(*name)).collect();
+    assert!(new.is_empty(), "{} cases fail that did not", new.len());
+    assert!(fixed.is_empty(), "take what is fixed out of known_failures.txt: {fixed:?}");
+}
