@@ -143,20 +143,14 @@ fn source(
         let (bytes, secret) = file(context, object, &path, notes)?;
         ("file", bytes, secret)
     } else if !object.environment.is_empty() {
-        let Some(variable) = context.stack.environment.get(&object.environment) else {
-            notes.error(
-                format!("{path}.environment"),
-                "NotFound",
-                format!("there is no variable `{}`: set it by spec.env or spec.envFrom", object.environment),
-            );
-            return None;
-        };
-        ("environment", variable.value.clone().into_bytes(), variable.secret)
+        let (value, secret) = variable(context, object, &path, notes)?;
+        ("environment", value.into_bytes(), secret)
     } else {
         ("content", object.content.clone().into_bytes(), false)
     };
+    // The loader says of a variable's value, too, that it is tainted as a content.
+    let secret = secret || kind == Kind::Secret || context.project.tainted.contains(&format!("{path}.content"));
     let path = format!("{path}.{attribute}");
-    let secret = secret || context.project.tainted.contains(&path) || kind == Kind::Secret;
     let entries = Content::from([(key.to_owned(), bytes)]);
     let key = key.to_owned();
     Some(if secret {
@@ -164,6 +158,21 @@ fn source(
     } else {
         Source::ConfigMap { name: generated.config_map(context, &key, &path, entries, notes), key }
     })
+}
+
+/// The value of a variable: the loader's, which knows the project's `.env` as well, else the stack's.
+fn variable(context: &Context, object: &FileObject, path: &str, notes: &mut Notes) -> Option<(String, bool)> {
+    let variable = context.stack.environment.get(&object.environment);
+    let secret = variable.is_some_and(|variable| variable.secret);
+    let value = object.value.clone().or_else(|| variable.map(|variable| variable.value.clone()));
+    if value.is_none() {
+        notes.error(
+            format!("{path}.environment"),
+            "NotFound",
+            format!("there is no variable `{}`: set it by spec.env or spec.envFrom", object.environment),
+        );
+    }
+    Some((value?, secret))
 }
 
 fn file(context: &Context, object: &FileObject, path: &str, notes: &mut Notes) -> Option<(Vec<u8>, bool)> {

@@ -61,7 +61,7 @@ pub(super) fn mount(
                 "NotInProject",
                 format!(
                     "`{shown}` is not among the project's files: add it to spec.files or spec.filesFrom, or use a named \
-                     volume if it holds data, or remove the mount if the image holds its entries"
+                     volume if it holds data, or remove the mount if the image holds its content"
                 ),
             );
             return;

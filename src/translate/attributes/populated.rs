@@ -292,6 +292,7 @@ fn file_object() -> FileObject {
         file: text(),
         environment: text(),
         content: text(),
+        value: None,
         external: true,
         labels: map(),
         driver: text(),
