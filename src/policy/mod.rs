@@ -44,6 +44,25 @@ pub fn judge(plan: &Plan, policy: &Policy) -> Vec<Note> {
     verdict.notes
 }
 
+/// What every container has that drops nothing (Kubernetes, "Pod Security Standards": baseline); to add it again, after
+/// dropping all, gives no more.
+const DEFAULT_CAPABILITIES: [&str; 14] = [
+    "AUDIT_WRITE",
+    "CHOWN",
+    "DAC_OVERRIDE",
+    "FOWNER",
+    "FSETID",
+    "KILL",
+    "MKNOD",
+    "NET_BIND_SERVICE",
+    "NET_RAW",
+    "SETFCAP",
+    "SETGID",
+    "SETPCAP",
+    "SETUID",
+    "SYS_CHROOT",
+];
+
 struct Verdict<'a> {
     policy: &'a Policy,
     notes: Vec<Note>,
@@ -88,10 +107,10 @@ impl Verdict<'_> {
     }
 
     fn pod(&mut self, path: &str, pod: &PodSpec) {
-        let shared = [("network", pod.host_network), ("processes", pod.host_pid), ("IPC", pod.host_ipc)];
+        let shared = [("network", pod.host_network), ("process", pod.host_pid), ("IPC", pod.host_ipc)];
         for (what, _) in shared.iter().filter(|(_, given)| *given == Some(true)) {
             if !self.policy.host_namespaces {
-                self.forbid(path, format!("the node's {what}"), "--allow-host-namespaces");
+                self.forbid(path, format!("the node's {what} namespace"), "--allow-host-namespaces");
             }
         }
         for volume in pod.volumes.iter().flatten() {
@@ -140,7 +159,7 @@ impl Verdict<'_> {
         for capability in added.into_iter().flatten() {
             let name = capability.strip_prefix("CAP_").unwrap_or(capability);
             let allowed = |wanted: &String| wanted == "*" || wanted == name;
-            if !self.policy.capabilities.iter().any(allowed) {
+            if !DEFAULT_CAPABILITIES.contains(&name) && !self.policy.capabilities.iter().any(allowed) {
                 self.forbid(path, format!("the capability {name}"), &format!("--allow-capability={name}"));
             }
         }
@@ -263,7 +282,7 @@ mod tests {
     #[test]
     fn each_privilege_names_its_flag() {
         let secured = |context: SecurityContext| plan(|pod| pod.containers[0].security_context = Some(context));
-        let add = vec!["NET_ADMIN".to_owned(), "CAP_SYS_TIME".to_owned()];
+        let add = ["NET_ADMIN", "CAP_SYS_TIME", "NET_BIND_SERVICE"].map(str::to_owned).to_vec();
         let cases = [
             (
                 secured(SecurityContext { privileged: Some(true), ..SecurityContext::default() }),

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, PersistentVolumeClaimSpec, VolumeResourceRequirements};
 
-use super::Stack;
 use super::context::Context;
 use super::dns_label::{self, is_qualified_name};
 use super::labels;
 use super::notes::Notes;
 use super::plan::Claim;
 use super::quantity::{Amount, docker_bytes};
+use super::{PROJECT_DIRECTORY, Stack};
 use crate::api::v1alpha1::{AccessMode, Reclaim, VolumeMode};
 use crate::compose::Project;
 use crate::compose::model::{MountKind, Service, Volume};
@@ -18,6 +18,9 @@ use crate::compose::model::{MountKind, Service, Volume};
 /// The directory of a claim that is mounted: a fresh ext4 holds `lost+found`, and a database refuses a directory
 /// that is not empty.
 pub(super) const SUB_PATH: &str = "data";
+
+/// kompose's label for the StorageClass of a volume.
+const STORAGE_CLASS_LABEL: &str = "kompose.volume.storage-class-name";
 
 /// What a named volume is kept on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -91,8 +94,19 @@ fn backing(project: &Project, stack: &Stack, key: &str, volume: &Volume, notes: 
         }
         _ => None,
     };
-    if let Some(backing) = kept_on {
-        return backing;
+    match kept_on {
+        // The loader completes a relative path by the project directory, which is on no node.
+        Some(Backing::HostPath { path: device }) if device.starts_with(PROJECT_DIRECTORY) => {
+            notes.error(
+                format!("{path}.driver_opts.device"),
+                "NotInProject",
+                "the project directory is on no node: give an absolute path, or leave out the options for an ordinary \
+                 volume",
+            );
+            return Backing::Claim { name, external: false };
+        }
+        Some(backing) => return backing,
+        None => {}
     }
     for name in volume.driver_opts.keys().filter(|name| *name != "size") {
         notes.rejected(
@@ -151,6 +165,9 @@ fn claim(
         ("argocd.argoproj.io/sync-options".to_owned(), "Prune=false,Delete=false".to_owned()),
     ]);
     for (label, value) in volume.iter().flat_map(|volume| &volume.labels) {
+        if label.starts_with("kompose.") && !["kompose.volume.size", STORAGE_CLASS_LABEL].contains(&label.as_str()) {
+            notes.rejected(format!("volumes.{key}.labels.{label}"), "this label of kompose is not supported yet");
+        }
         if is_qualified_name(label) {
             annotations.entry(label.clone()).or_insert_with(|| value.clone());
         } else {
@@ -170,8 +187,7 @@ fn claim(
                 requests: Some(BTreeMap::from([("storage".to_owned(), size(context, key, volume, notes).canonical())])),
                 ..VolumeResourceRequirements::default()
             }),
-            storage_class_name: label("kompose.volume.storage-class-name")
-                .or_else(|| settings.storage_class_name.clone()),
+            storage_class_name: label(STORAGE_CLASS_LABEL).or_else(|| settings.storage_class_name.clone()),
             volume_mode: settings.volume_mode.map(|mode| match mode {
                 VolumeMode::Filesystem => "Filesystem".to_owned(),
                 VolumeMode::Block => "Block".to_owned(),

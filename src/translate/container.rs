@@ -6,6 +6,7 @@ use super::context::{Context, Unit};
 use super::environment::environment;
 use super::expansion::literals;
 use super::generated::Generated;
+use super::network;
 use super::notes::Notes;
 use super::ports::{self, PortKey};
 use super::probe::probe;
@@ -89,6 +90,10 @@ fn pull_policy(unit: &Unit, notes: &mut Notes) -> &'static str {
 
 /// The ports that are written into the pod: a list by port and protocol, since the API server refuses duplicates.
 fn container_ports(unit: &Unit, notes: &mut Notes) -> Option<Vec<ContainerPort>> {
+    if network::is_host_mode(unit.service) {
+        // The API server would make each of them a port of the node; Docker opens what the program opens.
+        return None;
+    }
     let mut list: Vec<ContainerPort> = Vec::new();
     for PortKey { port, protocol } in ports::declared(unit.service) {
         list.push(ContainerPort {

@@ -119,6 +119,10 @@ fn alias_services(context: &Context, notes: &mut Notes) -> Vec<Service> {
         };
         for (target, path) in targets {
             match &problem {
+                // Who gives a host name wants to see it inside; others do not count on it as they do on an alias.
+                Some(problem) if path.ends_with(".hostname") => {
+                    notes.approximated(path, format!("is the host name inside, and no name for others: {problem}"));
+                }
                 Some(problem) => notes.rejected(path, problem.clone()),
                 None => services.push(service(context, &context.units[target], alias.clone())),
             }

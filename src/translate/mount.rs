@@ -27,6 +27,10 @@ impl Mounts {
     /// Adds a mount of a volume; equal volumes are one.
     pub(super) fn add(&mut self, volume: Volume, mut mount: VolumeMount, path: &str, notes: &mut Notes) {
         mount.name.clone_from(&volume.name);
+        if !mount.mount_path.starts_with('/') || mount.mount_path.contains(':') {
+            notes.error(path, "Invalid", format!("`{}` is no absolute path without a colon", mount.mount_path));
+            return;
+        }
         if let Some((_, other)) = self.mounts.get(&mount.mount_path) {
             notes.error(
                 path,
@@ -70,7 +74,10 @@ pub(super) fn mounts(context: &Context, unit: &Unit, generated: &mut Generated, 
             MountKind::Tmpfs => {
                 let options = mount.tmpfs.clone().unwrap_or_default();
                 if options.mode != 0 {
-                    notes.approximated(format!("{path}.tmpfs.mode"), "the directory's mode is 0777");
+                    notes.approximated(
+                        format!("{path}.tmpfs.mode"),
+                        "is not honoured: everybody may write to the directory",
+                    );
                 }
                 memory(&mount.target, bytes(options.size.0), mount.read_only, &path, &mut mounts, notes);
             }
@@ -219,8 +226,8 @@ fn tmpfs(text: &str, path: &str, mounts: &mut Mounts, notes: &mut Notes) {
                 None => notes.rejected(path, format!("`{value}` is no size that a cluster knows: write it like `64m`")),
             },
             ("ro", "") => read_only = true,
-            ("rw", "") => {}
-            _ => notes.approximated(path, format!("`{option}` is not honoured: the directory's mode is 0777")),
+            ("rw", "") | ("mode", "777" | "0777" | "1777" | "01777") => {}
+            _ => notes.approximated(path, format!("`{option}` is not honoured: everybody may write to the directory")),
         }
     }
     memory(target, size, read_only, path, mounts, notes);

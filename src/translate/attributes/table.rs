@@ -39,7 +39,7 @@ pub const ATTRIBUTES: &[(&str, Treatment)] = &[
     ("services.*.annotations", Mapped),
     ("services.*.attach", Ignored("")),
     ("services.*.blkio_config", Approximated("is not enforced: Kubernetes has no limits of block I/O")),
-    ("services.*.build", ByValue("the image of `image:` is used, as it is; without one, the stack is in error")),
+    ("services.*.build", Ignored("images are not built in the cluster yet: the image of `image:` is used as it is")),
     ("services.*.cap_add", Mapped),
     ("services.*.cap_drop", Mapped),
     ("services.*.cgroup", ByValue("`private` is Kubernetes' own way; `host` is rejected")),
