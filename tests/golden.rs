@@ -3,6 +3,12 @@
 //! A case is a directory below tests/golden: `compose.yaml` and `expected.yaml`, with `settings.yaml` for what is not in
 //! the file, and whatever files the project has. `UPDATE_GOLDEN=1` writes what comes out, to be reviewed; `Secret`
 //! stands for a value that no diff shows, so that a golden file shows it on purpose.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::format_collect,
+    reason = "a test fails by a panic; its documents are small"
+)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
