@@ -7,6 +7,7 @@
     clippy::unwrap_used,
     clippy::panic,
     clippy::format_collect,
+    clippy::needless_for_each,
     reason = "a test fails by a panic; its documents are small"
 )]
 

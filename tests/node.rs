@@ -34,8 +34,18 @@ fn running_pod(namespace: &Namespace, service: &str) -> String {
 
 /// The page of the Flask example, asked by a pod that stands for somebody outside of the stack.
 fn page(namespace: &Namespace) -> Option<String> {
-    let output =
-        namespace.kubectl(&["exec", "visitor", "--", "wget", "-q", "-T", "3", "-O", "-", "http://web-published:5000/"]);
+    let output = namespace.kubectl(&[
+        "exec",
+        "visitor",
+        "--",
+        "timeout",
+        "3",
+        "wget",
+        "-q",
+        "-O",
+        "-",
+        "http://web-published:5000/",
+    ]);
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
@@ -228,8 +238,9 @@ spec:
         namespace.get("pod", &pod).unwrap()["status"]["podIP"].as_str().unwrap().to_owned()
     };
     let outside = namespace.get("pod", "outside").unwrap()["status"]["podIP"].as_str().unwrap().to_owned();
-    let reaches =
-        |from: &str, to: &str| try_inside(&namespace, from, &format!("wget -q -T 2 -O - http://{to}:8080/")).0 == 0;
+    let reaches = |from: &str, to: &str| {
+        try_inside(&namespace, from, &format!("timeout 2 wget -q -O - http://{to}:8080/")).0 == 0
+    };
     let eventually = |from: &str, to: &str| {
         wait_for(&format!("{from} to reach {to}"), 20, || reaches(from, to).then_some(()));
     };
@@ -257,7 +268,7 @@ spec:
     // From outside: published ports, and nothing else.
     let from_outside = |to: &str| {
         let url = format!("http://{to}:8080/");
-        namespace.kubectl(&["exec", "outside", "--", "wget", "-q", "-T", "2", "-O", "-", &url]).status.success()
+        namespace.kubectl(&["exec", "outside", "--", "timeout", "2", "wget", "-q", "-O", "-", &url]).status.success()
     };
     wait_for("the published port to be open", 20, || from_outside(&front).then_some(()));
     wait_for("the internal network to be closed", 20, || (!from_outside(&back)).then_some(()));
