@@ -75,6 +75,27 @@ fn the_api_server_rejects_what_it_can() {
 }
 
 #[test]
+fn golden_manifests_are_valid() {
+    let Some(cluster) = cluster() else { return };
+    let golden = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    let mut count = 0;
+    for case in std::fs::read_dir(golden).unwrap() {
+        let path = case.unwrap().path().join("expected.yaml");
+        let text = std::fs::read_to_string(&path).unwrap();
+        // The first document holds the notes, which are no object.
+        let objects: Vec<&str> = text.split("---\n").filter(|document| document.contains("\nkind: ")).collect();
+        if objects.is_empty() {
+            continue;
+        }
+        let args = ["apply", "--dry-run=server", "--validate=strict", "-f", "-"];
+        let output = cluster.kubectl_with(&args, &objects.join("---\n"));
+        assert!(output.status.success(), "{}: {}", path.display(), String::from_utf8_lossy(&output.stderr));
+        count += objects.len();
+    }
+    assert!(count > 50, "only {count} objects were found");
+}
+
+#[test]
 fn examples_work_as_text_and_as_object_by_both_kinds_of_apply() {
     let Some(cluster) = cluster() else { return };
     let namespace = cluster.namespace("examples");

@@ -86,6 +86,7 @@ fn rendered(case: &Path) -> String {
         }],
         project_directory: PROJECT_DIRECTORY.to_owned(),
         project_name: Some("shop".to_owned()),
+        default_project_name: None,
         environment: environment.clone(),
         profiles: spec.profiles.clone(),
     };

@@ -46,7 +46,8 @@ impl ProjectArgs {
         let options = LoadOptions {
             documents,
             project_directory: text(&directory)?,
-            project_name: self.project_name.clone().or_else(|| directory_name(&directory)),
+            project_name: self.project_name.clone(),
+            default_project_name: directory_name(&directory),
             environment: std::env::vars_os()
                 .filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?)))
                 .map(|(key, value)| (key, Variable { value, secret: false }))

@@ -136,7 +136,7 @@ impl Loader<'_> {
         read
     }
 
-    /// The project's name: as given, else as the environment says, else as the last document says.
+    /// The project's name: as given, else as the environment says, else as the last document says, else the default.
     fn name(&mut self, inputs: &[Input], variables: &Variables) -> Option<String> {
         let given = self.options.project_name.clone();
         let given = given.or_else(|| {
@@ -167,6 +167,9 @@ impl Loader<'_> {
         });
         if name.is_empty() && self.report.has_errors() {
             return None;
+        }
+        if let (true, Some(name)) = (name.is_empty(), &self.options.default_project_name) {
+            return Some(name.clone());
         }
         if name.is_empty() {
             let mark = written.and_then(|name| name.mark);

@@ -93,6 +93,8 @@ pub struct LoadOptions {
     /// The project's name, stronger than the variable `COMPOSE_PROJECT_NAME` and the file's `name`; must be normal
     /// already.
     pub project_name: Option<String>,
+    /// The project's name when nothing else gives one; must be normal already. Docker Compose takes the directory's.
+    pub default_project_name: Option<String>,
     /// Interpolation variables, stronger than those of the project's `.env`.
     pub environment: BTreeMap<String, Variable>,
     /// Active profiles; `*` for all. When empty, the variable `COMPOSE_PROFILES` names them.

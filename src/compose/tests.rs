@@ -29,6 +29,7 @@ impl Fixture {
         let options = LoadOptions {
             project_directory: "/project".to_owned(),
             project_name: Some("demo".to_owned()),
+            default_project_name: None,
             ..LoadOptions::default()
         };
         Self { files: ProjectTree::default(), options }.and(text)
