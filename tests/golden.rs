@@ -1,8 +1,7 @@
 //! Compose files and the objects that they become.
 //!
 //! A case is a directory below tests/golden: `compose.yaml` and `expected.yaml`, with `settings.yaml` for what is not in
-//! the file, and whatever files the project has. `UPDATE_GOLDEN=1` writes what comes out, to be reviewed; `Secret`
-//! stands for a value that no diff shows, so that a golden file shows it on purpose.
+//! the file, and whatever files the project has. `UPDATE_GOLDEN=1` writes what comes out, to be reviewed.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -158,11 +157,23 @@ fn documents(plan: &Plan) -> Vec<Value> {
     }
     let mut documents = vec![about];
     let mut add = |child: Result<Child, serde_json::Error>| documents.push(child.unwrap().object);
-    config_maps.iter().for_each(|object| add(Child::new(object)));
-    secrets.iter().for_each(|object| add(Child::new(object)));
-    claims.iter().filter_map(|claim| claim.object.as_ref()).for_each(|object| add(Child::new(object)));
-    network_policies.iter().for_each(|object| add(Child::new(object)));
-    services.iter().for_each(|object| add(Child::new(object)));
-    workloads.iter().for_each(|workload| add(workload.object.child()));
+    for object in config_maps {
+        add(Child::new(object));
+    }
+    for object in secrets {
+        add(Child::new(object));
+    }
+    for object in claims.iter().filter_map(|claim| claim.object.as_ref()) {
+        add(Child::new(object));
+    }
+    for object in network_policies {
+        add(Child::new(object));
+    }
+    for object in services {
+        add(Child::new(object));
+    }
+    for workload in workloads {
+        add(workload.object.child());
+    }
     documents
 }

@@ -14,12 +14,6 @@ pub(super) fn gates(context: &Context, unit: &Unit, notes: &mut Notes) -> Vec<Ga
     for (name, dependency) in &unit.service.workload.depends_on {
         let path = format!("{}.depends_on.{name}", unit.path);
         let Some(target) = context.units.get(name.as_str()) else { continue };
-        if dependency.restart {
-            notes.approximated(
-                format!("{path}.restart"),
-                format!("an update of `{name}` does not restart this service yet"),
-            );
-        }
         // Docker Compose waits for no container of a service that is scaled to none.
         if target.service.replicas() == 0 {
             continue;

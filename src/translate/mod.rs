@@ -14,6 +14,7 @@ mod expansion;
 mod file_object;
 #[cfg(test)]
 mod fixture;
+mod follow;
 mod gates;
 mod generated;
 mod job;
@@ -107,6 +108,7 @@ pub fn translate(project: &Project, stack: &Stack, facts: &Facts, policy: &Polic
     resources::note_requests(&context, &mut notes);
     network::note_differences(&context, &mut notes);
     mention::note(&context, &mut notes);
+    follow::mark(&context, &mut workloads);
     let mut plan = Plan {
         claims: claim::claims(&context, &mut notes),
         network_policies: network_policy::policies(&context),

@@ -63,7 +63,7 @@ pub const ATTRIBUTES: &[(&str, Treatment)] = &[
     ("services.*.credential_spec", Rejected("managed accounts of Windows are not supported yet")),
     ("services.*.depends_on.*.condition", Mapped),
     ("services.*.depends_on.*.required", Mapped),
-    ("services.*.depends_on.*.restart", ByValue("an update of the dependency does not restart the service yet")),
+    ("services.*.depends_on.*.restart", Mapped),
     ("services.*.deploy.endpoint_mode", Mapped),
     ("services.*.deploy.labels", Mapped),
     ("services.*.deploy.mode", ByValue("`replicated`, `global` and `replicated-job`; `global-job` is rejected")),
