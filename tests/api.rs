@@ -228,6 +228,22 @@ fn an_unsupported_attribute_stalls_or_warns() {
 }
 
 #[test]
+fn what_the_administrator_does_not_allow_stalls() {
+    let Some(cluster) = cluster() else { return };
+    let namespace = cluster.namespace("policy");
+    let compose = "services:\n  web:\n    image: nginx\n    privileged: true\n    volumes: [\"/etc:/host:ro\"]\n";
+    let operator = Operator::start(cluster, &[&namespace], &[]);
+    namespace.apply(&stack("app", compose));
+    let (reason, message) = namespace.wait_condition("app", "Stalled", "True", 20);
+    assert_eq!(reason, "PolicyViolation");
+    assert!(message.contains("--allow-privileged") && message.contains("--allow-host-path"), "{message}");
+    assert!(namespace.children("app").is_empty());
+    drop(operator);
+    let _operator = Operator::start(cluster, &[&namespace], &["--allow-privileged", "--allow-host-path", "/etc"]);
+    wait_for("the Deployment", 20, || namespace.get("deployment", "web"));
+}
+
+#[test]
 fn a_foreign_object_is_neither_changed_nor_deleted() {
     let Some(cluster) = cluster() else { return };
     let namespace = cluster.namespace("foreign");

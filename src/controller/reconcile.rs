@@ -157,13 +157,17 @@ async fn pipeline(stack: &ComposeStack, context: &Context) -> Passed {
     };
     let plan = translate(&project, &settings, &facts, &context.policy);
     let warnings = Some(warnings(&project.warnings, &plan.notes));
-    let refused: Vec<Note> = plan.notes.iter().filter(|note| stops(note, stack.spec.unsupported)).cloned().collect();
+    let (forbidden, refused): (Vec<Note>, Vec<Note>) = plan
+        .notes
+        .iter()
+        .filter(|note| stops(note, stack.spec.unsupported))
+        .cloned()
+        .partition(|note| note.reason == policy::FORBIDDEN);
     if !refused.is_empty() {
-        return Passed { revision, warnings, ended: Ended::Unsupported(refused) };
+        return Passed { revision, warnings, ended: Ended::Unsupported([refused, forbidden].concat()) };
     }
-    let violations: Vec<String> =
-        policy::judge(&plan, &context.policy).iter().map(|note| format!("{}: {}", note.path, note.message)).collect();
-    if !violations.is_empty() {
+    if !forbidden.is_empty() {
+        let violations = forbidden.iter().map(|note| format!("{}: {}", note.path, note.message)).collect();
         return Passed { revision, warnings, ended: Ended::PolicyViolation(violations) };
     }
     Passed { revision, warnings, ended: Ended::Applied(Box::new(applied(stack, context, &plan).await)) }

@@ -7,6 +7,9 @@ use k8s_openapi::api::core::v1::{Container, PodSpec, PodTemplateSpec, Service, V
 use crate::api::names;
 use crate::translate::{Note, NoteLevel, Plan, Workload, WorkloadObject};
 
+/// The reason of the notes that [`judge`] makes.
+pub const FORBIDDEN: &str = "Forbidden";
+
 /// What the operator's administrator allows stacks to do. By default, nothing that reaches beyond the stack.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Policy {
@@ -73,7 +76,7 @@ impl Verdict<'_> {
         self.notes.push(Note {
             path: path.to_owned(),
             level: NoteLevel::Error,
-            reason: "Forbidden",
+            reason: FORBIDDEN,
             message: format!(
                 "{} is not allowed here: an administrator can allow it by the operator's {allow}",
                 what.into()
