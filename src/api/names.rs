@@ -34,6 +34,8 @@ pub const ANNOTATION_APPLIED_HASH: &str = "compose-operator.dev/applied-hash";
 pub const ANNOTATION_PRUNE: &str = "compose-operator.dev/prune";
 /// The value of [`ANNOTATION_PRUNE`] that keeps a child.
 pub const PRUNE_DISABLED: &str = "disabled";
+/// Prefix of the annotations on pods that restart them with a service that they depend upon; the service follows.
+pub const ANNOTATION_RESTART_PREFIX: &str = "restart.compose-operator.dev/";
 /// Annotation on stacks: a new value asks for a reconciliation now.
 pub const ANNOTATION_RECONCILE_REQUESTED: &str = "reconcile.compose-operator.dev/requestedAt";
 /// Annotation that kubectl writes on client-side apply; holds the null-valued keys that it dropped.

@@ -10,9 +10,7 @@ use k8s_openapi::api::core::v1::PodTemplateSpec;
 use super::context::{Context, Unit};
 use super::dns_label::hash;
 use super::plan::{Workload, WorkloadObject};
-
-/// The prefix of the annotations; the name of the dependency follows.
-const ANNOTATION_PREFIX: &str = "restart.compose-operator.dev/";
+use crate::api::names::ANNOTATION_RESTART_PREFIX;
 
 /// Marks the pods of services that follow others, directly or over others.
 pub(super) fn mark(context: &Context, workloads: &mut [Workload]) {
@@ -29,7 +27,7 @@ pub(super) fn mark(context: &Context, workloads: &mut [Workload]) {
         let Some(template) = template(&mut workload.object) else { continue };
         for target in followed(context, &workload.service) {
             let annotations = template.metadata.get_or_insert_default().annotations.get_or_insert_default();
-            annotations.insert(format!("{ANNOTATION_PREFIX}{}", target.name), prints.of(target.key));
+            annotations.insert(format!("{ANNOTATION_RESTART_PREFIX}{}", target.name), prints.of(target.key));
         }
     }
 }
