@@ -285,9 +285,9 @@ fn stacks<'a>(namespace: &str, observed: impl IntoIterator<Item = &'a Observed>)
     names.into_iter().map(|name| StackRef { namespace: namespace.to_owned(), name: name.clone() }).collect()
 }
 
-/// Kubernetes promises since 1.35 that versions of one resource are numbers that grow; what is no number is taken
-/// for newer.
-fn is_older(version: &str, than: &str) -> bool {
+/// Whether the first version of an object is older. Kubernetes promises since 1.35 that versions of one resource are
+/// numbers that grow; what is no number is taken for newer.
+pub fn is_older(version: &str, than: &str) -> bool {
     matches!((version.parse::<u128>(), than.parse::<u128>()), (Ok(version), Ok(than)) if version < than)
 }
 

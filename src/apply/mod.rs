@@ -31,7 +31,7 @@ mod watch;
 pub use error::{ApplyError, Category, Class};
 pub use hash::HashKey;
 pub use kind::Kind;
-pub use live::{Feed, LiveStore, Observed, OwnerRef, StackRef};
+pub use live::{Feed, LiveStore, Observed, OwnerRef, StackRef, is_older};
 pub use outcome::{Action, Change, Conflict, Outcome};
 pub use pod::PodFacts;
 pub use readiness::{ClaimFacts, Facts, JobFacts, Progress, Replicas, ServiceFacts};

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::reconcile::key;
 use crate::api::{ComposeStack, ComposeStackStatus};
+use crate::apply::is_older;
 
 #[derive(Debug, Default)]
 pub(super) struct Memory(Mutex<HashMap<String, Remembered>>);
@@ -32,7 +33,9 @@ impl Memory {
         let mut remembered = self.lock();
         let entry = remembered.entry(key(cached)).or_default();
         match &entry.written {
-            Some((version, status)) if is_older(cached.metadata.resource_version.as_deref(), version) => {
+            Some((version, status))
+                if cached.metadata.resource_version.as_deref().is_some_and(|cached| is_older(cached, version)) =>
+            {
                 stack.status = Some(status.clone());
             }
             _ => entry.written = None,
@@ -66,12 +69,6 @@ impl Memory {
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Remembered>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Kubernetes promises since 1.35 that versions of one resource are numbers that grow.
-fn is_older(version: Option<&str>, than: &str) -> bool {
-    let number = |text: &str| text.parse::<u128>().ok();
-    matches!((version.and_then(number), number(than)), (Some(version), Some(than)) if version < than)
 }
 
 #[cfg(test)]

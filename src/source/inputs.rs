@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
-use k8s_openapi::api::core::v1::{ConfigMap, Secret};
-use kube::{Api, Client, ResourceExt};
+use kube::{Client, ResourceExt};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::SourceError;
 use super::last_applied::restore_nulls;
+use super::reader::Reader;
 use crate::api::ComposeStack;
 use crate::api::names::ANNOTATION_LAST_APPLIED;
 use crate::compose::{Document, DocumentBody, LoadOptions, ProjectFile, ProjectTree, Variable};
@@ -65,7 +65,7 @@ impl Inputs {
 /// # Errors
 /// When a reference leads nowhere, may not be followed, or a field cannot be used.
 pub async fn gather(client: &Client, stack: &ComposeStack) -> Result<Inputs, SourceError> {
-    let reader = Reader { client, namespace: stack.namespace().unwrap_or_default() };
+    let reader = Reader::new(client, stack);
     let mut files = inline_files(stack)?;
     for (index, source) in stack.spec.files_from.iter().enumerate() {
         let field = format!("spec.filesFrom[{index}]");
@@ -201,90 +201,23 @@ fn inline_files(stack: &ComposeStack) -> Result<ProjectTree, SourceError> {
 /// The absolute path of a project file. Files stay inside of the project directory: a path that leaves it would
 /// name a file that no Compose file can mean.
 fn project_path(field: &str, path: &str) -> Result<String, SourceError> {
-    let mut parts: Vec<&str> = Vec::new();
-    for part in path.split('/') {
+    let inside = path.split('/').try_fold(Vec::new(), |mut parts, part| {
         match part {
             "" | "." => {}
-            ".." if parts.pop().is_some() => {}
-            ".." => parts.clear(),
+            ".." => {
+                parts.pop()?;
+            }
             part => parts.push(part),
         }
-    }
-    let escapes = path.starts_with('/') || depth_goes_negative(path);
-    if escapes || parts.is_empty() {
-        return Err(SourceError::Invalid {
+        Some(parts)
+    });
+    match inside.filter(|parts| !parts.is_empty() && !path.starts_with('/')) {
+        Some(parts) => Ok(format!("{PROJECT_DIRECTORY}/{}", parts.join("/"))),
+        None => Err(SourceError::Invalid {
             field: format!("{field}[{path:?}]"),
             message: "expected the relative path of a file inside of the project directory, such as conf/app.ini"
                 .to_owned(),
-        });
-    }
-    Ok(format!("{PROJECT_DIRECTORY}/{}", parts.join("/")))
-}
-
-fn depth_goes_negative(path: &str) -> bool {
-    let mut depth = 0_i64;
-    path.split('/').any(|part| {
-        match part {
-            "" | "." => {}
-            ".." => depth -= 1,
-            _ => depth += 1,
-        }
-        depth < 0
-    })
-}
-
-struct Reader<'a> {
-    client: &'a Client,
-    namespace: String,
-}
-
-impl Reader<'_> {
-    async fn config_map(&self, field: &str, name: &str) -> Result<BTreeMap<String, Vec<u8>>, SourceError> {
-        let api: Api<ConfigMap> = Api::namespaced(self.client.clone(), &self.namespace);
-        let object = api.get_opt(name).await.map_err(|error| self.failed(field, "ConfigMap", name, error))?;
-        let object = object.ok_or_else(|| self.missing(field, "ConfigMap", name))?;
-        let text = object.data.unwrap_or_default().into_iter().map(|(key, value)| (key, value.into_bytes()));
-        let binary = object.binary_data.unwrap_or_default().into_iter().map(|(key, value)| (key, value.0));
-        Ok(text.chain(binary).collect())
-    }
-
-    async fn secret(&self, field: &str, name: &str) -> Result<BTreeMap<String, Vec<u8>>, SourceError> {
-        let api: Api<Secret> = Api::namespaced(self.client.clone(), &self.namespace);
-        let object = api.get_opt(name).await.map_err(|error| self.failed(field, "Secret", name, error))?;
-        let object = object.ok_or_else(|| self.missing(field, "Secret", name))?;
-        Ok(object.data.unwrap_or_default().into_iter().map(|(key, value)| (key, value.0)).collect())
-    }
-
-    fn missing(&self, field: &str, kind: &'static str, name: &str) -> SourceError {
-        SourceError::NotFound {
-            field: field.to_owned(),
-            kind,
-            name: name.to_owned(),
-            key: None,
-            namespace: self.namespace.clone(),
-        }
-    }
-
-    fn missing_key(&self, field: &str, secret: bool, name: &str, key: &str) -> SourceError {
-        SourceError::NotFound {
-            field: field.to_owned(),
-            kind: if secret { "Secret" } else { "ConfigMap" },
-            name: name.to_owned(),
-            key: Some(key.to_owned()),
-            namespace: self.namespace.clone(),
-        }
-    }
-
-    fn failed(&self, field: &str, kind: &'static str, name: &str, error: kube::Error) -> SourceError {
-        match error {
-            kube::Error::Api(status) if status.is_forbidden() => SourceError::Forbidden {
-                field: field.to_owned(),
-                kind,
-                name: name.to_owned(),
-                namespace: self.namespace.clone(),
-            },
-            error => SourceError::Api { field: field.to_owned(), kind, name: name.to_owned(), source: Box::new(error) },
-        }
+        }),
     }
 }
 

@@ -6,6 +6,7 @@
 mod facts;
 mod inputs;
 mod last_applied;
+mod reader;
 
 pub use facts::facts;
 pub use inputs::{Inputs, gather};

@@ -6,6 +6,13 @@ use super::{Facts, Stack};
 use crate::api::v1alpha1::ComposeStackSpec;
 use crate::compose::{Project, ProjectFile};
 
+/// Services on one network, on two, on an internal one, and on none.
+pub(super) const NETWORKS: &str = "services: {web: {image: x, networks: {front: null}, ports: [{target: 80, published: \"8080\", \
+                    protocol: tcp, mode: ingress}]}, api: {image: x, networks: {front: null, back: null}}, db: \
+                    {image: x, networks: {back: null}, ports: [{target: 5432, published: \"5432\", protocol: tcp, \
+                    mode: ingress}]}, batch: {image: x, network_mode: none}}\nnetworks: {front: {name: p_front}, \
+                    back: {name: p_back, internal: true}, unused: {}}";
+
 /// A canonical project, written as YAML.
 pub(super) fn project(text: &str) -> Project {
     let value: serde_json::Value = serde_saphyr::from_str(text).expect("the fixture is YAML");

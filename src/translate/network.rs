@@ -141,12 +141,6 @@ mod tests {
     use super::*;
     use crate::translate::{Facts, fixture};
 
-    const TEXT: &str = "services: {web: {image: x, networks: {front: null}, ports: [{target: 80, published: \"8080\", \
-                        protocol: tcp, mode: ingress}]}, api: {image: x, networks: {front: null, back: null}}, db: \
-                        {image: x, networks: {back: null}, ports: [{target: 5432, published: \"5432\", protocol: tcp, \
-                        mode: ingress}]}, batch: {image: x, network_mode: none}}\nnetworks: {front: {name: p_front}, \
-                        back: {name: p_back, internal: true}, unused: {}}";
-
     #[test]
     fn names_that_are_no_label_keys_are_hashed() {
         assert_eq!(label_key("p_front"), "network.compose-operator.dev/p_front");
@@ -158,7 +152,7 @@ mod tests {
     #[test]
     fn isolation_that_nobody_vouches_for_is_noted() {
         let noted = |facts: &Facts| {
-            fixture::with_facts(TEXT, &fixture::stack(), facts, |context, notes| {
+            fixture::with_facts(fixture::NETWORKS, &fixture::stack(), facts, |context, notes| {
                 note_differences(context, notes);
                 std::mem::take(notes).summary()
             })

@@ -194,12 +194,6 @@ mod tests {
     use crate::translate::fixture;
     use crate::translate::network::pod_labels;
 
-    const TEXT: &str = "services: {web: {image: x, networks: {front: null}, ports: [{target: 80, published: \"8080\", \
-                        protocol: tcp, mode: ingress}]}, api: {image: x, networks: {front: null, back: null}}, db: \
-                        {image: x, networks: {back: null}, ports: [{target: 5432, published: \"5432\", protocol: tcp, \
-                        mode: ingress}]}, batch: {image: x, network_mode: none}}\nnetworks: {front: {name: p_front}, \
-                        back: {name: p_back, internal: true}, unused: {}}";
-
     fn is_selected(selector: &LabelSelector, labels: &Labels) -> bool {
         selector.match_labels.iter().flatten().all(|(key, value)| labels.get(key) == Some(value))
             && selector.match_expressions.iter().flatten().all(|requirement| {
@@ -278,7 +272,7 @@ mod tests {
 
     #[test]
     fn pods_talk_exactly_when_they_share_a_network() {
-        let cluster = Cluster::new(TEXT);
+        let cluster = Cluster::new(fixture::NETWORKS);
         let talk: BTreeSet<(&str, &str)> = [("web", "api"), ("api", "web"), ("api", "db"), ("db", "api")].into();
         for from in ["web", "api", "db", "batch"] {
             for to in ["web", "api", "db", "batch"] {
@@ -290,7 +284,7 @@ mod tests {
 
     #[test]
     fn only_pods_with_nothing_but_internal_networks_are_kept_in() {
-        let cluster = Cluster::new(TEXT);
+        let cluster = Cluster::new(fixture::NETWORKS);
         for (pod, out, dns) in [("web", true, true), ("api", true, true), ("db", false, true), ("batch", false, false)]
         {
             assert_eq!(cluster.leaves(pod, None, 443), out, "{pod}");
@@ -300,7 +294,7 @@ mod tests {
 
     #[test]
     fn published_ports_are_open_unless_all_networks_are_internal() {
-        let cluster = Cluster::new(TEXT);
+        let cluster = Cluster::new(fixture::NETWORKS);
         assert!(cluster.enters(None, "web", 80));
         assert!(!cluster.enters(None, "web", 8080) && !cluster.enters(None, "db", 5432));
         assert!(cluster.enters(Some("db"), "web", 80) && !cluster.reaches("db", "web", 80));
@@ -324,7 +318,7 @@ mod tests {
             spec.network_policy.published_from = vec![peer()];
             spec.network_policy.allow_from = vec![peer(), peer()];
         });
-        fixture::with_stack(TEXT, &stack, |context, _| {
+        fixture::with_stack(fixture::NETWORKS, &stack, |context, _| {
             let policies = policies(context);
             let from = |name: &str| {
                 let policy = policies.iter().find(|policy| policy.metadata.name.as_deref() == Some(name)).unwrap();
@@ -337,6 +331,6 @@ mod tests {
     #[test]
     fn mode_off_makes_no_policies() {
         let stack = fixture::stack_with(|spec| spec.network_policy.mode = NetworkPolicyMode::Off);
-        fixture::with_stack(TEXT, &stack, |context, _| assert_eq!(policies(context), []));
+        fixture::with_stack(fixture::NETWORKS, &stack, |context, _| assert_eq!(policies(context), []));
     }
 }

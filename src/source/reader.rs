@@ -1,0 +1,72 @@
+//! Reads the ConfigMaps and Secrets that a stack names.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use kube::{Api, Client, ResourceExt};
+
+use super::SourceError;
+use crate::api::ComposeStack;
+
+/// Content by key.
+pub(super) type Data = BTreeMap<String, Vec<u8>>;
+
+/// Reads objects of the stack's namespace.
+pub(super) struct Reader<'a> {
+    client: &'a Client,
+    namespace: String,
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(client: &'a Client, stack: &ComposeStack) -> Self {
+        Self { client, namespace: stack.namespace().unwrap_or_default() }
+    }
+
+    /// A ConfigMap that has to be there.
+    pub(super) async fn config_map(&self, field: &str, name: &str) -> Result<Data, SourceError> {
+        self.find_config_map(field, name).await?.ok_or_else(|| self.missing(field, "ConfigMap", name, None))
+    }
+
+    /// A Secret that has to be there.
+    pub(super) async fn secret(&self, field: &str, name: &str) -> Result<Data, SourceError> {
+        self.find_secret(field, name).await?.ok_or_else(|| self.missing(field, "Secret", name, None))
+    }
+
+    /// A ConfigMap, if it is there.
+    pub(super) async fn find_config_map(&self, field: &str, name: &str) -> Result<Option<Data>, SourceError> {
+        let api: Api<ConfigMap> = Api::namespaced(self.client.clone(), &self.namespace);
+        let object = api.get_opt(name).await.map_err(|error| self.failed(field, "ConfigMap", name, error))?;
+        Ok(object.map(|object| {
+            let text = object.data.unwrap_or_default().into_iter().map(|(key, value)| (key, value.into_bytes()));
+            let binary = object.binary_data.unwrap_or_default().into_iter().map(|(key, value)| (key, value.0));
+            text.chain(binary).collect()
+        }))
+    }
+
+    /// A Secret, if it is there.
+    pub(super) async fn find_secret(&self, field: &str, name: &str) -> Result<Option<Data>, SourceError> {
+        let api: Api<Secret> = Api::namespaced(self.client.clone(), &self.namespace);
+        let object = api.get_opt(name).await.map_err(|error| self.failed(field, "Secret", name, error))?;
+        Ok(object
+            .map(|object| object.data.unwrap_or_default().into_iter().map(|(key, value)| (key, value.0)).collect()))
+    }
+
+    pub(super) fn missing_key(&self, field: &str, secret: bool, name: &str, key: &str) -> SourceError {
+        self.missing(field, if secret { "Secret" } else { "ConfigMap" }, name, Some(key.to_owned()))
+    }
+
+    fn missing(&self, field: &str, kind: &'static str, name: &str, key: Option<String>) -> SourceError {
+        let (field, name, namespace) = (field.to_owned(), name.to_owned(), self.namespace.clone());
+        SourceError::NotFound { field, kind, name, key, namespace }
+    }
+
+    fn failed(&self, field: &str, kind: &'static str, name: &str, error: kube::Error) -> SourceError {
+        let (field, name) = (field.to_owned(), name.to_owned());
+        match error {
+            kube::Error::Api(status) if status.is_forbidden() => {
+                SourceError::Forbidden { field, kind, name, namespace: self.namespace.clone() }
+            }
+            error => SourceError::Api { field, kind, name, source: Box::new(error) },
+        }
+    }
+}
