@@ -8,6 +8,8 @@
 )]
 
 mod harness;
+#[path = "api/security.rs"]
+mod security;
 
 use std::time::Duration;
 
@@ -200,11 +202,11 @@ fn a_field_that_is_not_honoured_yet_stalls() {
     namespace.apply(&stack_with(
         "app",
         "services: {web: {image: nginx}}",
-        "  security: Restricted\n  build: {registry: r}\n",
+        "  serviceAccountName: team\n  build: {registry: r}\n",
     ));
     let (reason, message) = namespace.wait_condition("app", "Stalled", "True", 20);
     assert_eq!(reason, "FieldNotSupported");
-    assert!(message.contains("spec.security") && message.contains("spec.build"), "{message}");
+    assert!(message.contains("spec.serviceAccountName") && message.contains("spec.build"), "{message}");
     assert!(namespace.children("app").is_empty());
 }
 

@@ -1,7 +1,7 @@
 //! Fields of the spec that this version does not honour yet. A stack that sets one stalls: a field that is ignored
 //! would be believed.
 
-use crate::api::v1alpha1::{ComposeStackSpec, PublishType, SecurityLevel};
+use crate::api::v1alpha1::{ComposeStackSpec, PublishType};
 
 /// The fields that are set and not honoured, each with what to do.
 pub(super) fn not_honoured(spec: &ComposeStackSpec) -> Vec<String> {
@@ -27,7 +27,7 @@ pub(super) fn not_honoured(spec: &ComposeStackSpec) -> Vec<String> {
         publish,
         network_policy: _,
         resources: _,
-        security,
+        security: _,
         liveness: _,
         image_pull_secrets: _,
         build,
@@ -37,7 +37,6 @@ pub(super) fn not_honoured(spec: &ComposeStackSpec) -> Vec<String> {
     let fields = [
         ("spec.serviceAccountName", service_account_name.is_some()),
         ("spec.publish.type", matches!(publish.kind, PublishType::Ingress | PublishType::Gateway)),
-        ("spec.security", *security != SecurityLevel::Unset),
         ("spec.build", build.is_some()),
         ("spec.models", !models.is_empty()),
         ("spec.serviceOverrides", !service_overrides.is_empty()),

@@ -28,6 +28,7 @@ mod notes;
 mod placement;
 mod plan;
 mod pod;
+mod pod_security;
 mod ports;
 mod probe;
 mod project_file;

@@ -12,7 +12,7 @@ use super::context::{Context, Unit};
 use super::generated::Generated;
 use super::mount::mounts;
 use super::notes::Notes;
-use super::{dns_label, labels, network, placement, security};
+use super::{dns_label, labels, network, placement, pod_security, security};
 use crate::compose::model::Duration;
 
 /// How long a container is given to stop when the file does not say (docker stop, "--timeout").
@@ -53,6 +53,7 @@ pub(super) fn template(
     note_processes(unit, notes);
     security::pod_context(unit, &mut pod, notes);
     placement::place(context, unit, &mut pod, notes);
+    pod_security::meet(context, unit, &mut pod, notes);
     let mut labels = labels::service_labels(context, unit);
     labels.extend(network::pod_labels(context, unit));
     PodTemplateSpec {

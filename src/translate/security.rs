@@ -8,8 +8,8 @@ use super::context::Unit;
 use super::notes::Notes;
 use crate::compose::model::ContainerSpec;
 
-/// The kernel parameters that every kubelet accepts (Kubernetes, "Using sysctls": safe sysctls).
-const SAFE_SYSCTLS: [&str; 11] = [
+/// The kernel parameters that every kubelet and every Pod Security level accepts (Kubernetes, "Using sysctls": safe sysctls).
+pub(super) const SAFE_SYSCTLS: [&str; 11] = [
     "kernel.shm_rmid_forced",
     "net.ipv4.ip_local_port_range",
     "net.ipv4.ip_local_reserved_ports",
@@ -194,7 +194,7 @@ fn se_linux(option: &str, context: &mut SecurityContext) -> Result<(), String> {
     Ok(())
 }
 
-fn seccomp(kind: &str) -> SeccompProfile {
+pub(super) fn seccomp(kind: &str) -> SeccompProfile {
     SeccompProfile { type_: kind.to_owned(), localhost_profile: None }
 }
 

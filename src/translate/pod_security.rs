@@ -1,0 +1,352 @@
+//! The Pod Security level that a stack asks for (Kubernetes, "Pod Security Standards", version 1.35).
+//!
+//! Pods are made to meet it. What in the file contradicts it is rejected by its path, and left out where the stack goes
+//! on without what is rejected: the level holds in any case.
+
+use k8s_openapi::api::core::v1::{
+    Capabilities, Container, PodSpec, SELinuxOptions, SecurityContext, Sysctl, Volume, VolumeMount,
+};
+
+use super::context::{Context, Unit};
+use super::notes::Notes;
+use super::security::{SAFE_SYSCTLS, seccomp};
+use crate::api::v1alpha1::SecurityLevel;
+
+/// The capabilities that the level Baseline lets containers add.
+const BASELINE_CAPABILITIES: [&str; 13] = [
+    "AUDIT_WRITE",
+    "CHOWN",
+    "DAC_OVERRIDE",
+    "FOWNER",
+    "FSETID",
+    "KILL",
+    "MKNOD",
+    "NET_BIND_SERVICE",
+    "SETFCAP",
+    "SETGID",
+    "SETPCAP",
+    "SETUID",
+    "SYS_CHROOT",
+];
+
+/// The one capability that the level Restricted lets containers add.
+const RESTRICTED_CAPABILITIES: [&str; 1] = ["NET_BIND_SERVICE"];
+
+/// The SELinux types of ordinary containers.
+const SE_LINUX_TYPES: [&str; 5] = ["", "container_t", "container_init_t", "container_kvm_t", "container_engine_t"];
+
+/// From which port on every user may listen. Docker sets it to 0 for every container that has a network of its own.
+const UNPRIVILEGED_PORTS: &str = "net.ipv4.ip_unprivileged_port_start";
+
+/// Makes a pod of the service meet the stack's level.
+pub(super) fn meet(context: &Context, unit: &Unit, pod: &mut PodSpec, notes: &mut Notes) {
+    let level = match context.stack.spec.security {
+        SecurityLevel::Unset => return,
+        SecurityLevel::Baseline => Level { name: "Baseline", restricted: false },
+        SecurityLevel::Restricted => Level { name: "Restricted", restricted: true },
+    };
+    let mut review = Review { level, unit, notes };
+    review.namespaces(pod);
+    review.sysctls(pod);
+    review.volumes(pod);
+    for container in pod.init_containers.iter_mut().flatten().chain(&mut pod.containers) {
+        review.container(container);
+    }
+    if level.restricted {
+        give_claims_to_the_user(pod);
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Level {
+    name: &'static str,
+    restricted: bool,
+}
+
+struct Review<'a> {
+    level: Level,
+    unit: &'a Unit<'a>,
+    notes: &'a mut Notes,
+}
+
+impl Review<'_> {
+    fn refuse(&mut self, attribute: &str, what: &str, remedy: &str) {
+        let message = format!("{what} is against the level {} of spec.security: {remedy}", self.level.name);
+        self.notes.rejected(format!("{}.{attribute}", self.unit.path), message);
+    }
+
+    fn namespaces(&mut self, pod: &mut PodSpec) {
+        if pod.host_network.take() == Some(true) {
+            pod.dns_policy = None;
+            self.refuse("network_mode", "the node's network", "leave it out, and reach services by their names");
+        }
+        if pod.host_pid.take() == Some(true) {
+            self.refuse("pid", "the node's process namespace", "leave it out");
+        }
+        if pod.host_ipc.take() == Some(true) {
+            self.refuse("ipc", "the node's IPC namespace", "leave it out");
+        }
+    }
+
+    fn sysctls(&mut self, pod: &mut PodSpec) {
+        let context = pod.security_context.get_or_insert_default();
+        let (safe, unsafe_ones): (Vec<Sysctl>, Vec<Sysctl>) = context
+            .sysctls
+            .take()
+            .unwrap_or_default()
+            .into_iter()
+            .partition(|sysctl| SAFE_SYSCTLS.contains(&sysctl.name.as_str()));
+        for sysctl in unsafe_ones {
+            self.refuse(&format!("sysctls.{}", sysctl.name), "a kernel parameter that is not safe", "leave it out");
+        }
+        let mut sysctls = safe;
+        if self.level.restricted && !sysctls.iter().any(|sysctl| sysctl.name == UNPRIVILEGED_PORTS) {
+            sysctls.push(Sysctl { name: UNPRIVILEGED_PORTS.to_owned(), value: "0".to_owned() });
+        }
+        context.sysctls = (!sysctls.is_empty()).then_some(sysctls);
+        if *context == k8s_openapi::api::core::v1::PodSecurityContext::default() {
+            pod.security_context = None;
+        }
+    }
+
+    fn volumes(&mut self, pod: &mut PodSpec) {
+        let (kept, refused): (Vec<Volume>, Vec<Volume>) =
+            pod.volumes.take().unwrap_or_default().into_iter().partition(|volume| self.level.allows(volume));
+        pod.volumes = (!kept.is_empty()).then_some(kept);
+        for volume in refused {
+            let what =
+                if volume.host_path.is_some() { "a path of the node" } else { "a share that is mounted directly" };
+            for container in pod.init_containers.iter_mut().flatten().chain(&mut pod.containers) {
+                let mounts = container.volume_mounts.take().unwrap_or_default();
+                let (gone, left): (Vec<VolumeMount>, Vec<VolumeMount>) =
+                    mounts.into_iter().partition(|mount| mount.name == volume.name);
+                container.volume_mounts = (!left.is_empty()).then_some(left);
+                for mount in gone {
+                    let listed = &self.unit.service.container.volumes;
+                    let attribute = match listed.iter().position(|listed| listed.target == mount.mount_path) {
+                        Some(index) => format!("volumes[{index}]"),
+                        None => "volumes".to_owned(),
+                    };
+                    let remedy = "use a named volume, or put files of the project into spec.files";
+                    self.refuse(&attribute, what, remedy);
+                }
+            }
+        }
+    }
+
+    fn container(&mut self, container: &mut Container) {
+        for port in container.ports.iter_mut().flatten() {
+            if port.host_port.take().is_some() {
+                port.host_ip = None;
+                self.refuse("ports", "a port of the node", "publish it without `mode: host`");
+            }
+        }
+        let context = container.security_context.get_or_insert_default();
+        if context.privileged.take() == Some(true) {
+            self.refuse("privileged", "a privileged container", "leave it out");
+        }
+        if context.proc_mount.take().is_some_and(|mount| mount != "Default") {
+            self.refuse("security_opt", "an unmasked /proc", "leave it out");
+        }
+        self.confinement(context);
+        self.capabilities(context);
+        if self.level.restricted {
+            self.user(context);
+        }
+    }
+
+    fn confinement(&mut self, context: &mut SecurityContext) {
+        if context.seccomp_profile.as_ref().is_some_and(|profile| profile.type_ == "Unconfined") {
+            context.seccomp_profile = None;
+            self.refuse("security_opt", "`seccomp:unconfined`", "leave it out");
+        }
+        context.seccomp_profile.get_or_insert_with(|| seccomp("RuntimeDefault"));
+        if context.app_armor_profile.as_ref().is_some_and(|profile| profile.type_ == "Unconfined") {
+            context.app_armor_profile = None;
+            self.refuse("security_opt", "`apparmor:unconfined`", "leave it out");
+        }
+        let is_ordinary = |options: &SELinuxOptions| {
+            options.user.is_none()
+                && options.role.is_none()
+                && SE_LINUX_TYPES.contains(&options.type_.as_deref().unwrap_or_default())
+        };
+        if context.se_linux_options.as_ref().is_some_and(|options| !is_ordinary(options)) {
+            context.se_linux_options = None;
+            self.refuse("security_opt", "a SELinux user, role or type of its own", "leave it out");
+        }
+    }
+
+    fn capabilities(&mut self, context: &mut SecurityContext) {
+        let allowed: &[&str] = if self.level.restricted { &RESTRICTED_CAPABILITIES } else { &BASELINE_CAPABILITIES };
+        let capabilities = context.capabilities.take().unwrap_or_default();
+        let mut add = capabilities.add.unwrap_or_default();
+        add.retain(|name| {
+            let fits = allowed.contains(&name.as_str());
+            if !fits {
+                self.refuse("cap_add", &format!("the capability {name}"), "leave it out");
+            }
+            fits
+        });
+        let drop = if self.level.restricted { Some(vec!["ALL".to_owned()]) } else { capabilities.drop };
+        let capabilities = Capabilities { add: (!add.is_empty()).then_some(add), drop };
+        context.capabilities = (capabilities != Capabilities::default()).then_some(capabilities);
+    }
+
+    fn user(&mut self, context: &mut SecurityContext) {
+        let escalates = |option: &String| option == "no-new-privileges:false" || option == "no-new-privileges=false";
+        if self.unit.service.container.security_opt.iter().any(escalates) {
+            self.refuse("security_opt", "`no-new-privileges:false`", "leave it out");
+        }
+        context.allow_privilege_escalation = Some(false);
+        context.run_as_non_root = Some(true);
+        let asked = !self.unit.service.container.user.is_empty();
+        let remedy = "give the number of a user of the image, such as `user: \"1000:1000\"`";
+        match context.run_as_user {
+            Some(0) => {
+                context.run_as_user = None;
+                self.refuse("user", "the user root", remedy);
+            }
+            Some(_) => {}
+            // A name was rejected already.
+            None if asked => {}
+            None => self.notes.approximated(
+                format!("{}.user", self.unit.path),
+                format!(
+                    "the image's own user is not known here; unless that is a number other than 0, the kubelet does not \
+                     start the container (level {} of spec.security): {remedy}",
+                    self.level.name
+                ),
+            ),
+        }
+    }
+}
+
+impl Level {
+    fn allows(self, volume: &Volume) -> bool {
+        let baseline = volume.host_path.is_none();
+        let restricted = volume.config_map.is_some()
+            || volume.csi.is_some()
+            || volume.downward_api.is_some()
+            || volume.empty_dir.is_some()
+            || volume.ephemeral.is_some()
+            || volume.image.is_some()
+            || volume.persistent_volume_claim.is_some()
+            || volume.projected.is_some()
+            || volume.secret.is_some();
+        baseline && (restricted || !self.restricted)
+    }
+}
+
+/// A fresh claim belongs to root, whom nobody is here: the group of the pod's user is given it, once.
+fn give_claims_to_the_user(pod: &mut PodSpec) {
+    let has_claim = pod.volumes.iter().flatten().any(|volume| volume.persistent_volume_claim.is_some());
+    let user = pod.containers.iter().find_map(|container| container.security_context.as_ref());
+    let group = user.and_then(|context| context.run_as_group.or(context.run_as_user));
+    if let (true, Some(group)) = (has_claim, group) {
+        let context = pod.security_context.get_or_insert_default();
+        context.fs_group = context.fs_group.or(Some(group));
+        context.fs_group_change_policy = Some("OnRootMismatch".to_owned());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::translate::fixture;
+    use crate::translate::generated::Generated;
+    use crate::translate::pod::template;
+
+    fn met(level: SecurityLevel, service: &str) -> (PodSpec, Vec<String>) {
+        let stack = fixture::stack_with(|spec| spec.security = level);
+        let text = format!("services: {{web: {{image: x, {service}}}}}\nvolumes: {{data: {{name: p_data}}}}");
+        fixture::with_stack(&text, &stack, |context, notes| {
+            let template = template(context, &context.units["web"], None, &mut Generated::default(), notes);
+            (template.spec.unwrap(), std::mem::take(notes).summary())
+        })
+    }
+
+    fn context(pod: &PodSpec) -> SecurityContext {
+        pod.containers[0].security_context.clone().unwrap()
+    }
+
+    #[test]
+    fn the_restricted_level_is_met_by_a_file_that_asks_for_nothing() {
+        let (pod, notes) = met(SecurityLevel::Restricted, "user: \"1000\"");
+        let context = context(&pod);
+        assert_eq!((context.run_as_non_root, context.allow_privilege_escalation), (Some(true), Some(false)));
+        assert_eq!(context.capabilities.unwrap().drop.unwrap(), ["ALL"]);
+        assert_eq!(context.seccomp_profile.unwrap().type_, "RuntimeDefault");
+        assert_eq!(pod.security_context.unwrap().sysctls.unwrap()[0].value, "0");
+        assert_eq!(notes, Vec::<String>::new());
+    }
+
+    #[test]
+    fn an_unknown_user_is_told_of() {
+        assert_eq!(met(SecurityLevel::Restricted, "").1, ["services.web.user: Approximated"]);
+        assert_eq!(met(SecurityLevel::Baseline, "").1, Vec::<String>::new());
+        assert_eq!(met(SecurityLevel::Restricted, "user: root").1, ["services.web.user: Rejected"]);
+        assert_eq!(met(SecurityLevel::Restricted, "user: node").1, ["services.web.user: Rejected"]);
+    }
+
+    #[test]
+    fn what_contradicts_a_level_is_rejected_and_left_out() {
+        let (pod, notes) = met(
+            SecurityLevel::Restricted,
+            "user: \"0\", privileged: true, cap_add: [NET_BIND_SERVICE, CHOWN], security_opt: [\"seccomp:unconfined\"], \
+             volumes: [{type: bind, source: /srv, target: /srv}], ports: [{target: 80, published: \"80\", protocol: tcp, \
+             mode: host}], pid: host, ipc: host, network_mode: host, sysctls: {kernel.msgmax: \"1\"}",
+        );
+        let security = context(&pod);
+        assert_eq!((security.privileged, security.run_as_user), (None, None));
+        assert_eq!(security.capabilities.unwrap().add.unwrap(), ["NET_BIND_SERVICE"]);
+        assert_eq!(security.seccomp_profile.unwrap().type_, "RuntimeDefault");
+        assert_eq!((pod.host_network, pod.host_pid, pod.host_ipc), (None, None, None));
+        assert_eq!((pod.volumes, pod.containers[0].volume_mounts.clone()), (None, None));
+        let rejected: Vec<_> = notes.iter().filter(|note| note.ends_with(": Rejected")).collect();
+        let expected = [
+            "cap_add",
+            "ipc",
+            "network_mode",
+            "pid",
+            "privileged",
+            "security_opt",
+            "sysctls.kernel.msgmax",
+            "user",
+            "volumes[0]",
+        ];
+        assert_eq!(
+            rejected,
+            expected.map(|attribute| format!("services.web.{attribute}: Rejected")).iter().collect::<Vec<_>>()
+        );
+    }
+
+    #[test]
+    fn ports_of_the_node_are_against_both_levels() {
+        let port = "user: \"1\", ports: [{target: 80, published: \"80\", protocol: tcp, mode: host}]";
+        for level in [SecurityLevel::Baseline, SecurityLevel::Restricted] {
+            let (pod, notes) = met(level, port);
+            assert_eq!(pod.containers[0].ports.clone().unwrap()[0].host_port, None);
+            assert_eq!(notes, ["services.web.ports: Rejected"]);
+        }
+    }
+
+    #[test]
+    fn the_baseline_level_leaves_what_is_ordinary() {
+        let (pod, notes) = met(SecurityLevel::Baseline, "user: root, cap_add: [CHOWN], cap_drop: [KILL]");
+        let security = context(&pod);
+        assert_eq!(security.run_as_user, Some(0));
+        assert_eq!(security.capabilities.unwrap().add.unwrap(), ["CHOWN"]);
+        assert_eq!((pod.security_context, notes), (None, vec![]));
+    }
+
+    #[test]
+    fn a_claim_is_given_to_the_group_of_its_user() {
+        let volume = "volumes: [{type: volume, source: data, target: /d, volume: {nocopy: true}}]";
+        for (user, group) in [("1000", 1000), ("1000:2000", 2000)] {
+            let (pod, _) = met(SecurityLevel::Restricted, &format!("user: \"{user}\", {volume}"));
+            assert_eq!(pod.security_context.unwrap().fs_group, Some(group));
+        }
+        let (pod, _) = met(SecurityLevel::Baseline, &format!("user: \"1000\", {volume}"));
+        assert_eq!(pod.security_context, None);
+    }
+}

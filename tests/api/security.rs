@@ -1,0 +1,77 @@
+//! Pod Security levels, judged by the API server's own admission.
+
+use crate::harness::{Operator, cluster, wait_for};
+use crate::stack_with;
+
+/// One service of each kind of workload, with a volume, a config, a published port and memory file systems.
+const ORDINARY: &str = r#"services:
+  web:
+    image: nginx:alpine
+    user: "101"
+    ports: ["8080:80"]
+    tmpfs: [/tmp]
+    configs: [page]
+    cap_add: [NET_BIND_SERVICE]
+    healthcheck: {test: [CMD, "true"]}
+  db:
+    image: postgres:13
+    user: "999:999"
+    volumes: ["data:/var/lib/postgresql/data"]
+    shm_size: 64m
+  agent:
+    image: busybox
+    deploy: {mode: global}
+  setup:
+    image: busybox
+    restart: "no"
+volumes: {data: {}}
+configs: {page: {content: hello}}
+"#;
+
+#[test]
+fn an_ordinary_file_is_admitted_under_the_level_that_the_stack_asks_for() {
+    let Some(cluster) = cluster() else { return };
+    let namespace = cluster.namespace("security");
+    namespace.ok(&["label", "namespace", &namespace.name, "pod-security.kubernetes.io/enforce=restricted"]);
+    let _operator = Operator::start(cluster, &[&namespace], &[]);
+    namespace.apply(&stack_with("open", &ORDINARY.replace("db:\n", "store:\n"), ""));
+    let refused = wait_for("the admission to refuse a pod of a stack without a level", 30, || {
+        let events =
+            namespace.ok(&["get", "events", "-o", "jsonpath={range .items[*]}{.reason} {.message}{'\\n'}{end}"]);
+        events.lines().find(|line| line.starts_with("FailedCreate")).map(str::to_owned)
+    });
+    assert!(refused.contains("violates PodSecurity"), "{refused}");
+    namespace.ok(&["delete", "composestack", "open", "--cascade=foreground", "--timeout=60s"]);
+    namespace.ok(&["delete", "events", "--all"]);
+
+    namespace.apply(&stack_with("shut", ORDINARY, "  security: Restricted\n"));
+    // Without nodes a DaemonSet makes no pods: its template is tried as a pod.
+    for service in ["web", "db", "setup"] {
+        wait_for(&format!("a pod of {service}"), 30, || {
+            let pods = namespace
+                .list("pods", &format!("compose-operator.dev/stack=shut,compose-operator.dev/service={service}"));
+            (!pods.is_empty()).then_some(())
+        });
+    }
+    let agent = wait_for("the DaemonSet", 30, || namespace.get("daemonset", "agent"));
+    let mut pod = serde_json::json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "agent"}});
+    pod["spec"] = agent["spec"]["template"]["spec"].clone();
+    cluster.ok_with(&["-n", &namespace.name, "apply", "--dry-run=server", "-f", "-"], &pod.to_string());
+    let events = namespace.ok(&["get", "events", "-o", "json"]);
+    assert!(!events.contains("violates PodSecurity"), "{events}");
+}
+
+#[test]
+fn what_contradicts_the_level_stalls_by_its_path() {
+    let Some(cluster) = cluster() else { return };
+    let namespace = cluster.namespace("level");
+    let _operator = Operator::start(cluster, &[&namespace], &[]);
+    let compose = "services:\n  web:\n    image: nginx\n    privileged: true\n    user: root\n";
+    namespace.apply(&stack_with("app", compose, "  security: Restricted\n"));
+    let (reason, message) = namespace.wait_condition("app", "Stalled", "True", 20);
+    assert_eq!(reason, "Unsupported");
+    for part in ["services.web.privileged: ", "services.web.user: ", "user: \"1000:1000\""] {
+        assert!(message.contains(part), "{part} in {message}");
+    }
+    assert!(namespace.children("app").is_empty());
+}

@@ -1,0 +1,36 @@
+//! Pod Security levels, seen from inside of pods.
+
+use crate::harness::{Operator, cluster};
+use crate::inside;
+
+#[test]
+fn a_restricted_pod_serves_a_low_port_and_writes_its_volume() {
+    let Some(cluster) = cluster() else { return };
+    let namespace = cluster.namespace("restricted");
+    namespace.ok(&["label", "namespace", &namespace.name, "pod-security.kubernetes.io/enforce=restricted"]);
+    let _operator = Operator::start(cluster, &[&namespace], &[]);
+    namespace.apply(
+        r#"
+apiVersion: compose-operator.dev/v1alpha1
+kind: ComposeStack
+metadata:
+  name: shut
+spec:
+  security: Restricted
+  composeFile: |
+    services:
+      app:
+        image: busybox
+        user: "1000:1000"
+        command: ["httpd", "-f", "-p", "80", "-h", "/data"]
+        healthcheck: {test: [CMD, wget, -q, -O, /dev/null, "http://127.0.0.1/page"], interval: 1s}
+        post_start: [{command: [sh, -c, "echo hello > /data/page"]}]
+        volumes: ["data:/data"]
+    volumes: {data: {}}
+"#,
+    );
+    namespace.wait_ready("shut", 60);
+    assert_eq!(inside(&namespace, "app", "id -u; cat /data/page").trim(), "1000\nhello");
+    let status = inside(&namespace, "app", "grep -E '^(CapBnd|NoNewPrivs|Seccomp):' /proc/1/status | tr -s '\\t' ' '");
+    assert_eq!(status.trim(), "CapBnd: 0000000000000000\nNoNewPrivs: 1\nSeccomp: 2");
+}
