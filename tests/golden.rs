@@ -85,9 +85,9 @@ fn rendered(case: &Path) -> String {
         }],
         project_directory: PROJECT_DIRECTORY.to_owned(),
         project_name: Some("shop".to_owned()),
-        default_project_name: None,
         environment: environment.clone(),
         profiles: spec.profiles.clone(),
+        ..LoadOptions::default()
     };
     let project = load(&files, &options).unwrap_or_else(|error| panic!("{}: {error}", case.display()));
     let stack = Stack {

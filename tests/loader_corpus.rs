@@ -93,9 +93,9 @@ fn run(case: &Case, description: &Value) -> Option<Result<Project, Diagnostics>>
         documents,
         project_directory: project_directory.to_string_lossy().into_owned(),
         project_name: description["project"].as_str().map(str::to_owned),
-        default_project_name: None,
         environment: environment(&case.directory),
         profiles: strings(&description["profiles"]),
+        ..LoadOptions::default()
     };
     Some(load(&Disk, &options))
 }

@@ -1,6 +1,7 @@
 //! The commands of `kubectl compose`: what people run on their own machine, without the operator.
 
 mod config;
+mod discovery;
 mod disk;
 mod project;
 

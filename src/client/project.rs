@@ -1,21 +1,17 @@
-//! Which files make the project: the options that every command shares, as those of `docker compose`.
+//! Which project a command is about: the options that every command shares, as those of `docker compose`.
 
+use std::collections::BTreeMap;
 use std::io::Read as _;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use clap::Args;
 
 use super::ClientError;
+use super::discovery;
 use super::disk::Disk;
-use crate::compose::{Document, DocumentBody, LoadOptions, Project, Variable, load};
+use crate::compose::{Document, DocumentBody, LoadOptions, Project, Skip, Variable, add_env_files, load};
 
-/// The file names that are looked for, in this order (Compose Specification, "compose application model").
-const DEFAULT_FILES: [&str; 4] = ["compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml"];
-/// The override that is merged onto a default file of the same spelling.
-const DEFAULT_OVERRIDES: [&str; 4] =
-    ["compose.override.yaml", "compose.override.yml", "docker-compose.override.yml", "docker-compose.override.yaml"];
-
-#[derive(Args, Clone, Debug)]
+#[derive(Args, Clone, Debug, Default)]
 pub(super) struct ProjectArgs {
     /// A Compose file, each merged onto those before it; - for standard input
     #[arg(short, long = "file")]
@@ -26,47 +22,135 @@ pub(super) struct ProjectArgs {
     /// The project's name [default: the file's name, else that of the directory]
     #[arg(short, long)]
     project_name: Option<String>,
-    /// A profile to enable; may be repeated, * for all
-    #[arg(long = "profile", env = "COMPOSE_PROFILES", value_delimiter = ',')]
+    /// A profile to enable; may be repeated, * for all [default: those of COMPOSE_PROFILES]
+    #[arg(long = "profile")]
     profiles: Vec<String>,
+    /// A file of variables for interpolation; may be repeated [default: .env of the project directory]
+    #[arg(long = "env-file")]
+    env_files: Vec<PathBuf>,
+}
+
+/// What the process was started in.
+struct Surroundings {
+    variables: BTreeMap<String, Variable>,
+    directory: PathBuf,
+}
+
+impl Surroundings {
+    fn of_this_process() -> Result<Self, ClientError> {
+        let directory = std::env::current_dir()
+            .map_err(|error| ClientError::Usage(format!("cannot tell the current directory: {error}")))?;
+        let variables = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .map(|(name, value)| (name, Variable { value, secret: false }))
+            .collect();
+        Ok(Self { variables, directory })
+    }
+
+    fn value(&self, name: &str) -> Option<&str> {
+        self.variables.get(name).map(|variable| variable.value.as_str())
+    }
+
+    /// A path from the current directory, without `.` and `..`.
+    fn absolute(&self, path: &Path) -> PathBuf {
+        let mut clean = PathBuf::new();
+        for component in self.directory.join(path).components() {
+            match component {
+                Component::CurDir => {}
+                Component::ParentDir => {
+                    clean.pop();
+                }
+                other => clean.push(other),
+            }
+        }
+        clean
+    }
 }
 
 impl ProjectArgs {
     /// Loads the project from disk, with the process environment for interpolation as Docker Compose does.
     pub(super) fn load(&self) -> Result<Project, ClientError> {
-        let files = if self.files.is_empty() { self.default_files()? } else { self.files.clone() };
-        let directory = match (&self.project_directory, files.first()) {
-            (Some(directory), _) => absolute(directory)?,
-            (None, Some(file)) if file != Path::new("-") => {
-                absolute(file)?.parent().map_or_else(|| PathBuf::from("/"), Path::to_path_buf)
-            }
-            _ => absolute(Path::new("."))?,
-        };
+        Ok(load(&Disk, &self.options()?)?)
+    }
+
+    /// What to load: the documents with their text, and the variables with those of `.env` files among them.
+    pub(super) fn options(&self) -> Result<LoadOptions, ClientError> {
+        self.options_in(Surroundings::of_this_process()?)
+    }
+
+    fn options_in(&self, mut surroundings: Surroundings) -> Result<LoadOptions, ClientError> {
+        let current = surroundings.directory.clone();
+        let entry = ("PWD".to_owned(), Variable { value: text(&current)?, secret: false });
+        surroundings.variables.entry(entry.0).or_insert(entry.1);
+        let given = self.given_env_files(&surroundings);
+        let disabled = given.is_empty() && env_file_disabled(&surroundings)?;
+
+        // A `.env` may name the Compose files, and the Compose files may bring a `.env` of their own.
+        let mut files = self.files.clone();
+        self.add_variables(&given, disabled, &files, &mut surroundings)?;
+        if files.is_empty() {
+            files = discovery::files(&surroundings.variables, &self.project_directory(&[], &surroundings))?;
+            self.add_variables(&given, disabled, &files, &mut surroundings)?;
+        }
+        let directory = self.project_directory(&files, &surroundings);
         let documents = files.iter().map(|file| document(file)).collect::<Result<Vec<_>, _>>()?;
-        let options = LoadOptions {
+        Ok(LoadOptions {
             documents,
             project_directory: text(&directory)?,
             project_name: self.project_name.clone(),
             default_project_name: directory_name(&directory),
-            environment: std::env::vars_os()
-                .filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?)))
-                .map(|(key, value)| (key, Variable { value, secret: false }))
-                .collect(),
+            environment: surroundings.variables,
             profiles: self.profiles.clone(),
-        };
-        Ok(load(&Disk, &options)?)
+            skip: Skip { env_file: true, ..Skip::default() },
+        })
     }
 
-    fn default_files(&self) -> Result<Vec<PathBuf>, ClientError> {
-        let directory = self.project_directory.clone().unwrap_or_else(|| PathBuf::from("."));
-        let found = |names: &[&str]| names.iter().map(|name| directory.join(name)).find(|path| path.is_file());
-        let file = found(&DEFAULT_FILES).ok_or_else(|| {
-            ClientError::Usage(format!(
-                "no compose.yaml in {}: change to the project's directory, or name the file with --file",
-                directory.display()
-            ))
-        })?;
-        Ok(std::iter::once(file).chain(found(&DEFAULT_OVERRIDES)).collect())
+    fn given_env_files(&self, surroundings: &Surroundings) -> Vec<PathBuf> {
+        if !self.env_files.is_empty() {
+            return self.env_files.clone();
+        }
+        let named = surroundings.value("COMPOSE_ENV_FILES").unwrap_or_default();
+        named.split(',').filter(|file| !file.is_empty()).map(PathBuf::from).collect()
+    }
+
+    fn add_variables(
+        &self,
+        given: &[PathBuf],
+        disabled: bool,
+        files: &[PathBuf],
+        surroundings: &mut Surroundings,
+    ) -> Result<(), ClientError> {
+        let default = self.project_directory(files, surroundings).join(".env");
+        let paths = if !given.is_empty() {
+            given.iter().map(|file| text(&surroundings.absolute(file))).collect::<Result<_, _>>()?
+        } else if disabled || !default.is_file() {
+            Vec::new()
+        } else {
+            vec![text(&default)?]
+        };
+        Ok(add_env_files(&Disk, &paths, &mut surroundings.variables)?)
+    }
+
+    /// The directory as given, else that of the first file, else the current one.
+    fn project_directory(&self, files: &[PathBuf], surroundings: &Surroundings) -> PathBuf {
+        if let Some(directory) = &self.project_directory {
+            return surroundings.absolute(directory);
+        }
+        let first = files.iter().find(|file| *file != Path::new("-"));
+        first.map_or_else(
+            || surroundings.directory.clone(),
+            |file| surroundings.absolute(file).parent().map_or_else(|| PathBuf::from("/"), Path::to_path_buf),
+        )
+    }
+}
+
+fn env_file_disabled(surroundings: &Surroundings) -> Result<bool, ClientError> {
+    match surroundings.value("COMPOSE_DISABLE_ENV_FILE") {
+        Some("1" | "t" | "T" | "true" | "TRUE" | "True") => Ok(true),
+        None | Some("0" | "f" | "F" | "false" | "FALSE" | "False") => Ok(false),
+        Some(other) => {
+            Err(ClientError::Usage(format!("COMPOSE_DISABLE_ENV_FILE is {other:?}; set it to true or false")))
+        }
     }
 }
 
@@ -81,10 +165,6 @@ fn document(path: &Path) -> Result<Document, ClientError> {
             .map_err(|error| ClientError::Usage(format!("cannot read {}: {error}", path.display())))?;
     }
     Ok(Document { name: text(path)?, body: DocumentBody::Text(content), secret: false })
-}
-
-fn absolute(path: &Path) -> Result<PathBuf, ClientError> {
-    std::path::absolute(path).map_err(|error| ClientError::Usage(format!("{}: {error}", path.display())))
 }
 
 fn text(path: &Path) -> Result<String, ClientError> {
@@ -104,4 +184,123 @@ fn directory_name(directory: &Path) -> Option<String> {
         .collect();
     let name = name.trim_start_matches(['-', '_']);
     (!name.is_empty()).then(|| name.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A directory with files, removed in the end.
+    struct Stage(PathBuf);
+
+    impl Stage {
+        fn new(name: &str, files: &[(&str, &str)]) -> Self {
+            let root = std::env::temp_dir().join(format!("compose-operator-{name}-{}", std::process::id()));
+            for (path, content) in files {
+                let path = root.join(path);
+                std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+                std::fs::write(path, content).unwrap();
+            }
+            Self(root)
+        }
+
+        fn options(&self, directory: &str, variables: &[(&str, &str)], args: &ProjectArgs) -> LoadOptions {
+            self.try_options(directory, variables, args).unwrap()
+        }
+
+        fn try_options(
+            &self,
+            directory: &str,
+            variables: &[(&str, &str)],
+            args: &ProjectArgs,
+        ) -> Result<LoadOptions, ClientError> {
+            let variables = variables
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), Variable { value: (*value).to_owned(), secret: false }))
+                .collect();
+            args.options_in(Surroundings { variables, directory: self.0.join(directory) })
+        }
+
+        fn path(&self, path: &str) -> String {
+            self.0.join(path).to_str().unwrap().to_owned()
+        }
+    }
+
+    impl Drop for Stage {
+        fn drop(&mut self) {
+            let _ = std::fs::remove_dir_all(&self.0);
+        }
+    }
+
+    fn names(options: &LoadOptions) -> Vec<&str> {
+        options.documents.iter().map(|document| document.name.as_str()).collect()
+    }
+
+    #[test]
+    fn the_nearest_directory_with_a_compose_file_is_the_project() {
+        let stage = Stage::new(
+            "nearest",
+            &[
+                ("Shop.1/compose.yml", ""),
+                ("Shop.1/docker-compose.yml", ""),
+                ("Shop.1/compose.override.yaml", ""),
+                ("Shop.1/.env", "A=shop"),
+                ("Shop.1/deep/er/note", ""),
+                ("Shop.1/deep/er/.env", "A=deep\nB=deep"),
+            ],
+        );
+        let options = stage.options("Shop.1/deep/er", &[("B", "process")], &ProjectArgs::default());
+        assert_eq!(names(&options), [stage.path("Shop.1/compose.yml"), stage.path("Shop.1/compose.override.yaml")]);
+        assert_eq!(options.project_directory, stage.path("Shop.1"));
+        assert_eq!(options.default_project_name.as_deref(), Some("shop1"));
+        assert_eq!(options.environment["A"].value, "deep", "the .env beside the caller is read first");
+        assert_eq!(options.environment["B"].value, "process");
+    }
+
+    #[test]
+    fn variables_name_the_files_and_a_dotenv_may_set_them() {
+        let stage =
+            Stage::new("named", &[("a.yaml", ""), ("sub/b.yaml", ""), (".env", "COMPOSE_FILE=sub/b.yaml;a.yaml")]);
+        let (a, b) = (stage.path("a.yaml"), stage.path("sub/b.yaml"));
+        let joined = format!("{a}:{b}");
+        let options = stage.options("", &[("COMPOSE_FILE", &joined)], &ProjectArgs::default());
+        assert_eq!(names(&options), [a.clone(), b.clone()]);
+        let joined = format!("{b};{a}");
+        let variables = [("COMPOSE_FILE", joined.as_str()), ("COMPOSE_PATH_SEPARATOR", ";")];
+        let options = stage.options("", &variables, &ProjectArgs::default());
+        assert_eq!(names(&options), [b, a]);
+        assert_eq!(options.project_directory, stage.path("sub"));
+    }
+
+    #[test]
+    fn files_of_variables_are_chosen_by_option_then_variable_then_default() {
+        let stage = Stage::new(
+            "variables",
+            &[("compose.yaml", ""), (".env", "A=default"), ("one", "A=one\nB=one"), ("two", "A=two-$B")],
+        );
+        let value = |options: &LoadOptions| options.environment.get("A").map(|variable| variable.value.clone());
+        let none = ProjectArgs::default();
+        assert_eq!(value(&stage.options("", &[], &none)).as_deref(), Some("default"));
+        assert_eq!(value(&stage.options("", &[("COMPOSE_DISABLE_ENV_FILE", "1")], &none)), None);
+        let both = format!("{},{}", stage.path("one"), stage.path("two"));
+        assert_eq!(value(&stage.options("", &[("COMPOSE_ENV_FILES", &both)], &none)).as_deref(), Some("two-one"));
+        let given = ProjectArgs { env_files: vec!["one".into()], ..ProjectArgs::default() };
+        assert_eq!(value(&stage.options("", &[("COMPOSE_ENV_FILES", "two")], &given)).as_deref(), Some("one"));
+        let missing = ProjectArgs { env_files: vec!["none".into()], ..ProjectArgs::default() };
+        let error = stage.try_options("", &[], &missing).unwrap_err().to_string();
+        assert!(error.contains("/none: no such file"), "{error}");
+        let error = stage.try_options("", &[("COMPOSE_DISABLE_ENV_FILE", "maybe")], &none).unwrap_err().to_string();
+        assert!(error.contains("set it to true or false"), "{error}");
+    }
+
+    #[test]
+    fn what_is_not_there_is_named() {
+        let stage = Stage::new("absent", &[("note", "")]);
+        let variables = [("COMPOSE_FILE", "nowhere.yaml")];
+        let error = stage.try_options("", &variables, &ProjectArgs::default()).unwrap_err().to_string();
+        assert!(error.contains("nowhere.yaml") && error.contains("COMPOSE_FILE"), "{error}");
+        let given = ProjectArgs { files: vec![stage.0.join("gone.yaml")], ..ProjectArgs::default() };
+        let error = stage.try_options("", &[], &given).unwrap_err().to_string();
+        assert!(error.contains("gone.yaml"), "{error}");
+    }
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::attribute::At;
-use super::diagnostic::Position;
+use super::diagnostic::{Diagnostics, Position};
 use super::dotenv::{self, DotenvError, Variables};
 use super::files::{FileError, ProjectFiles};
 use super::model::{ContainerSpec, Project};
@@ -77,14 +77,16 @@ pub(super) fn fill(node: &mut Node, variables: &Variables, keep: bool) {
     }
 }
 
-/// Reads the files of variables and labels that enabled services name, below what the services say themselves.
+/// Reads the files of labels that enabled services name, and with `environments` those of variables, below what the
+/// services say themselves.
 pub(super) fn resolve_files(
     project: &mut Project,
     variables: &Variables,
     files: &dyn ProjectFiles,
     report: &mut Report,
+    environments: bool,
 ) {
-    let mut reader = Reader { files, variables, report, cache: BTreeMap::new() };
+    let mut reader = Reader { files, variables, report, environments, cache: BTreeMap::new() };
     let mut tainted = std::mem::take(&mut project.tainted);
     for (name, service) in &mut project.services {
         let path = format!("services.{name}");
@@ -101,6 +103,7 @@ struct Reader<'a> {
     files: &'a dyn ProjectFiles,
     variables: &'a Variables,
     report: &'a mut Report,
+    environments: bool,
     /// Texts of files, since many services share one, with whether they came from a Secret.
     cache: BTreeMap<String, Result<(String, bool), FileError>>,
 }
@@ -113,17 +116,19 @@ impl Reader<'_> {
         positions: &BTreeMap<String, Position>,
         tainted: &mut BTreeSet<String>,
     ) {
-        for (name, value) in &mut container.environment {
-            if value.is_none()
-                && let Some(variable) = self.variables.get(name)
-            {
-                *value = Some(variable.value.clone());
-                if variable.secret {
-                    tainted.insert(format!("{path}.environment.{name}"));
+        if self.environments {
+            for (name, value) in &mut container.environment {
+                if value.is_none()
+                    && let Some(variable) = self.variables.get(name)
+                {
+                    *value = Some(variable.value.clone());
+                    if variable.secret {
+                        tainted.insert(format!("{path}.environment.{name}"));
+                    }
                 }
             }
+            self.environment(container, path, positions, tainted);
         }
-        self.environment(container, path, positions, tainted);
         self.labels(container, path, positions, tainted);
     }
 
@@ -270,6 +275,28 @@ pub(super) fn read_file(
     let text = String::from_utf8(file.content).map_err(|_| FileError::Unreadable("it is not UTF-8 text".to_owned()))?;
     if let Err(error) = dotenv::parse(&text, file.secret, variables, &|name| outer.get(name)) {
         report_dotenv(report, name, file.secret, &at.to_string(), error);
+    }
+    Ok(())
+}
+
+/// Adds the variables of several files to those that are there.
+pub(super) fn add_files(
+    files: &dyn ProjectFiles,
+    paths: &[String],
+    variables: &mut Variables,
+) -> Result<(), Diagnostics> {
+    let mut report = Report::default();
+    let mut read = Variables::new();
+    for path in paths {
+        if let Err(error) = read_file(files, path, path, &mut read, variables, &At::ROOT, &mut report) {
+            report.error(&At::ROOT, None, "MissingFile", format!("{path}: {error}"));
+        }
+    }
+    if report.has_errors() {
+        return Err(Diagnostics(report.into_diagnostics()));
+    }
+    for (name, variable) in read {
+        variables.entry(name).or_insert(variable);
     }
     Ok(())
 }

@@ -53,9 +53,33 @@ pub(super) enum Depth {
     Base,
 }
 
+/// The merged, canonical document and what it was loaded with.
+struct Model {
+    root: Map,
+    name: String,
+    directory: String,
+    variables: Rc<Variables>,
+}
+
+/// Loads a project as far as its document.
+pub(super) fn load_document(files: &dyn ProjectFiles, options: &LoadOptions) -> Result<serde_json::Value, Diagnostics> {
+    let mut loader = Loader::new(files, options);
+    let model = loader.root();
+    match model {
+        Some(mut model) if !loader.report.has_errors() => {
+            if !options.skip.normalization {
+                let name = Node::new(Value::String(model.name), None);
+                model.root.insert("name".to_owned(), name);
+            }
+            Ok(Node::new(Value::Map(model.root), None).to_json())
+        }
+        _ => Err(Diagnostics(loader.report.into_diagnostics())),
+    }
+}
+
 /// Loads a project.
 pub(super) fn load(files: &dyn ProjectFiles, options: &LoadOptions) -> Result<Project, Diagnostics> {
-    let mut loader = Loader { files, options, report: Report::default(), included: HashMap::new() };
+    let mut loader = Loader::new(files, options);
     let project = loader.project();
     let failed = loader.report.has_errors();
     let diagnostics = loader.report.into_diagnostics();
@@ -68,8 +92,12 @@ pub(super) fn load(files: &dyn ProjectFiles, options: &LoadOptions) -> Result<Pr
     }
 }
 
-impl Loader<'_> {
-    fn project(&mut self) -> Option<Project> {
+impl<'a> Loader<'a> {
+    fn new(files: &'a dyn ProjectFiles, options: &'a LoadOptions) -> Self {
+        Self { files, options, report: Report::default(), included: HashMap::new() }
+    }
+
+    fn root(&mut self) -> Option<Model> {
         let directory = path::clean(&self.options.project_directory);
         let inputs = self.inputs(&directory);
         let mut variables = self.variables(&directory);
@@ -85,15 +113,27 @@ impl Loader<'_> {
             self.report.error(&At::ROOT, None, "EmptyDocument", message);
         }
         let name = name?;
-        normalize::normalize(&mut root, &name, &scope.variables, &mut self.report);
+        if !self.options.skip.normalization {
+            normalize::normalize(&mut root, &name, &scope.variables, &mut self.report);
+        }
+        Some(Model { root, name, directory, variables: scope.variables })
+    }
+
+    fn project(&mut self) -> Option<Project> {
+        let Model { mut root, name, directory, variables } = self.root()?;
         settle::settle(&mut root, &mut self.report);
         let mut project = decode::project(&root, &mut self.report);
         project.name = name;
         project.working_dir = directory;
-        consistency::names(&project, &mut self.report);
-        profiles::apply(&mut project, &self.profiles(&scope.variables));
-        consistency::check(&mut project, &mut self.report);
-        environment::resolve_files(&mut project, &scope.variables, self.files, &mut self.report);
+        if !self.options.skip.consistency {
+            consistency::names(&project, &mut self.report);
+        }
+        profiles::apply(&mut project, &self.profiles(&variables));
+        if !self.options.skip.consistency {
+            consistency::check(&mut project, &mut self.report);
+        }
+        let environments = !self.options.skip.environment;
+        environment::resolve_files(&mut project, &variables, self.files, &mut self.report, environments);
         Some(project)
     }
 
@@ -122,6 +162,9 @@ impl Loader<'_> {
     /// The variables of the load, with those of the project's `.env` behind them.
     fn variables(&mut self, directory: &str) -> Variables {
         let outer = &self.options.environment;
+        if self.options.skip.env_file {
+            return outer.clone();
+        }
         let mut read = Variables::new();
         let file = path::join(directory, ".env");
         match environment::read_file(self.files, &file, ".env", &mut read, outer, &At::ROOT, &mut self.report) {
@@ -197,8 +240,12 @@ impl Loader<'_> {
             self.document(input, scope, including, Depth::Full, &mut root, &mut bases);
         }
         defaults::set(&mut root);
-        validate::validate(&mut root, &mut self.report);
-        self.locate(&mut root, &scope.directory);
+        if !self.options.skip.validation {
+            validate::validate(&mut root, &mut self.report);
+        }
+        if !(self.options.skip.paths && including.is_empty()) {
+            self.locate(&mut root, &scope.directory);
+        }
         environment::resolve_tree(&mut root, &scope.variables);
         root
     }
@@ -222,7 +269,9 @@ impl Loader<'_> {
         let secret = self.report.is_secret(Some(input.source));
         let mut resets = Vec::new();
         for Parsed { root: mut tree, resets: own } in input.parsed {
-            interpolate::interpolate(&mut tree, &At::ROOT, &scope.variables, &mut self.report);
+            if !self.options.skip.interpolation {
+                interpolate::interpolate(&mut tree, &At::ROOT, &scope.variables, &mut self.report);
+            }
             let (mark, kind) = (tree.mark, tree.kind());
             let Value::Map(mut tree) = tree.value else {
                 let message = format!("the top of a document must be a mapping, and this is {kind}");
@@ -243,7 +292,7 @@ impl Loader<'_> {
             }
             merge::merge_maps(root, tree, &At::ROOT, &mut self.report);
             unicity::enforce(root, &mut self.report);
-            if depth == Depth::Full {
+            if depth == Depth::Full && !self.options.skip.validation {
                 schema::check(root, &mut self.report);
                 if let Some(version) = root.remove("version") {
                     let message = "the attribute is obsolete and does nothing; take it out";

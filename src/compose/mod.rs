@@ -99,6 +99,27 @@ pub struct LoadOptions {
     pub environment: BTreeMap<String, Variable>,
     /// Active profiles; `*` for all. When empty, the variable `COMPOSE_PROFILES` names them.
     pub profiles: Vec<String>,
+    /// What is left out of the load.
+    pub skip: Skip,
+}
+
+/// Stages that a load leaves out, as the options of `docker compose config` ask.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Skip {
+    /// The `.env` of the project directory: the environment holds what it says.
+    pub env_file: bool,
+    /// Variables stay as they are written; such a document is loaded with [`load_document`].
+    pub interpolation: bool,
+    /// The check of every attribute against the specification.
+    pub validation: bool,
+    /// Relative paths stay relative.
+    pub paths: bool,
+    /// What a document leaves unsaid stays unsaid: default network, names of resources, implied dependencies.
+    pub normalization: bool,
+    /// Whether references lead anywhere is not checked.
+    pub consistency: bool,
+    /// Files of variables are not read into the environment of services.
+    pub environment: bool,
 }
 
 /// Loads a project: parses every document, interpolates, includes, extends and merges them, checks the outcome, and
@@ -108,4 +129,26 @@ pub struct LoadOptions {
 /// Every problem that stands in the way of a project, all at once, with warnings among them.
 pub fn load(files: &dyn ProjectFiles, options: &LoadOptions) -> Result<Project, Diagnostics> {
     load::load(files, options)
+}
+
+/// Loads a project as far as the document that it comes to: merged and canonical, but not decoded, with the values as
+/// they are written. Profiles are not applied.
+///
+/// # Errors
+/// The same as those of [`load`].
+pub fn load_document(files: &dyn ProjectFiles, options: &LoadOptions) -> Result<serde_json::Value, Diagnostics> {
+    load::load_document(files, options)
+}
+
+/// Adds the variables of `.env` files to an environment: a later file wins against an earlier one, and the variables
+/// that were there against all.
+///
+/// # Errors
+/// When a file is missing or breaks the syntax.
+pub fn add_env_files(
+    files: &dyn ProjectFiles,
+    paths: &[String],
+    variables: &mut BTreeMap<String, Variable>,
+) -> Result<(), Diagnostics> {
+    environment::add_files(files, paths, variables)
 }

@@ -96,9 +96,9 @@ pub async fn gather(client: &Client, stack: &ComposeStack) -> Result<Inputs, Sou
             documents: documents(&reader, stack).await?,
             project_directory: PROJECT_DIRECTORY.to_owned(),
             project_name: Some(stack.name_any()),
-            default_project_name: None,
             environment: environment(&reader, stack).await?,
             profiles: stack.spec.profiles.clone(),
+            ..LoadOptions::default()
         },
         files,
     })
