@@ -327,6 +327,36 @@ fn drift_is_repaired_and_what_left_the_document_is_pruned() {
 }
 
 #[test]
+fn jobs_are_cron_jobs_that_people_can_start() {
+    let Some(cluster) = cluster() else { return };
+    let namespace = cluster.namespace("jobs");
+    let _operator = Operator::start(cluster, &[&namespace], &[]);
+    let job = |triggers: &str| format!("jobs:\n  tidy:\n    image: nginx\n    triggers: {triggers}\n");
+    namespace.apply(&stack("app", &job("{schedule: [\"0 3 * * *\", \"@weekly\"]}")));
+    namespace.wait_ready("app", 20);
+    assert_eq!(namespace.get("cronjob", "tidy").unwrap()["spec"]["schedule"], "0 3 * * *");
+    assert_eq!(namespace.get("cronjob", "tidy-2").unwrap()["spec"]["schedule"], "@weekly");
+
+    namespace.apply(&stack("app", &job("{manual: true}")));
+    wait_for("the second schedule to go", 20, || namespace.get("cronjob", "tidy-2").is_none().then_some(()));
+    namespace.wait_ready("app", 20);
+    namespace.ok(&["create", "job", "--from=cronjob/tidy", "by-hand"]);
+    wait_for("the pod of the run", 20, || {
+        let pods = namespace.list("pods", "compose-operator.dev/service=tidy");
+        pods.iter().any(|pod| pod["metadata"]["labels"]["job-name"] == "by-hand").then_some(())
+    });
+    namespace.ok(&["patch", "cronjob", "tidy", "-p", r#"{"spec": {"suspend": false}}"#]);
+    wait_for("it to be suspended again", 5, || {
+        namespace.get("cronjob", "tidy").filter(|object| object["spec"]["suspend"] == true)
+    });
+
+    namespace.apply(&stack("app", &job("{schedule: [\"0 25 * * *\"]}")));
+    let (reason, message) = namespace.wait_condition("app", "Stalled", "True", 20);
+    assert_eq!(reason, "InvalidCompose");
+    assert!(message.contains("jobs.tidy.triggers.schedule[0].cron"), "{message}");
+}
+
+#[test]
 fn a_missing_input_is_waited_for_and_a_suspended_stack_is_left_alone() {
     let Some(cluster) = cluster() else { return };
     let namespace = cluster.namespace("inputs");

@@ -1,7 +1,7 @@
 //! The kinds of objects that stacks consist of.
 
 use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, StatefulSet};
-use k8s_openapi::api::batch::v1::Job;
+use k8s_openapi::api::batch::v1::{CronJob, Job};
 use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Secret, Service};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use kube::core::ApiResource;
@@ -29,13 +29,15 @@ pub enum Kind {
     DaemonSet,
     /// `batch/v1 Job`.
     Job,
+    /// `batch/v1 CronJob`.
+    CronJob,
     /// `v1 Pod`: made by the cluster for the workloads, never by the operator.
     Pod,
 }
 
 impl Kind {
     /// Every kind, in the order in which they are applied.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::ConfigMap,
         Self::Secret,
         Self::PersistentVolumeClaim,
@@ -45,11 +47,12 @@ impl Kind {
         Self::StatefulSet,
         Self::DaemonSet,
         Self::Job,
+        Self::CronJob,
         Self::Pod,
     ];
 
     /// The kinds that run a service's containers.
-    pub const WORKLOADS: [Self; 4] = [Self::Deployment, Self::StatefulSet, Self::DaemonSet, Self::Job];
+    pub const WORKLOADS: [Self; 5] = [Self::Deployment, Self::StatefulSet, Self::DaemonSet, Self::Job, Self::CronJob];
 
     /// The API that serves it.
     pub fn resource(self) -> ApiResource {
@@ -63,6 +66,7 @@ impl Kind {
             Self::StatefulSet => ApiResource::erase::<StatefulSet>(&()),
             Self::DaemonSet => ApiResource::erase::<DaemonSet>(&()),
             Self::Job => ApiResource::erase::<Job>(&()),
+            Self::CronJob => ApiResource::erase::<CronJob>(&()),
             Self::Pod => ApiResource::erase::<Pod>(&()),
         }
     }
@@ -79,6 +83,7 @@ impl Kind {
             Self::StatefulSet => "StatefulSet",
             Self::DaemonSet => "DaemonSet",
             Self::Job => "Job",
+            Self::CronJob => "CronJob",
             Self::Pod => "Pod",
         }
     }
@@ -89,7 +94,7 @@ impl Kind {
             Self::ConfigMap | Self::Secret | Self::PersistentVolumeClaim | Self::Service | Self::Pod => "",
             Self::NetworkPolicy => "networking.k8s.io",
             Self::Deployment | Self::StatefulSet | Self::DaemonSet => "apps",
-            Self::Job => "batch",
+            Self::Job | Self::CronJob => "batch",
         }
     }
 

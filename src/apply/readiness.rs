@@ -15,6 +15,8 @@ pub enum Facts {
     Replicas(Replicas),
     /// A Job.
     Job(JobFacts),
+    /// A CronJob: once it is there, nothing is missing.
+    CronJob,
     /// A claim.
     Claim(ClaimFacts),
     /// A Service.
@@ -96,6 +98,7 @@ impl Facts {
             Kind::StatefulSet => Self::Replicas(stateful_set(data, generation)),
             Kind::DaemonSet => Self::Replicas(daemon_set(data, generation)),
             Kind::Job => Self::Job(job(data)),
+            Kind::CronJob => Self::CronJob,
             Kind::Pod => Self::Pod(PodFacts::of(object)),
         }
     }

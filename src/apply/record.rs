@@ -28,6 +28,7 @@ impl Applied {
             Kind::Job => object
                 .pointer("/spec/template")
                 .map(|template| key.of(&json!([owners(object), renamed(template, stable)]))),
+            Kind::CronJob => object.pointer("/spec/jobTemplate/spec/template").map(|template| key.of(template)),
             kind if kind.is_workload() => object.pointer("/spec/template").map(|template| key.of(template)),
             _ => None,
         };

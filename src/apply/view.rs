@@ -117,6 +117,7 @@ fn view(facts: &Facts, pods: &[&PodFacts]) -> View {
             failed: job.failed.clone(),
             ..View::default()
         },
+        Facts::CronJob => View { current: true, ..View::default() },
         Facts::Nothing | Facts::Claim(_) | Facts::Service(_) | Facts::Pod(_) => View::default(),
     }
 }

@@ -77,6 +77,7 @@ impl<'a> Tiers<'a> {
                 WorkloadObject::StatefulSet(_) => Kind::StatefulSet,
                 WorkloadObject::DaemonSet(_) => Kind::DaemonSet,
                 WorkloadObject::Job(_) => Kind::Job,
+                WorkloadObject::CronJob(_) => Kind::CronJob,
             };
             let level = levels.get(workload.service.as_str()).copied().unwrap_or_default();
             match prepare.one(kind, workload.object.child()) {

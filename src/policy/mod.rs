@@ -2,10 +2,10 @@
 
 use std::path::{Component, Path};
 
-use k8s_openapi::api::core::v1::{Container, PodSpec, PodTemplateSpec, Service, Volume};
+use k8s_openapi::api::core::v1::{Container, PodSpec, Service, Volume};
 
 use crate::api::names;
-use crate::translate::{Note, NoteLevel, Plan, Workload, WorkloadObject};
+use crate::translate::{Note, NoteLevel, Plan, Workload};
 
 /// The reason of the notes that [`judge`] makes.
 pub const FORBIDDEN: &str = "Forbidden";
@@ -103,8 +103,8 @@ impl Verdict<'_> {
     }
 
     fn workload(&mut self, workload: &Workload) {
-        let path = format!("services.{}", workload.service);
-        if let Some(spec) = template(&workload.object).and_then(|template| template.spec.as_ref()) {
+        let path = workload.path();
+        if let Some(spec) = workload.object.template().and_then(|template| template.spec.as_ref()) {
             self.pod(&path, spec);
         }
     }
@@ -191,15 +191,6 @@ impl Verdict<'_> {
     }
 }
 
-fn template(object: &WorkloadObject) -> Option<&PodTemplateSpec> {
-    match object {
-        WorkloadObject::Deployment(object) => object.spec.as_ref().map(|spec| &spec.template),
-        WorkloadObject::StatefulSet(object) => object.spec.as_ref().map(|spec| &spec.template),
-        WorkloadObject::DaemonSet(object) => object.spec.as_ref().map(|spec| &spec.template),
-        WorkloadObject::Job(object) => object.spec.as_ref().map(|spec| &spec.template),
-    }
-}
-
 fn service_path(service: &Service) -> String {
     let labels = service.metadata.labels.as_ref();
     match labels.and_then(|labels| labels.get(names::LABEL_SERVICE)) {
@@ -235,7 +226,11 @@ mod tests {
     use super::*;
 
     use k8s_openapi::api::apps::v1::{Deployment, DeploymentSpec};
-    use k8s_openapi::api::core::v1::{Capabilities, ContainerPort, HostPathVolumeSource, SecurityContext, ServiceSpec};
+    use k8s_openapi::api::core::v1::{
+        Capabilities, ContainerPort, HostPathVolumeSource, PodTemplateSpec, SecurityContext, ServiceSpec,
+    };
+
+    use crate::translate::WorkloadObject;
 
     fn plan(change: impl FnOnce(&mut PodSpec)) -> Plan {
         let container = Container { image: Some("nginx".to_owned()), ..Container::default() };

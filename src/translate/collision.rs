@@ -36,8 +36,9 @@ pub(super) fn note(plan: &Plan, notes: &mut Notes) {
             WorkloadObject::StatefulSet(object) => ("StatefulSet", &object.metadata),
             WorkloadObject::DaemonSet(object) => ("DaemonSet", &object.metadata),
             WorkloadObject::Job(object) => ("Job", &object.metadata),
+            WorkloadObject::CronJob(object) => ("CronJob", &object.metadata),
         };
-        take(kind, metadata.name.as_ref(), format!("services.{}", workload.service));
+        take(kind, metadata.name.as_ref(), workload.path());
     }
 }
 

@@ -17,16 +17,16 @@ pub(super) struct Context<'a> {
     pub(super) project: &'a Project,
     pub(super) stack: &'a Stack,
     pub(super) facts: &'a Facts,
-    /// The services that have a container, by name.
+    /// The services and jobs that have a container, by name.
     pub(super) units: BTreeMap<&'a str, Unit<'a>>,
     /// What the named volumes that are in use are kept on, by key.
     pub(super) backings: BTreeMap<&'a str, Backing>,
 }
 
-/// A service that has a container.
+/// A service or a job that has a container.
 #[derive(Debug)]
 pub(super) struct Unit<'a> {
-    /// The Compose service.
+    /// The Compose service or job.
     pub(super) key: &'a str,
     /// The name of its Service and container: the key, when that is a DNS label.
     pub(super) name: String,
@@ -52,7 +52,8 @@ impl<'a> Context<'a> {
     pub(super) fn new(project: &'a Project, stack: &'a Stack, facts: &'a Facts, notes: &mut Notes) -> Self {
         let mut units = BTreeMap::new();
         for (key, service) in &project.services {
-            let path = format!("services.{key}");
+            let section = if project.jobs.contains_key(key) { "jobs" } else { "services" };
+            let path = format!("{section}.{key}");
             if service.container.image.is_empty() {
                 note_missing_image(&path, service, notes);
                 continue;

@@ -7,6 +7,7 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use super::context::{Context, Unit};
 use super::dns_label::is_label;
+use super::kind::Kind;
 use super::notes::Notes;
 use super::ports::{self, PortKey};
 use super::{labels, network, rollout};
@@ -22,7 +23,12 @@ pub(super) fn discovery(context: &Context, unit: &Unit) -> Option<&'static str> 
     if network::is_none_mode(unit.service) {
         return None;
     }
-    let listed = ports::can_be_listed(&ports::declared(unit.service));
+    let declared = ports::declared(unit.service);
+    // Nobody looks for what comes and goes, unless the file gives it something to be found by.
+    if unit.kind == Kind::CronJob && declared.is_empty() && aliases(unit).is_empty() {
+        return None;
+    }
+    let listed = ports::can_be_listed(&declared);
     let mode = unit.service.deploy.as_ref().map_or("", |deploy| deploy.endpoint_mode.as_str());
     let before = context.facts.discovery.get(unit.key).map(String::as_str);
     Some(match (mode, before) {
@@ -54,7 +60,7 @@ fn service(context: &Context, unit: &Unit, name: String) -> Service {
     let known = ports::declared(unit.service);
     // Docker resolves a container before it is healthy, and programs that form clusters by name count on it. Behind
     // several replicas, or beside a predecessor, this would send requests to what is not ready.
-    let early = unit.replicas() <= 1 && unit.kind != super::kind::Kind::DaemonSet && !rollout::is_start_first(unit);
+    let early = unit.replicas() <= 1 && unit.kind != Kind::DaemonSet && !rollout::is_start_first(unit);
     Service {
         metadata: labels::deployed_metadata(context, unit, name),
         spec: Some(ServiceSpec {

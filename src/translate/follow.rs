@@ -21,7 +21,7 @@ pub(super) fn mark(context: &Context, workloads: &mut [Workload]) {
     }
     for workload in workloads {
         // What ran to completion is not run again because something else changed.
-        if matches!(workload.object, WorkloadObject::Job(_)) {
+        if matches!(workload.object, WorkloadObject::Job(_) | WorkloadObject::CronJob(_)) {
             continue;
         }
         let Some(template) = template(&mut workload.object) else { continue };
@@ -73,6 +73,9 @@ fn template(object: &mut WorkloadObject) -> Option<&mut PodTemplateSpec> {
         WorkloadObject::StatefulSet(object) => object.spec.as_mut().map(|spec| &mut spec.template),
         WorkloadObject::DaemonSet(object) => object.spec.as_mut().map(|spec| &mut spec.template),
         WorkloadObject::Job(object) => object.spec.as_mut().map(|spec| &mut spec.template),
+        WorkloadObject::CronJob(object) => {
+            object.spec.as_mut()?.job_template.spec.as_mut().map(|spec| &mut spec.template)
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::context::{Context, Unit};
+use super::kind::Kind;
 use super::notes::Notes;
 use super::plan::{Gate, GateCondition, Workload};
 use super::probe::is_checked;
@@ -14,6 +15,19 @@ pub(super) fn gates(context: &Context, unit: &Unit, notes: &mut Notes) -> Vec<Ga
     for (name, dependency) in &unit.service.workload.depends_on {
         let path = format!("{}.depends_on.{name}", unit.path);
         let Some(target) = context.units.get(name.as_str()) else { continue };
+        if target.kind == Kind::CronJob {
+            notes.rejected(
+                path,
+                "a job cannot wait for another one, which runs at times of its own: join them into one",
+            );
+            continue;
+        }
+        if unit.kind == Kind::CronJob {
+            notes.approximated(
+                path.clone(),
+                format!("the job's schedule begins once `{name}` is that far; a single run does not wait for it again"),
+            );
+        }
         // Docker Compose waits for no container of a service that is scaled to none.
         if target.service.replicas() == 0 {
             continue;

@@ -13,6 +13,7 @@ pub(super) enum Kind {
     StatefulSet,
     DaemonSet,
     Job,
+    CronJob,
 }
 
 /// When a container starts again (Compose Specification, "restart"; Deploy Specification, "restart_policy", which is
@@ -36,6 +37,9 @@ pub(super) fn kinds<'a>(context: &Context<'a>) -> BTreeMap<&'a str, Kind> {
 }
 
 fn kind(context: &Context, unit: &Unit, awaited: bool) -> Kind {
+    if context.project.jobs.contains_key(unit.key) {
+        return Kind::CronJob;
+    }
     match mode(unit.service) {
         "global" => return Kind::DaemonSet,
         "replicated-job" | "global-job" => return Kind::Job,

@@ -5,6 +5,8 @@ mod claim;
 mod collision;
 mod container;
 mod context;
+mod cron;
+mod cron_job;
 mod daemon_set;
 mod deployment;
 mod discovery;
@@ -96,14 +98,15 @@ pub struct Facts {
 pub fn translate(project: &Project, stack: &Stack, facts: &Facts, policy: &Policy) -> Plan {
     let mut notes = Notes::default();
     attributes::note(project, &mut notes);
-    let context = Context::new(project, stack, facts, &mut notes);
+    let project = cron_job::among_services(project);
+    let context = Context::new(&project, stack, facts, &mut notes);
     let mut generated = Generated::default();
     let mut workloads = Vec::new();
     let mut services = discovery::services(&context, &mut notes);
     for unit in context.units.values() {
         note_differences(&context, unit, &mut notes);
         services.extend(publish::service(&context, unit, &mut notes));
-        workloads.push(workload(&context, unit, &mut generated, &mut notes));
+        workloads.extend(unit_workloads(&context, unit, &mut generated, &mut notes));
     }
     services.sort_by(|a, b| a.metadata.name.cmp(&b.metadata.name));
     resources::note_requests(&context, &mut notes);
@@ -127,22 +130,35 @@ pub fn translate(project: &Project, stack: &Stack, facts: &Facts, policy: &Polic
     plan
 }
 
-fn workload(context: &Context, unit: &Unit, generated: &mut Generated, notes: &mut Notes) -> Workload {
-    let restart_policy = (unit.kind == Kind::Job).then(|| job::restart_policy(unit));
+fn unit_workloads(
+    context: &Context,
+    unit: &Unit,
+    generated: &mut Generated,
+    notes: &mut Notes,
+) -> impl Iterator<Item = Workload> + use<> {
+    let restart_policy = matches!(unit.kind, Kind::Job | Kind::CronJob).then(|| job::restart_policy(unit));
     let template = pod::template(context, unit, restart_policy, generated, notes);
-    let object = match unit.kind {
-        Kind::Deployment => WorkloadObject::Deployment(Box::new(deployment::deployment(context, unit, template))),
-        Kind::StatefulSet => WorkloadObject::StatefulSet(Box::new(stateful_set::stateful_set(context, unit, template))),
-        Kind::DaemonSet => WorkloadObject::DaemonSet(Box::new(daemon_set::daemon_set(context, unit, template))),
-        Kind::Job => WorkloadObject::Job(Box::new(job::job(context, unit, template))),
+    let objects = match unit.kind {
+        Kind::Deployment => vec![WorkloadObject::Deployment(Box::new(deployment::deployment(context, unit, template)))],
+        Kind::StatefulSet => {
+            vec![WorkloadObject::StatefulSet(Box::new(stateful_set::stateful_set(context, unit, template)))]
+        }
+        Kind::DaemonSet => vec![WorkloadObject::DaemonSet(Box::new(daemon_set::daemon_set(context, unit, template)))],
+        Kind::Job => vec![WorkloadObject::Job(Box::new(job::job(context, unit, template)))],
+        Kind::CronJob => {
+            let list = cron_job::cron_jobs(context, unit, &template, notes);
+            list.into_iter().map(|object| WorkloadObject::CronJob(Box::new(object))).collect()
+        }
     };
-    Workload {
-        service: unit.key.to_owned(),
-        image: unit.service.container.image.clone(),
+    let (key, image) = (unit.key.to_owned(), unit.service.container.image.clone());
+    let (gates, discovery) = (gates::gates(context, unit, notes), discovery::discovery(context, unit));
+    objects.into_iter().enumerate().map(move |(index, object)| Workload {
+        service: if index == 0 { key.clone() } else { format!("{key}-{}", index + 1) },
+        image: image.clone(),
         object,
-        gates: gates::gates(context, unit, notes),
-        discovery: discovery::discovery(context, unit),
-    }
+        gates: gates.clone(),
+        discovery,
+    })
 }
 
 fn note_differences(context: &Context, unit: &Unit, notes: &mut Notes) {

@@ -1,8 +1,8 @@
 //! What is to be in the cluster for a stack.
 
 use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, StatefulSet};
-use k8s_openapi::api::batch::v1::Job;
-use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Secret, Service};
+use k8s_openapi::api::batch::v1::{CronJob, Job};
+use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, PodTemplateSpec, Secret, Service};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use kube::Resource;
 use kube::core::ApiResource;
@@ -39,10 +39,10 @@ pub struct Claim {
     pub object: Option<PersistentVolumeClaim>,
 }
 
-/// The workload of a Compose service.
+/// The workload of a Compose service, or one schedule of a Compose job.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Workload {
-    /// The Compose service.
+    /// The Compose service; a job's further schedules have its name with their number.
     pub service: String,
     /// The image of its container.
     pub image: String,
@@ -65,6 +65,8 @@ pub enum WorkloadObject {
     DaemonSet(Box<DaemonSet>),
     /// Pods that run to completion.
     Job(Box<Job>),
+    /// Pods that run to completion, again and again.
+    CronJob(Box<CronJob>),
 }
 
 /// Something that a workload waits for.
@@ -177,6 +179,26 @@ impl WorkloadObject {
             Self::StatefulSet(object) => Child::new(object.as_ref()),
             Self::DaemonSet(object) => Child::new(object.as_ref()),
             Self::Job(object) => Child::new(object.as_ref()),
+            Self::CronJob(object) => Child::new(object.as_ref()),
         }
+    }
+
+    /// The template of its pods.
+    pub fn template(&self) -> Option<&PodTemplateSpec> {
+        match self {
+            Self::Deployment(object) => object.spec.as_ref().map(|spec| &spec.template),
+            Self::StatefulSet(object) => object.spec.as_ref().map(|spec| &spec.template),
+            Self::DaemonSet(object) => object.spec.as_ref().map(|spec| &spec.template),
+            Self::Job(object) => object.spec.as_ref().map(|spec| &spec.template),
+            Self::CronJob(object) => object.spec.as_ref()?.job_template.spec.as_ref().map(|spec| &spec.template),
+        }
+    }
+}
+
+impl Workload {
+    /// The path of what it comes from, such as `services.web` or `jobs.backup`.
+    pub fn path(&self) -> String {
+        let section = if matches!(self.object, WorkloadObject::CronJob(_)) { "jobs" } else { "services" };
+        format!("{section}.{}", self.service)
     }
 }

@@ -211,7 +211,7 @@ impl Namespace {
 
     /// The names of all objects that the operator made for a stack, as `kind/name`.
     pub fn children(&self, stack: &str) -> BTreeSet<String> {
-        let kinds = "deployments,statefulsets,daemonsets,jobs,services,configmaps,secrets,networkpolicies,pvc";
+        let kinds = "deployments,statefulsets,daemonsets,jobs,cronjobs,services,configmaps,secrets,networkpolicies,pvc";
         self.list(kinds, &format!("compose-operator.dev/stack={stack}"))
             .iter()
             .map(|object| {

@@ -6,10 +6,13 @@ mod table;
 
 pub use table::ATTRIBUTES;
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use super::notes::Notes;
 use crate::compose::Project;
+use crate::compose::model::{ContainerSpec, Extensions};
 
 /// How an attribute is treated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,19 +49,29 @@ pub(super) fn note(project: &Project, notes: &mut Notes) {
         notes.ignored("models", "models are not run in the cluster: services that use one say so");
     }
     for (name, service) in &project.services {
-        note_extensions(name, service, notes);
+        let deploy = service.deploy.as_ref().map(|deploy| &deploy.labels);
+        note_extensions(&format!("services.{name}"), &service.extensions, &service.container, deploy, notes);
+    }
+    for (name, job) in &project.jobs {
+        note_extensions(&format!("jobs.{name}"), &job.extensions, &job.container, None, notes);
     }
 }
 
 /// The extensions that other tools gave a meaning, and that are not honoured yet.
-fn note_extensions(name: &str, service: &crate::compose::model::Service, notes: &mut Notes) {
-    if service.extensions.contains_key("x-kubernetes") {
-        notes.rejected(format!("services.{name}.x-kubernetes"), "is not supported yet");
+fn note_extensions(
+    path: &str,
+    extensions: &Extensions,
+    container: &ContainerSpec,
+    deploy: Option<&BTreeMap<String, String>>,
+    notes: &mut Notes,
+) {
+    if extensions.contains_key("x-kubernetes") {
+        notes.rejected(format!("{path}.x-kubernetes"), "is not supported yet");
     }
-    let deploy = service.deploy.iter().flat_map(|deploy| deploy.labels.keys()).map(|key| ("deploy.labels", key));
-    for (attribute, key) in service.container.labels.keys().map(|key| ("labels", key)).chain(deploy) {
+    let deploy = deploy.into_iter().flat_map(BTreeMap::keys).map(|key| ("deploy.labels", key));
+    for (attribute, key) in container.labels.keys().map(|key| ("labels", key)).chain(deploy) {
         if key.starts_with("kompose.") {
-            notes.rejected(format!("services.{name}.{attribute}.{key}"), "labels of kompose are not supported yet");
+            notes.rejected(format!("{path}.{attribute}.{key}"), "labels of kompose are not supported yet");
         }
     }
 }
@@ -87,7 +100,7 @@ fn visit(project: &Project, path: &str, pattern: &str, value: &Value, notes: &mu
             let is_map = has_rows_below(pattern, ".*");
             for (key, value) in entries {
                 let below = if is_map { format!("{pattern}.*") } else { format!("{pattern}.{key}") };
-                visit(project, &format!("{path}.{key}"), &below, value, notes);
+                visit(project, &format!("{path}.{key}"), &shared(below), value, notes);
             }
         }
         Value::Array(items) if has_rows_below(pattern, "[]") => {
@@ -126,6 +139,14 @@ fn is_absent(value: &Value) -> bool {
         Value::Object(entries) => entries.is_empty(),
         Value::Array(items) => items.is_empty(),
         Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+    }
+}
+
+/// Jobs have most attributes in common with services, and their rows.
+fn shared(pattern: String) -> String {
+    match pattern.strip_prefix("jobs.*.") {
+        Some(rest) if !has_rows_below(&pattern, "") => format!("services.*.{rest}"),
+        _ => pattern,
     }
 }
 
@@ -205,7 +226,7 @@ mod tests {
                 let is_map = has_rows_below(pattern, ".*");
                 for (key, value) in entries {
                     let below = if is_map { format!("{pattern}.*") } else { format!("{pattern}.{key}") };
-                    walk(&below, value, seen, missing);
+                    walk(&shared(below), value, seen, missing);
                 }
             }
             Value::Array(items) if has_rows_below(pattern, "[]") => {

@@ -9,8 +9,8 @@ use crate::compose::model::{
     DevelopTrigger, DeviceMapping, DeviceRequest, DiscreteResource, Duration, EnvFile, Extends, Extensions, FileMode,
     FileObject, FileReference, GenericResource, HealthCheck, Hook, Hosts, ImageOptions, Ipam, Job, Logging, Mount,
     MountKind, Network, Placement, PlacementPreference, Port, PreStartHook, Provider, Resource, Resources,
-    RestartPolicy, Service, ServiceDependency, ServiceModel, ServiceNetwork, TmpfsOptions, Ulimits, UpdateConfig,
-    Volume, VolumeOptions, WorkloadSpec,
+    RestartPolicy, Schedule, Service, ServiceDependency, ServiceModel, ServiceNetwork, TmpfsOptions, Triggers, Ulimits,
+    UpdateConfig, Volume, VolumeOptions, WorkloadSpec,
 };
 
 fn text() -> String {
@@ -38,7 +38,23 @@ pub(super) fn project() -> Project {
     Project {
         name: text(),
         services: one(service()),
-        jobs: one(Job::default()),
+        jobs: one(Job {
+            profiles: list(),
+            triggers: Some(Triggers {
+                manual: Some(true),
+                schedule: vec![Schedule {
+                    cron: text(),
+                    timezone: text(),
+                    concurrency: text(),
+                    missed_fires: text(),
+                    extensions: none(),
+                }],
+                extensions: none(),
+            }),
+            container: container(),
+            workload: workload(),
+            extensions: none(),
+        }),
         networks: one(network()),
         volumes: one(Volume {
             name: text(),
@@ -78,39 +94,39 @@ fn service() -> Service {
         post_start: vec![Hook { user: text(), ..Hook::default() }],
         pre_stop: vec![Hook { user: text(), ..Hook::default() }],
         container: container(),
-        workload: WorkloadSpec {
-            build: Some(Build { context: text(), ..Build::default() }),
-            depends_on: one(ServiceDependency {
-                condition: DependencyCondition::Healthy,
-                restart: true,
-                required: true,
-            }),
-            dockerfile: text(),
-            expose: list(),
-            healthcheck: Some(HealthCheck {
-                test: list(),
-                timeout: Some(Duration(1)),
-                interval: Some(Duration(1)),
-                retries: Some(1),
-                start_period: Some(Duration(1)),
-                start_interval: Some(Duration(1)),
-                disable: true,
-                extensions: none(),
-            }),
-            ports: vec![Port {
-                name: text(),
-                mode: text(),
-                host_ip: text(),
-                target: 1,
-                published: text(),
-                protocol: text(),
-                app_protocol: text(),
-                extensions: none(),
-            }],
-            stdin_open: true,
-            tty: true,
-        },
+        workload: workload(),
         extensions: none(),
+    }
+}
+
+fn workload() -> WorkloadSpec {
+    WorkloadSpec {
+        build: Some(Build { context: text(), ..Build::default() }),
+        depends_on: one(ServiceDependency { condition: DependencyCondition::Healthy, restart: true, required: true }),
+        dockerfile: text(),
+        expose: list(),
+        healthcheck: Some(HealthCheck {
+            test: list(),
+            timeout: Some(Duration(1)),
+            interval: Some(Duration(1)),
+            retries: Some(1),
+            start_period: Some(Duration(1)),
+            start_interval: Some(Duration(1)),
+            disable: true,
+            extensions: none(),
+        }),
+        ports: vec![Port {
+            name: text(),
+            mode: text(),
+            host_ip: text(),
+            target: 1,
+            published: text(),
+            protocol: text(),
+            app_protocol: text(),
+            extensions: none(),
+        }],
+        stdin_open: true,
+        tty: true,
     }
 }
 

@@ -3,7 +3,8 @@
 use super::Treatment::{self, Approximated, ByValue, Ignored, Mapped, Rejected};
 
 /// How each attribute of the canonical project is treated, by its path: `*` for a key that users choose, `[]` for an
-/// item of a list. A row stands for all below it, unless there are rows for that. In the order of bytes.
+/// item of a list. A row stands for all below it, unless there are rows for that. What jobs share with services has the
+/// services' rows. In the order of bytes.
 #[rustfmt::skip]
 pub const ATTRIBUTES: &[(&str, Treatment)] = &[
     ("configs.*.content", Mapped),
@@ -15,7 +16,12 @@ pub const ATTRIBUTES: &[(&str, Treatment)] = &[
     ("configs.*.labels", Ignored("")),
     ("configs.*.name", Mapped),
     ("configs.*.template_driver", Rejected("templates are not filled in: write the content as it has to be")),
-    ("jobs", Rejected("jobs are not supported yet: write a service with `restart: \"no\"`, or create a CronJob")),
+    ("jobs.*.profiles", Ignored("")),
+    ("jobs.*.triggers.manual", ByValue("a suspended CronJob, which `kubectl create job --from` starts")),
+    ("jobs.*.triggers.schedule[].concurrency", ByValue("runs of a schedule never overlap")),
+    ("jobs.*.triggers.schedule[].cron", Mapped),
+    ("jobs.*.triggers.schedule[].missed_fires", ByValue("a run that another one held up counts as missed")),
+    ("jobs.*.triggers.schedule[].timezone", Mapped),
     ("name", Mapped),
     ("networks.*.attachable", Ignored("")),
     ("networks.*.driver", ByValue("`bridge` and `overlay`")),
