@@ -1,6 +1,7 @@
 //! Short syntaxes to long ones, so that every later stage knows a single form of each attribute.
 
 use super::attribute::At;
+use super::diagnostic::ErrorClass;
 use super::node::{Map, Node, Value};
 use super::report::Report;
 
@@ -136,7 +137,7 @@ fn build_attributes(build: &mut Map, at: &At<'_>, report: &mut Report) {
         for (name, context) in node.as_map_mut().into_iter().flatten() {
             if context.as_str().is_none() && !context.is_broken() {
                 let message = format!("expected a string, and this is {}", context.kind());
-                report.error(&at.key(name), context.mark, "InvalidType", message);
+                report.error(&at.key(name), context.mark, ErrorClass::Decode, "InvalidType", message);
                 context.value = Value::Broken;
             }
         }
@@ -227,7 +228,7 @@ fn device(node: &mut Node, at: &At<'_>, report: &mut Report) {
         [source, target, permissions] => (source, target, permissions),
         _ => {
             let message = format!("{} has too many colons; write source, target and permissions", report.shown(node));
-            report.error(at, node.mark, "InvalidDevice", message);
+            report.error(at, node.mark, ErrorClass::Decode, "InvalidDevice", message);
             node.value = Value::Broken;
             return;
         }
@@ -244,7 +245,7 @@ fn ulimits(node: &mut Node, at: &At<'_>, report: &mut Report) {
     for (name, limit) in map.iter_mut() {
         if !matches!(limit.value, Value::Map(_) | Value::Int(_) | Value::Broken) {
             let message = format!("{} is no limit; write a whole number, or soft and hard", limit.kind());
-            report.error(&at.key(name), limit.mark, "InvalidType", message);
+            report.error(&at.key(name), limit.mark, ErrorClass::Decode, "InvalidType", message);
             limit.value = Value::Broken;
         }
     }
@@ -262,7 +263,7 @@ fn pairs(node: &mut Node, at: &At<'_>, report: &mut Report, bare: impl Fn(&str) 
             map.insert(text.to_owned(), Node { key_mark: item.mark, ..item.like(value) });
         } else {
             let message = format!("{} has no value; write key=value", report.shown(&item));
-            report.error(&at.item(index), item.mark, "InvalidType", message);
+            report.error(&at.item(index), item.mark, ErrorClass::Decode, "InvalidType", message);
         }
     }
     node.value = Value::Map(map);
@@ -287,7 +288,7 @@ fn external(node: &mut Node, at: &At<'_>, report: &mut Report) {
         Some(name) if name == old_name => {}
         Some(name) => {
             let message = "name and external.name differ; keep name only";
-            report.error(&at.key("name"), name.mark, "Conflict", message);
+            report.error(&at.key("name"), name.mark, ErrorClass::Consistency, "Conflict", message);
         }
     }
 }

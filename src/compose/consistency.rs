@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use super::diagnostic::ErrorClass;
 use super::graph::Graph;
 use super::model::{MountKind, Project, Service};
 use super::report::Report;
@@ -19,7 +20,7 @@ pub(super) fn names(project: &Project, report: &mut Report) {
         let path = format!("jobs.{name}");
         let position = project.positions.get(&path).cloned();
         let message = format!("{name} is a service too; give one of the two another name");
-        report.error_positioned(path, position, "Conflict", message);
+        report.error_positioned(path, position, ErrorClass::Consistency, "Conflict", message);
     }
 }
 
@@ -52,7 +53,7 @@ impl Checker<'_> {
                 None => break None,
             }
         };
-        self.report.error_positioned(path, position, reason, message);
+        self.report.error_positioned(path, position, ErrorClass::Consistency, reason, message);
     }
 
     fn service(&mut self, name: &str, service: &Service) {
@@ -299,12 +300,17 @@ impl Checker<'_> {
         }
     }
 
+    /// Every service with the name is told, for any of them may be the one to change.
     fn container_names(&mut self) {
         let project = self.project;
-        let mut seen: BTreeMap<&str, &str> = BTreeMap::new();
+        let mut named: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
         for (name, service) in project.services.iter().filter(|(_, service)| !service.container_name.is_empty()) {
-            if let Some(first) = seen.insert(&service.container_name, name) {
-                let message = format!("service {first} has the same container name; it must be unique");
+            named.entry(&service.container_name).or_default().push(name);
+        }
+        for services in named.values().filter(|services| services.len() > 1) {
+            for (index, name) in services.iter().enumerate() {
+                let other = services[usize::from(index == 0)];
+                let message = format!("service {other} has the same container name; it must be unique");
                 self.error(format!("services.{name}.container_name"), "Conflict", message);
             }
         }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::attribute::At;
+use super::diagnostic::ErrorClass;
 use super::environment::SECRET_VALUE;
 use super::model::{
     DependencyCondition, Extensions, FileObject, Hosts, Ipam, IpamPool, Model, MountKind, Network, Project, Ulimits,
@@ -88,7 +89,7 @@ fn field<T>(
 
 fn mistyped(node: &Node, expected: &str, at: &At<'_>, report: &mut Report) {
     let message = format!("expected {expected}, and this is {}", node.kind());
-    report.error(at, node.mark, "InvalidType", message);
+    report.error(at, node.mark, ErrorClass::Decode, "InvalidType", message);
 }
 
 fn mapping<'n>(node: &'n Node, at: &At<'_>, report: &mut Report) -> Option<&'n Map> {
@@ -170,7 +171,7 @@ fn hosts(node: &Node, at: &At<'_>, report: &mut Report) -> Option<Hosts> {
     let mut add = |name: &str, addresses: Vec<String>, at: &At<'_>, node: &Node, report: &mut Report| {
         if name.is_empty() || name.contains([':', '=']) {
             let message = "the name of a host must not be empty, nor have ':' or '='";
-            report.error(at, node.mark, "InvalidName", message);
+            report.error(at, node.mark, ErrorClass::Decode, "InvalidName", message);
             return;
         }
         let bare = |address: String| match address.strip_prefix('[').and_then(|inner| inner.strip_suffix(']')) {
@@ -198,7 +199,13 @@ fn hosts(node: &Node, at: &At<'_>, report: &mut Report) -> Option<Hosts> {
                     Some((name, addresses)) => {
                         add(name, addresses.split(',').map(str::to_owned).collect(), &at, item, report);
                     }
-                    None => report.error(&at, item.mark, "InvalidValue", "the address is missing; write name=address"),
+                    None => report.error(
+                        &at,
+                        item.mark,
+                        ErrorClass::Decode,
+                        "InvalidValue",
+                        "the address is missing; write name=address",
+                    ),
                 }
             }
         }
@@ -244,7 +251,7 @@ fn word<T: Copy>(node: &Node, words: &[(&str, T)], at: &At<'_>, report: &mut Rep
     if found.is_none() {
         let words: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
         let message = format!("{} is none of {}", report.shown(node), words.join(", "));
-        report.error(at, node.mark, "InvalidValue", message);
+        report.error(at, node.mark, ErrorClass::Decode, "InvalidValue", message);
     }
     found
 }

@@ -11,6 +11,59 @@ pub enum Level {
     Error,
 }
 
+/// What kind of rule an error breaks: one class for each stage of a load, as they are told apart in the errors of
+/// compose-go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ErrorClass {
+    /// The text is no YAML, no mapping, or has a key twice or of another type than text.
+    Yaml,
+    /// A variable is missing, a template has the wrong syntax, or a text is not of its attribute's type.
+    Interpolation,
+    /// Included files: a ring, or an entry of the wrong form.
+    Include,
+    /// A service extends itself, or something that is not there.
+    Extends,
+    /// Two documents say things that cannot be brought together.
+    Merge,
+    /// An attribute that the specification does not know, a required one that is missing, or a value of the wrong form.
+    Schema,
+    /// A value within its form that cannot be read, such as a port or a duration.
+    Decode,
+    /// Attributes that exclude each other, and references to what is not defined.
+    Consistency,
+    /// A file that the project names is not there, or cannot be read.
+    FileMissing,
+    /// A file of variables that breaks the syntax.
+    Dotenv,
+    /// The project has no name, or one that cannot be.
+    ProjectName,
+}
+
+impl ErrorClass {
+    /// The class as a stable word for programs.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Yaml => "yaml",
+            Self::Interpolation => "interpolation",
+            Self::Include => "include",
+            Self::Extends => "extends",
+            Self::Merge => "merge",
+            Self::Schema => "schema",
+            Self::Decode => "decode",
+            Self::Consistency => "consistency",
+            Self::FileMissing => "file-missing",
+            Self::Dotenv => "dotenv",
+            Self::ProjectName => "project-name",
+        }
+    }
+}
+
+impl fmt::Display for ErrorClass {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
 /// A place in a document; lines and columns count from 1.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Position {
@@ -33,6 +86,8 @@ impl fmt::Display for Position {
 pub struct Diagnostic {
     /// Error or warning.
     pub level: Level,
+    /// What kind of rule an error of the loader breaks; none for a warning, and for an error of another origin.
+    pub class: Option<ErrorClass>,
     /// The attribute path, such as `services.web.ports[0].target`; empty for the document as a whole.
     pub path: String,
     /// Where it was written, when it was written anywhere.

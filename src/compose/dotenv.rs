@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Variable;
+use super::diagnostic::ErrorClass;
 use super::template::{self, Lookup, TemplateError};
 
 /// Variables by name.
@@ -13,6 +14,7 @@ pub(super) type Variables = BTreeMap<String, Variable>;
 pub(super) struct DotenvError {
     /// The line, from 1.
     pub(super) line: u32,
+    pub(super) class: ErrorClass,
     pub(super) reason: &'static str,
     pub(super) message: String,
 }
@@ -50,6 +52,7 @@ pub(super) fn parse_raw(
         if name.is_empty() || name.contains(char::is_whitespace) {
             return Err(DotenvError {
                 line: u32::try_from(index + 1).unwrap_or(u32::MAX),
+                class: ErrorClass::Dotenv,
                 reason: "InvalidEnvFile",
                 message: "a line must be NAME=value, and a name has no white space".to_owned(),
             });
@@ -78,10 +81,10 @@ fn is_space(c: char) -> bool {
 }
 
 impl Reader<'_, '_, '_> {
-    fn error(&self, reason: &'static str, message: impl Into<String>) -> DotenvError {
+    fn error(&self, class: ErrorClass, reason: &'static str, message: impl Into<String>) -> DotenvError {
         let read = &self.whole[..self.whole.len() - self.rest.len()];
         let line = 1 + read.bytes().filter(|byte| *byte == b'\n').count();
-        DotenvError { line: u32::try_from(line).unwrap_or(u32::MAX), reason, message: message.into() }
+        DotenvError { line: u32::try_from(line).unwrap_or(u32::MAX), class, reason, message: message.into() }
     }
 
     /// Goes past blank lines and comments; false at the end of the file.
@@ -107,7 +110,11 @@ impl Reader<'_, '_, '_> {
                     name = self.rest[..index].trim_end();
                     inherited = c == '\n';
                     if name.contains(' ') {
-                        return Err(self.error("InvalidEnvFile", "the name of a variable has a space; take it out"));
+                        return Err(self.error(
+                            ErrorClass::Dotenv,
+                            "InvalidEnvFile",
+                            "the name of a variable has a space; take it out",
+                        ));
                     }
                     self.rest = &self.rest[index + 1..];
                     break;
@@ -117,7 +124,7 @@ impl Reader<'_, '_, '_> {
                 _ => {
                     let message = "the name of a variable has a character other than letters, digits and _ . - [ ]; \
                                    lines are NAME=value";
-                    return Err(self.error("InvalidEnvFile", message));
+                    return Err(self.error(ErrorClass::Dotenv, "InvalidEnvFile", message));
                 }
             }
         }
@@ -168,7 +175,7 @@ impl Reader<'_, '_, '_> {
                 return Ok(value);
             }
         }
-        Err(self.error("InvalidEnvFile", "the quotes around a value do not close"))
+        Err(self.error(ErrorClass::Dotenv, "InvalidEnvFile", "the quotes around a value do not close"))
     }
 
     fn expand(&self, text: &str, variables: &Variables) -> Result<Variable, DotenvError> {
@@ -176,14 +183,21 @@ impl Reader<'_, '_, '_> {
         match template::expand(text, &lookup) {
             Ok(expansion) => Ok(Variable { value: expansion.text, secret: self.secret || expansion.secret }),
             Err(TemplateError::Invalid) => Err(self.error(
+                ErrorClass::Interpolation,
                 "InvalidInterpolation",
                 "a ${…} in a value does not follow the syntax; write $$ for a plain dollar sign",
             )),
             Err(TemplateError::Missing { variable, reason }) => {
                 let reason = if reason.is_empty() || self.secret { String::new() } else { format!(": {reason}") };
-                Err(self.error("MissingVariable", format!("variable {variable} is required and not set{reason}")))
+                Err(self.error(
+                    ErrorClass::Interpolation,
+                    "MissingVariable",
+                    format!("variable {variable} is required and not set{reason}"),
+                ))
             }
-            Err(TemplateError::TooLong) => Err(self.error("LimitExceeded", "a value grows beyond the limit")),
+            Err(TemplateError::TooLong) => {
+                Err(self.error(ErrorClass::Interpolation, "LimitExceeded", "a value grows beyond the limit"))
+            }
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::attribute::At;
-use super::diagnostic::{Diagnostics, Position};
+use super::diagnostic::{Diagnostics, ErrorClass, Position};
 use super::dotenv::{self, DotenvError, Variables};
 use super::files::{FileError, ProjectFiles};
 use super::model::{ContainerSpec, Project};
@@ -223,7 +223,13 @@ impl Reader<'_> {
                 let message = format!("{path}: {error}{cure}");
                 let place =
                     positions.get(at).or_else(|| positions.get(at.rsplit_once('[').map_or(at, |(list, _)| list)));
-                self.report.error_positioned(at.to_owned(), place.cloned(), "MissingFile", message);
+                self.report.error_positioned(
+                    at.to_owned(),
+                    place.cloned(),
+                    ErrorClass::FileMissing,
+                    "MissingFile",
+                    message,
+                );
                 None
             }
             None => None,
@@ -244,7 +250,7 @@ impl Reader<'_> {
             "raw" => dotenv::parse_raw(text, secret, into, lookup),
             _ => {
                 let message = format!("{format:?} is no format of variables; write raw, or leave format out");
-                self.report.error_positioned(format!("{at}.format"), None, "InvalidValue", message);
+                self.report.error_positioned(format!("{at}.format"), None, ErrorClass::Dotenv, "InvalidValue", message);
                 return;
             }
         };
@@ -258,7 +264,7 @@ impl Reader<'_> {
 pub(super) fn report_dotenv(report: &mut Report, file: &str, secret: bool, at: &str, error: DotenvError) {
     let mark = report.source(Source { name: file.to_owned(), secret, object: false });
     let mark = super::node::Mark { line: error.line, column: 1, ..mark };
-    report.error_at(at.to_owned(), Some(mark), error.reason, error.message);
+    report.error_at(at.to_owned(), Some(mark), error.class, error.reason, error.message);
 }
 
 /// The variables of a file, on top of those that were there before.
@@ -289,7 +295,7 @@ pub(super) fn add_files(
     let mut read = Variables::new();
     for path in paths {
         if let Err(error) = read_file(files, path, path, &mut read, variables, &At::ROOT, &mut report) {
-            report.error(&At::ROOT, None, "MissingFile", format!("{path}: {error}"));
+            report.error(&At::ROOT, None, ErrorClass::FileMissing, "MissingFile", format!("{path}: {error}"));
         }
     }
     if report.has_errors() {

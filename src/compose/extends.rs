@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use super::attribute::At;
+use super::diagnostic::ErrorClass;
 use super::limits;
 use super::load::{Depth, Loader, Scope};
 use super::merge;
@@ -35,7 +36,7 @@ impl Loader<'_> {
             let Some(node) = tree.get_mut(section) else { continue };
             if node.is_null() {
                 let message = "expected a mapping, and this is null; define something below, or take the key out";
-                self.report.error(&At::ROOT.key(section), node.key_mark, "InvalidType", message);
+                self.report.error(&At::ROOT.key(section), node.key_mark, ErrorClass::Schema, "InvalidType", message);
             }
             let Some(entries) = node.as_map_mut() else { continue };
             if !entries.values().any(|entry| entry.get("extends").is_some()) {
@@ -78,7 +79,7 @@ impl Loader<'_> {
         };
         let Some(service) = service.map(str::to_owned) else {
             let message = "extends must name a service; write extends: {service: NAME}";
-            self.report.error(&at, mark, "MissingAttribute", message);
+            self.report.error(&at, mark, ErrorClass::Extends, "MissingAttribute", message);
             return drop(entries);
         };
 
@@ -86,7 +87,7 @@ impl Loader<'_> {
         if chain.contains(&link) || chain.len() > limits::EXTENDS_DEPTH {
             let ring: Vec<String> = chain.iter().map(|(_, name)| name.clone()).collect();
             let message = format!("services extend each other in a ring: {} -> {name}", ring.join(" -> "));
-            self.report.error(&at, mark, "ExtendsCycle", message);
+            self.report.error(&at, mark, ErrorClass::Extends, "ExtendsCycle", message);
             return drop(entries);
         }
         chain.push(link);
@@ -127,7 +128,7 @@ impl Loader<'_> {
         let Some(file) = file else {
             if !entries.contains_key(service) {
                 let message = format!("there is no service {service} in this document; name one that it defines");
-                self.report.error(at, mark, "UndefinedService", message);
+                self.report.error(at, mark, ErrorClass::Extends, "UndefinedService", message);
                 return None;
             }
             self.extend(service, entries, place, scope, bases, chain);
@@ -137,7 +138,7 @@ impl Loader<'_> {
         let base = self.base_file(&path, file, scope, bases, (at, mark))?;
         let Some(found) = base.services.get(service) else {
             let message = format!("there is no service {service} in {file}; name one that it defines");
-            self.report.error(at, mark, "UndefinedService", message);
+            self.report.error(at, mark, ErrorClass::Extends, "UndefinedService", message);
             return None;
         };
         if found.get("extends").is_none() {
@@ -169,7 +170,7 @@ impl Loader<'_> {
         self.locate(&mut root, &path::relative(&scope.files, &path::parent(path)));
         let Some(Value::Map(services)) = root.remove("services").map(|services| services.value) else {
             let message = format!("{written} defines no services to extend");
-            self.report.error(&file_at, mark, "UndefinedService", message);
+            self.report.error(&file_at, mark, ErrorClass::Extends, "UndefinedService", message);
             return None;
         };
         let base = Rc::new(Base { services, resets: resets.into_iter().next_back().unwrap_or_default() });

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::rc::Rc;
 
 use super::attribute::At;
+use super::diagnostic::ErrorClass;
 use super::dotenv::Variables;
 use super::environment;
 use super::files::FileError;
@@ -35,7 +36,13 @@ impl Loader<'_> {
             Value::List(items) => items,
             Value::Null | Value::Broken => return,
             _ => {
-                self.report.error(&include_at, mark, "InvalidType", "expected a list of files to include");
+                self.report.error(
+                    &include_at,
+                    mark,
+                    ErrorClass::Include,
+                    "InvalidType",
+                    "expected a list of files to include",
+                );
                 return;
             }
         };
@@ -69,7 +76,7 @@ impl Loader<'_> {
             Value::Broken => return None,
             _ => {
                 let message = format!("expected a file or a mapping with path, and this is {}", node.kind());
-                self.report.error(at, node.mark, "InvalidType", message);
+                self.report.error(at, node.mark, ErrorClass::Include, "InvalidType", message);
                 return None;
             }
         }
@@ -84,7 +91,7 @@ impl Loader<'_> {
             _ => None,
         };
         if texts.is_none() {
-            self.report.error(at, node.mark, "InvalidType", "expected a text or a list of texts");
+            self.report.error(at, node.mark, ErrorClass::Include, "InvalidType", "expected a text or a list of texts");
         }
         texts
     }
@@ -94,7 +101,7 @@ impl Loader<'_> {
         let main = paths.first()?;
         if including.contains(main) {
             let message = format!("the files include each other in a ring: {} -> {main}", including.join(" -> "));
-            self.report.error(at, include.mark, "IncludeCycle", message);
+            self.report.error(at, include.mark, ErrorClass::Include, "IncludeCycle", message);
             return None;
         }
         self.report.included += 1;
@@ -104,7 +111,7 @@ impl Loader<'_> {
                 limits::INCLUDE_DEPTH,
                 limits::INCLUDED_FILES
             );
-            self.report.error(at, include.mark, "LimitExceeded", message);
+            self.report.error(at, include.mark, ErrorClass::Include, "LimitExceeded", message);
             return None;
         }
         let given = include.project_directory.as_str();
@@ -154,7 +161,9 @@ impl Loader<'_> {
                 Err(FileError::NotFound | FileError::IsDirectory) if optional => {}
                 Err(error) => {
                     let message = format!("{name}: {error}");
-                    self.report.error(&at.key("env_file"), include.mark, "MissingFile", message);
+                    let class =
+                        if error == FileError::IsDirectory { ErrorClass::Include } else { ErrorClass::FileMissing };
+                    self.report.error(&at.key("env_file"), include.mark, class, "MissingFile", message);
                     return None;
                 }
             }

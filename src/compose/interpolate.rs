@@ -2,6 +2,7 @@
 //! their attributes are. Keys are left alone.
 
 use super::attribute::At;
+use super::diagnostic::ErrorClass;
 use super::dotenv::Variables;
 use super::limits;
 use super::node::{Node, Value};
@@ -48,7 +49,7 @@ fn text(node: &mut Node, at: &At<'_>, variables: &Variables, report: &mut Report
                     "{} does not follow the syntax of variables; write ${{NAME}}, or $$ for a plain dollar sign",
                     report.shown(node)
                 );
-                report.error(at, node.mark, "InvalidInterpolation", message);
+                report.error(at, node.mark, ErrorClass::Interpolation, "InvalidInterpolation", message);
                 node.value = Value::Broken;
                 return;
             }
@@ -59,7 +60,7 @@ fn text(node: &mut Node, at: &At<'_>, variables: &Variables, report: &mut Report
                     format!(": {reason}")
                 };
                 let message = format!("variable {variable} is required and not set{reason}");
-                report.error(at, node.mark, "MissingVariable", message);
+                report.error(at, node.mark, ErrorClass::Interpolation, "MissingVariable", message);
                 node.value = Value::Broken;
                 return;
             }
@@ -76,7 +77,7 @@ fn text(node: &mut Node, at: &At<'_>, variables: &Variables, report: &mut Report
 
 fn too_long(node: &mut Node, at: &At<'_>, report: &mut Report) {
     let message = "interpolation makes more text, or nests deeper, than the limit; use shorter variables";
-    report.error(at, node.mark, "LimitExceeded", message);
+    report.error(at, node.mark, ErrorClass::Interpolation, "LimitExceeded", message);
     node.value = Value::Broken;
 }
 
@@ -157,7 +158,7 @@ fn convert(node: &mut Node, at: &At<'_>, cast: Cast, report: &mut Report) {
         node.value = value;
     } else {
         let message = format!("{} is not {expected}; correct it, or the variable in it", report.shown(node));
-        report.error(at, node.mark, "InvalidType", message);
+        report.error(at, node.mark, ErrorClass::Interpolation, "InvalidType", message);
         node.value = Value::Broken;
     }
 }

@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use super::attribute::At;
 use super::diagnostic::Diagnostics;
+use super::diagnostic::ErrorClass;
 use super::dotenv::Variables;
 use super::extends::Bases;
 use super::files::{FileError, ProjectFiles};
@@ -110,7 +111,7 @@ impl<'a> Loader<'a> {
         let mut root = self.model(inputs, &scope, &[]);
         if root.is_empty() && !self.report.has_errors() {
             let message = "the document is empty; it needs at least services";
-            self.report.error(&At::ROOT, None, "EmptyDocument", message);
+            self.report.error(&At::ROOT, None, ErrorClass::Yaml, "EmptyDocument", message);
         }
         let name = name?;
         if !self.options.skip.normalization {
@@ -139,7 +140,13 @@ impl<'a> Loader<'a> {
 
     fn inputs(&mut self, directory: &str) -> Vec<Input> {
         if self.options.documents.is_empty() {
-            self.report.error(&At::ROOT, None, "MissingFile", "there is no document to load; give at least one");
+            self.report.error(
+                &At::ROOT,
+                None,
+                ErrorClass::FileMissing,
+                "MissingFile",
+                "there is no document to load; give at least one",
+            );
         }
         let mut inputs = Vec::new();
         for document in &self.options.documents {
@@ -170,7 +177,7 @@ impl<'a> Loader<'a> {
         match environment::read_file(self.files, &file, ".env", &mut read, outer, &At::ROOT, &mut self.report) {
             Ok(()) | Err(FileError::NotFound | FileError::IsDirectory) => {}
             Err(error) => {
-                self.report.error(&At::ROOT, None, "MissingFile", format!(".env: {error}"));
+                self.report.error(&At::ROOT, None, ErrorClass::FileMissing, "MissingFile", format!(".env: {error}"));
             }
         }
         for (name, variable) in outer {
@@ -193,7 +200,7 @@ impl<'a> Loader<'a> {
                 "{name:?} is no name of a project; use lower case letters, digits, '-' and '_', and begin with a letter \
                  or digit"
             );
-            self.report.error(&At::ROOT, None, "InvalidName", message);
+            self.report.error(&At::ROOT, None, ErrorClass::ProjectName, "InvalidName", message);
             return None;
         }
         let written =
@@ -217,7 +224,7 @@ impl<'a> Loader<'a> {
         if name.is_empty() {
             let mark = written.and_then(|name| name.mark);
             let message = "the project has no name; write name: at the top of the document";
-            self.report.error(&At::ROOT.key("name"), mark, "MissingAttribute", message);
+            self.report.error(&At::ROOT.key("name"), mark, ErrorClass::ProjectName, "MissingAttribute", message);
             return None;
         }
         Some(name)
@@ -275,7 +282,7 @@ impl<'a> Loader<'a> {
             let (mark, kind) = (tree.mark, tree.kind());
             let Value::Map(mut tree) = tree.value else {
                 let message = format!("the top of a document must be a mapping, and this is {kind}");
-                self.report.error(&At::ROOT, mark, "InvalidType", message);
+                self.report.error(&At::ROOT, mark, ErrorClass::Yaml, "InvalidType", message);
                 continue;
             };
             if secret {
@@ -313,13 +320,13 @@ impl<'a> Loader<'a> {
             Ok(content) => content,
             Err(error) => {
                 let message = format!("{written}: {error}");
-                self.report.error(at, mark, "MissingFile", message);
+                self.report.error(at, mark, ErrorClass::FileMissing, "MissingFile", message);
                 return None;
             }
         };
         let Ok(text) = String::from_utf8(content.content) else {
             let message = format!("{written}: the file is not UTF-8 text");
-            self.report.error(at, mark, "InvalidYaml", message);
+            self.report.error(at, mark, ErrorClass::Yaml, "InvalidYaml", message);
             return None;
         };
         let project = path::clean(&self.options.project_directory);

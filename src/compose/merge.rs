@@ -2,6 +2,7 @@
 //! some attributes have of their own.
 
 use super::attribute::At;
+use super::diagnostic::ErrorClass;
 use super::node::{Map, Mark, Node, Value};
 use super::report::Report;
 use super::unicity::key_of;
@@ -85,7 +86,7 @@ fn conflict(earlier: &str, value: Value, mark: Option<Mark>, at: &At<'_>, report
         "{} cannot be merged onto {earlier}; write both in the same form, or replace with !override",
         later.kind()
     );
-    report.error(at, mark, "InvalidMerge", message);
+    report.error(at, mark, ErrorClass::Merge, "InvalidMerge", message);
     later.like(Value::Broken)
 }
 
@@ -214,7 +215,7 @@ fn mapping(node: Node, default: Default, at: &At<'_>, report: &mut Report) -> Op
                 }
                 let Some(name) = item.as_str() else {
                     let message = format!("{} is no name; write a string", item.kind());
-                    report.error(at, item.mark, "InvalidType", message);
+                    report.error(at, item.mark, ErrorClass::Merge, "InvalidType", message);
                     return None;
                 };
                 map.insert(name.to_owned(), entry(&item));
@@ -224,7 +225,7 @@ fn mapping(node: Node, default: Default, at: &At<'_>, report: &mut Report) -> Op
         value => {
             let node = Node::new(value, mark);
             let message = format!("{} is neither a list of names nor a mapping", node.kind());
-            report.error(at, mark, "InvalidType", message);
+            report.error(at, mark, ErrorClass::Merge, "InvalidType", message);
             None
         }
     }
@@ -255,7 +256,7 @@ fn logging(earlier: Node, later: Node, at: &At<'_>, report: &mut Report) -> Node
         Node { value, mark, key_mark, tainted: false }
     } else {
         let message = format!("{kind} cannot be merged here; both sides must be mappings");
-        report.error(at, mark, "InvalidMerge", message);
+        report.error(at, mark, ErrorClass::Merge, "InvalidMerge", message);
         Node::new(Value::Broken, mark)
     }
 }
@@ -272,7 +273,13 @@ enum Pool {
 fn ipam_config(earlier: Node, later: Node, at: &At<'_>, report: &mut Report) -> Node {
     let (mark, key_mark) = (later.mark, later.key_mark);
     let (Value::List(mut base), Value::List(over)) = (earlier.value, later.value) else {
-        report.error(at, mark, "InvalidMerge", "only lists of address pools can be merged; write a list");
+        report.error(
+            at,
+            mark,
+            ErrorClass::Merge,
+            "InvalidMerge",
+            "only lists of address pools can be merged; write a list",
+        );
         return Node::new(Value::Broken, mark);
     };
     let mut pools: Vec<Pool> = Vec::new();

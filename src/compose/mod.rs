@@ -40,7 +40,7 @@ mod unicity;
 mod validate;
 mod yaml_scalar;
 
-pub use diagnostic::{Diagnostic, Diagnostics, Level, Position};
+pub use diagnostic::{Diagnostic, Diagnostics, ErrorClass, Level, Position};
 pub use files::{FileError, ProjectFile, ProjectFiles, ProjectTree};
 pub use model::Project;
 

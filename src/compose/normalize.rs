@@ -2,6 +2,7 @@
 //! resources, dependencies that follow from other attributes.
 
 use super::attribute::At;
+use super::diagnostic::ErrorClass;
 use super::dotenv::Variables;
 use super::environment;
 use super::merge;
@@ -21,7 +22,13 @@ pub(super) fn normalize(root: &mut Map, project: &str, variables: &Variables, re
                 if let Some(pid) = map.get("pid").filter(|pid| pid.is_null()) {
                     // The schema allows it, and the reference implementation stumbles over it.
                     let message = "expected a string such as host; take the key out to share no processes";
-                    report.error(&section_at.key(name).key("pid"), pid.mark, "InvalidType", message);
+                    report.error(
+                        &section_at.key(name).key("pid"),
+                        pid.mark,
+                        ErrorClass::Schema,
+                        "InvalidType",
+                        message,
+                    );
                 }
                 container(map, variables, report);
             }

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Span, Tag};
 
 use super::attribute::At;
+use super::diagnostic::ErrorClass;
 use super::limits;
 use super::node::{Mark, Node};
 use super::report::Report;
@@ -51,7 +52,7 @@ pub(super) fn parse(text: &str, source: Mark, report: &mut Report) -> Vec<Parsed
             text.len(),
             limits::DOCUMENT_BYTES
         );
-        report.error(&At::ROOT, start, "LimitExceeded", message);
+        report.error(&At::ROOT, start, ErrorClass::Yaml, "LimitExceeded", message);
         return Vec::new();
     }
     let mut reader = Reader { events: Parser::new_from_str(text), source, arena: Arena::default() };
@@ -69,7 +70,7 @@ pub(super) fn parse(text: &str, source: Mark, report: &mut Report) -> Vec<Parsed
                 } else {
                     failure.message
                 };
-                report.error(&At::ROOT, Some(mark), failure.reason, message);
+                report.error(&At::ROOT, Some(mark), ErrorClass::Yaml, failure.reason, message);
                 return documents;
             }
         }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::attribute::At;
-use super::diagnostic::{Diagnostic, Level, Position};
+use super::diagnostic::{Diagnostic, ErrorClass, Level, Position};
 use super::limits;
 use super::node::{Mark, Node};
 
@@ -77,8 +77,15 @@ impl Report {
     }
 
     /// Reports an error, and that what is at the place cannot be relied upon.
-    pub(super) fn error(&mut self, at: &At<'_>, mark: Option<Mark>, reason: &'static str, message: impl Into<String>) {
-        self.error_at(at.to_string(), mark, reason, message);
+    pub(super) fn error(
+        &mut self,
+        at: &At<'_>,
+        mark: Option<Mark>,
+        class: ErrorClass,
+        reason: &'static str,
+        message: impl Into<String>,
+    ) {
+        self.error_at(at.to_string(), mark, class, reason, message);
     }
 
     /// The same with a path that was made before.
@@ -86,11 +93,12 @@ impl Report {
         &mut self,
         path: String,
         mark: Option<Mark>,
+        class: ErrorClass,
         reason: &'static str,
         message: impl Into<String>,
     ) {
-        self.broken.insert(path.clone());
-        self.push(Level::Error, path, mark, reason, message.into());
+        let position = self.position(mark);
+        self.error_positioned(path, position, class, reason, message);
     }
 
     /// The same with a position that was made before.
@@ -98,16 +106,19 @@ impl Report {
         &mut self,
         path: String,
         position: Option<Position>,
+        class: ErrorClass,
         reason: &'static str,
         message: impl Into<String>,
     ) {
         self.broken.insert(path.clone());
-        self.add(Diagnostic { level: Level::Error, path, position, reason, message: message.into() });
+        let message = message.into();
+        self.add(Diagnostic { level: Level::Error, class: Some(class), path, position, reason, message });
     }
 
     /// Reports a warning.
     pub(super) fn warn(&mut self, at: &At<'_>, mark: Option<Mark>, reason: &'static str, message: impl Into<String>) {
-        self.push(Level::Warning, at.to_string(), mark, reason, message.into());
+        let (position, message) = (self.position(mark), message.into());
+        self.add(Diagnostic { level: Level::Warning, class: None, path: at.to_string(), position, reason, message });
     }
 
     /// Warns of a variable that is not set; of one variable, only the first place is shown in the end.
@@ -116,11 +127,6 @@ impl Report {
             "variable {variable} is not set and gives a blank string; set it, or write ${{{variable}:-default}}"
         );
         self.warn(at, mark, UNSET, message);
-    }
-
-    fn push(&mut self, level: Level, path: String, mark: Option<Mark>, reason: &'static str, message: String) {
-        let position = self.position(mark);
-        self.add(Diagnostic { level, path, position, reason, message });
     }
 
     fn add(&mut self, diagnostic: Diagnostic) {
@@ -156,6 +162,7 @@ impl Report {
         if self.withheld > 0 {
             self.diagnostics.push(Diagnostic {
                 level: if self.failed { Level::Error } else { Level::Warning },
+                class: None,
                 path: String::new(),
                 position: None,
                 reason: "LimitExceeded",

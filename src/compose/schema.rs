@@ -1,19 +1,15 @@
-//! Every attribute of the Compose Specification with the forms that its value may take, as a table, and the check
-//! of a tree against it.
+//! Every attribute of the Compose Specification with the forms that its value may take, as a table.
 
-use std::borrow::Cow;
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
-
-use super::attribute::At;
-use super::node::{Map, Node, Value};
-use super::report::Report;
+use super::node::Value;
 
 mod build;
+mod check;
 mod container;
 mod deploy;
 mod resources;
 mod service;
+
+pub(super) use check::check;
 
 /// The kinds of scalars that an attribute takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -154,112 +150,6 @@ const FILE_REFERENCES: Shape = Shape::List(&Shape::Either(&[
     ]])),
 ]));
 
-/// Checks a merged document. What does not fit is reported and taken out of the way of later stages.
-pub(super) fn check(root: &mut Map, report: &mut Report) {
-    for (key, node) in root.iter_mut() {
-        finite(node, &At::ROOT.key(key), report);
-    }
-    object(root, &resources::DOCUMENT, &At::ROOT, None, report);
-}
-
-/// JSON has no numbers that are infinite or none at all, not even below `x-` keys.
-fn finite(node: &mut Node, at: &At<'_>, report: &mut Report) {
-    match &mut node.value {
-        Value::Map(map) => {
-            for (key, node) in map.iter_mut() {
-                finite(node, &at.key(key), report);
-            }
-        }
-        Value::List(items) => {
-            for (index, item) in items.iter_mut().enumerate() {
-                finite(item, &at.item(index), report);
-            }
-        }
-        Value::Float(number) if !number.is_finite() => {
-            report.error(at, node.mark, "InvalidValue", "the number is not finite; put it into quotes if it is a text");
-            node.value = Value::Broken;
-        }
-        _ => {}
-    }
-}
-
-fn value(node: &mut Node, shape: &Shape, at: &At<'_>, report: &mut Report) {
-    if node.is_broken() {
-        return;
-    }
-    match shape {
-        Shape::Any => {}
-        Shape::Scalar(kinds) => {
-            if !kinds.accepts(&node.value) {
-                mistyped(node, shape, at, report);
-            }
-        }
-        Shape::Bounded(kinds, least, most) => {
-            if !kinds.accepts(&node.value) {
-                mistyped(node, shape, at, report);
-            } else if !within(&node.value, *least, *most) {
-                let bounds =
-                    if *most == i64::MAX { format!("at least {least}") } else { format!("within {least} and {most}") };
-                let message = format!("{} is out of bounds; it must be {bounds}", report.shown(node));
-                report.error(at, node.mark, "InvalidValue", message);
-                node.value = Value::Broken;
-            }
-        }
-        Shape::Word(words) => match node.as_str() {
-            None => mistyped(node, shape, at, report),
-            Some(text) if words.contains(&text) => {}
-            Some(text) => {
-                let hint = suggestion(text, words.iter().copied());
-                let message = format!("{} is none of {}{hint}", report.shown(node), join(words.iter().copied(), "and"));
-                report.error(at, node.mark, "InvalidValue", message);
-                node.value = Value::Broken;
-            }
-        },
-        Shape::Text(pattern, words) => match node.as_str() {
-            None => mistyped(node, shape, at, report),
-            Some(text) if pattern(text) => {}
-            Some(_) => {
-                let message = format!("{} does not fit; expected {words}", report.shown(node));
-                report.error(at, node.mark, "InvalidValue", message);
-                node.value = Value::Broken;
-            }
-        },
-        Shape::List(item) | Shape::Set(item) => {
-            let Some(items) = node.as_list_mut() else { return mistyped(node, shape, at, report) };
-            for (index, node) in items.iter_mut().enumerate() {
-                value(node, item, &at.item(index), report);
-            }
-            if matches!(shape, Shape::Set(_)) {
-                repeated(items, at, report);
-            }
-        }
-        Shape::Entries(entry, keys) => {
-            let mark = node.mark;
-            let Some(map) = node.as_map_mut() else { return mistyped(node, shape, at, report) };
-            entries(map, entry, *keys, at, mark, report);
-        }
-        Shape::Object(definition) => {
-            let mark = node.mark;
-            let Some(map) = node.as_map_mut() else { return mistyped(node, shape, at, report) };
-            object(map, definition, at, mark, report);
-        }
-        Shape::Either(shapes) => match shapes.iter().find(|shape| shape.takes(&node.value)) {
-            Some(shape) => value(node, shape, at, report),
-            None => mistyped(node, shape, at, report),
-        },
-    }
-}
-
-/// Whether a number lies within bounds; anything else does.
-fn within(value: &Value, least: i64, most: i64) -> bool {
-    match value {
-        Value::Int(number) => (least..=most).contains(number),
-        #[allow(clippy::cast_precision_loss, reason = "bounds are small, or none")]
-        Value::Float(number) => *number >= least as f64 && (most == i64::MAX || *number <= most as f64),
-        _ => true,
-    }
-}
-
 impl Shape {
     /// Whether a value is of the shape's kind, whatever it contains.
     fn takes(&self, value: &Value) -> bool {
@@ -287,155 +177,6 @@ impl Shape {
             }
         }
     }
-}
-
-fn join<'w>(words: impl Iterator<Item = &'w str>, last: &str) -> String {
-    let words: Vec<&str> = words.collect();
-    match words.split_last() {
-        None => String::new(),
-        Some((only, [])) => (*only).to_owned(),
-        Some((end, rest)) => format!("{} {last} {end}", rest.join(", ")),
-    }
-}
-
-fn mistyped(node: &mut Node, shape: &Shape, at: &At<'_>, report: &mut Report) {
-    let cure = match (&node.value, shape.takes(&Value::String(String::new()))) {
-        (Value::Bool(_) | Value::Int(_) | Value::Uint(_) | Value::Float(_), true) => "; put it into quotes",
-        (Value::Null, _) => "; give it a value or take the key out",
-        _ => "",
-    };
-    let message = format!("expected {}, and this is {}{cure}", join(shape.words().into_iter(), "or"), node.kind());
-    report.error(at, node.mark.or(node.key_mark), "InvalidType", message);
-    node.value = Value::Broken;
-}
-
-/// Reports and removes items that repeat others.
-fn repeated(items: &mut Vec<Node>, at: &At<'_>, report: &mut Report) {
-    /// Up to here each item is compared with each one before it.
-    const FEW: usize = 20;
-    let mut repeats: Vec<(usize, usize)> = Vec::new();
-    if items.len() <= FEW {
-        for (index, item) in items.iter().enumerate().filter(|(_, item)| !item.is_broken()) {
-            if let Some(first) = items[..index].iter().position(|earlier| repeats_value(item, earlier)) {
-                repeats.push((index, first));
-            }
-        }
-    } else {
-        let mut seen: HashMap<String, usize> = HashMap::new();
-        for (index, item) in items.iter().enumerate().filter(|(_, item)| !item.is_broken()) {
-            match seen.entry(item.to_json().to_string()) {
-                Entry::Occupied(first) => repeats.push((index, *first.get())),
-                Entry::Vacant(place) => {
-                    place.insert(index);
-                }
-            }
-        }
-    }
-    for (index, first) in repeats.into_iter().rev() {
-        let item = items.remove(index);
-        let message = format!("the item repeats item {first} of the list; take one of them out");
-        report.error(&at.item(index), item.mark, "DuplicateItem", message);
-    }
-}
-
-/// Whether an item says what an earlier one said. A number repeats an earlier text of the same digits, but a text
-/// repeats no number, as in the reference implementation.
-fn repeats_value(item: &Node, earlier: &Node) -> bool {
-    match (&item.value, &earlier.value) {
-        (Value::Map(own), Value::Map(other)) => {
-            own.len() == other.len()
-                && own.iter().all(|(key, node)| other.get(key).is_some_and(|other| repeats_value(node, other)))
-        }
-        (Value::List(own), Value::List(other)) => {
-            own.len() == other.len() && own.iter().zip(other).all(|(node, other)| repeats_value(node, other))
-        }
-        (Value::Int(_) | Value::Uint(_) | Value::Float(_), Value::String(text)) => {
-            text.parse::<f64>().is_ok_and(|number| item.printed().parse() == Ok(number))
-        }
-        (Value::Int(int), Value::Float(float)) | (Value::Float(float), Value::Int(int)) => {
-            #[allow(clippy::cast_precision_loss, clippy::float_cmp, reason = "equal digits are meant")]
-            let equal = *int as f64 == *float;
-            equal
-        }
-        (own, other) => own == other,
-    }
-}
-
-fn entries(
-    map: &mut Map,
-    entry: &Shape,
-    keys: Keys,
-    at: &At<'_>,
-    mark: Option<super::node::Mark>,
-    report: &mut Report,
-) {
-    let is_name = |key: &str| !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c));
-    let mut refused = Vec::new();
-    for (key, node) in map.iter_mut() {
-        let fits = match keys {
-            Keys::Any => !key.is_empty(),
-            Keys::Names | Keys::LooseNames => is_name(key),
-            Keys::LowerCase => !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_lowercase()),
-        };
-        if fits {
-            value(node, entry, &at.key(key), report);
-        } else if keys == Keys::Names || (keys == Keys::Any && !matches!(entry, Shape::Any)) {
-            refused.push(key.clone());
-        }
-    }
-    for key in refused {
-        let node = map.remove(&key);
-        let mark = node.and_then(|node| node.key_mark).or(mark);
-        let shown = if report.is_secret(mark) { Cow::Borrowed("a key") } else { Cow::Owned(format!("{key:?}")) };
-        let message = format!("{shown} is no name; use letters, digits, '.', '_' and '-'");
-        report.error(at, mark, "InvalidName", message);
-    }
-}
-
-fn object(map: &mut Map, definition: &Object, at: &At<'_>, mark: Option<super::node::Mark>, report: &mut Report) {
-    let mut unknown = Vec::new();
-    for (key, node) in map.iter_mut() {
-        match definition.find(key) {
-            Some(shape) => value(node, shape, &at.key(key), report),
-            None if definition.open || (definition.extensions && key.starts_with("x-")) => {}
-            None => unknown.push(key.clone()),
-        }
-    }
-    for key in unknown {
-        let node = map.remove(&key);
-        let is_service = node.as_ref().is_some_and(|node| node.get("image").or_else(|| node.get("build")).is_some());
-        let mark = node.and_then(|node| node.key_mark).or(mark);
-        let hint = if at.depth() == 0 && is_service {
-            "; it looks like a service, and services stand under services:".to_owned()
-        } else {
-            suggestion(&key, definition.names())
-        };
-        if report.is_secret(mark) && hint.is_empty() {
-            report.error(at, mark, "UnknownAttribute", "the specification does not know an attribute here");
-        } else {
-            let message = format!("the specification does not know this attribute{hint}");
-            report.error(&at.key(&key), mark, "UnknownAttribute", message);
-        }
-    }
-    for required in definition.required {
-        if !map.contains_key(*required) {
-            report.error(&at.key(required), mark, "MissingAttribute", "the attribute is required here");
-        }
-    }
-    if !definition.any_of.is_empty() && !definition.any_of.iter().any(|key| map.contains_key(*key)) {
-        let message = format!("one of {} is required", join(definition.any_of.iter().copied(), "and"));
-        report.error(at, mark, "MissingAttribute", message);
-    }
-}
-
-/// The known word that comes closest, if any comes close.
-fn suggestion<'w>(word: &str, known: impl Iterator<Item = &'w str>) -> String {
-    let most = if word.len() <= 4 { 1 } else { 1 + word.len() / 5 };
-    known
-        .map(|candidate| (strsim::osa_distance(word, candidate), candidate))
-        .filter(|(distance, candidate)| *distance <= most && *distance < candidate.len())
-        .min()
-        .map_or_else(String::new, |(_, candidate)| format!("; did you mean {candidate}?"))
 }
 
 /// Whether the attribute is one of those that every container has.

@@ -1,6 +1,7 @@
 //! The last forms before decoding: lists of `KEY=value` become mappings, command lines become words.
 
 use super::attribute::At;
+use super::diagnostic::ErrorClass;
 use super::node::{Map, Node, Value};
 use super::report::Report;
 use super::shellwords;
@@ -102,7 +103,7 @@ fn pairs(node: &mut Node, form: Form, at: &At<'_>, report: &mut Report) {
         let (key, value) = text.split_once('=').map_or((&*text, None), |(key, value)| (key, Some(value)));
         if form == Form::Variables && key.ends_with(char::is_whitespace) {
             let message = "the name of a variable ends with a space; take it out";
-            report.error(&at.item(index), item.mark, "InvalidName", message);
+            report.error(&at.item(index), item.mark, ErrorClass::Decode, "InvalidName", message);
             continue;
         }
         let value = match (value, form) {
@@ -128,7 +129,7 @@ fn words(node: &mut Node, at: &At<'_>, report: &mut Report) {
         node.tainted = false;
     } else {
         let message = format!("the quotes or parentheses of {} do not close", report.shown(node));
-        report.error(at, node.mark, "InvalidCommand", message);
+        report.error(at, node.mark, ErrorClass::Decode, "InvalidCommand", message);
         node.value = Value::Broken;
     }
 }

@@ -12,6 +12,7 @@ mod extends;
 mod hostile;
 mod include;
 mod merge;
+mod necessary;
 mod object;
 mod properties;
 mod taint;

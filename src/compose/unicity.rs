@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use super::attribute::At;
 use super::canonical::volumes;
+use super::diagnostic::ErrorClass;
 use super::node::{Map, Node, Value};
 use super::report::Report;
 
@@ -92,7 +93,7 @@ fn index_of(path: &[&str]) -> Option<Index> {
 
 fn unexpected(node: &Node, expected: &str, at: &At<'_>, report: &mut Report) -> Option<String> {
     let message = format!("{} cannot stand here; expected {expected}", node.kind());
-    report.error(at, node.mark, "InvalidType", message);
+    report.error(at, node.mark, ErrorClass::Merge, "InvalidType", message);
     None
 }
 
@@ -105,7 +106,13 @@ pub(super) fn key_of(node: &Node, at: &At<'_>, report: &mut Report) -> Option<St
 }
 
 fn no_target(node: &Node, at: &At<'_>, report: &mut Report) -> Option<String> {
-    report.error(at, node.mark, "MissingAttribute", "target is missing: say where it goes in the container");
+    report.error(
+        at,
+        node.mark,
+        ErrorClass::Decode,
+        "MissingAttribute",
+        "target is missing: say where it goes in the container",
+    );
     None
 }
 
@@ -120,7 +127,7 @@ fn volume(node: &Node, at: &At<'_>, report: &mut Report) -> Option<String> {
             Ok(volume) => Some(volume.target),
             Err(reason) => {
                 let message = format!("{} is no mount: {reason}", report.shown(node));
-                report.error(at, node.mark, "InvalidVolume", message);
+                report.error(at, node.mark, ErrorClass::Decode, "InvalidVolume", message);
                 None
             }
         },
@@ -177,7 +184,7 @@ fn port(node: &Node, at: &At<'_>, report: &mut Report) -> Option<String> {
         Value::Map(map) => {
             let Some(target) = map.get("target") else {
                 let message = "target is missing: say which port of the container is meant";
-                report.error(at, node.mark, "MissingAttribute", message);
+                report.error(at, node.mark, ErrorClass::Decode, "MissingAttribute", message);
                 return None;
             };
             // A number and a text of the same digits are different, as in the reference implementation.
@@ -205,7 +212,7 @@ fn env_file(node: &Node, at: &At<'_>, report: &mut Report) -> Option<String> {
             if let Some(path) = map.get("path") {
                 Some(path.printed().into_owned())
             } else {
-                report.error(at, node.mark, "MissingAttribute", "path is missing: name the file");
+                report.error(at, node.mark, ErrorClass::Decode, "MissingAttribute", "path is missing: name the file");
                 None
             }
         }

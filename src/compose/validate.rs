@@ -2,6 +2,7 @@
 
 use super::attribute::At;
 use super::canonical::ports;
+use super::diagnostic::ErrorClass;
 use super::node::{Map, Node, Value};
 use super::report::Report;
 
@@ -30,7 +31,7 @@ fn volume(map: &mut Map, at: &At<'_>, report: &mut Report) {
     for (key, node) in map.iter() {
         if !matches!(key.as_str(), "name" | "external") && !key.starts_with("x-") {
             let message = "an external volume exists already; take this attribute out, or external";
-            report.error(&at.key(key), node.key_mark, "Conflict", message);
+            report.error(&at.key(key), node.key_mark, ErrorClass::Consistency, "Conflict", message);
         }
     }
 }
@@ -40,12 +41,12 @@ fn sources(map: &mut Map, keys: &[&str], at: &At<'_>, report: &mut Report) {
     match given.as_slice() {
         [] if !map.contains_key("driver") && !map.contains_key("external") && !report.is_broken(&at.to_string()) => {
             let message = format!("its content comes from nowhere; give one of {}", keys.join(", "));
-            report.error(at, None, "MissingAttribute", message);
+            report.error(at, None, ErrorClass::Consistency, "MissingAttribute", message);
         }
         [first, second, ..] => {
             let mark = map.get(**second).and_then(|node| node.key_mark);
             let message = format!("{first} and {second} exclude each other; keep one of them");
-            report.error(&at.key(second), mark, "Conflict", message);
+            report.error(&at.key(second), mark, ErrorClass::Consistency, "Conflict", message);
         }
         _ => {}
     }
@@ -60,7 +61,7 @@ fn service(map: &mut Map, at: &At<'_>, report: &mut Report) {
             && !ports::is_ip(text)
         {
             let message = format!("{} is no IP address", report.shown(address));
-            report.error(&item_at.key("host_ip"), address.mark, "InvalidPort", message);
+            report.error(&item_at.key("host_ip"), address.mark, ErrorClass::Consistency, "InvalidPort", message);
             address.value = Value::Broken;
         }
     }
@@ -69,7 +70,13 @@ fn service(map: &mut Map, at: &At<'_>, report: &mut Report) {
     for (index, trigger) in items(map.get_mut("develop").and_then(|develop| develop.get_mut("watch"))) {
         let item_at = watch_at.item(index);
         if let Some(path) = trigger.get("path").filter(|path| path.as_str() == Some("")) {
-            report.error(&item_at.key("path"), path.mark, "InvalidValue", "the path must not be empty");
+            report.error(
+                &item_at.key("path"),
+                path.mark,
+                ErrorClass::Consistency,
+                "InvalidValue",
+                "the path must not be empty",
+            );
         }
     }
     let gpus_at = at.key("gpus");
@@ -93,7 +100,7 @@ fn devices(node: Option<&mut Node>, at: &At<'_>, report: &mut Report) {
     for (index, request) in items(node) {
         if let (Some(count), Some(_)) = (request.get("count"), request.get("device_ids")) {
             let message = "count and device_ids exclude each other; keep one of them";
-            report.error(&at.item(index).key("count"), count.key_mark, "Conflict", message);
+            report.error(&at.item(index).key("count"), count.key_mark, ErrorClass::Consistency, "Conflict", message);
         }
     }
 }

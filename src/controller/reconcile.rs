@@ -202,6 +202,7 @@ fn not_gathered(error: &SourceError) -> Ended {
         SourceError::Forbidden { .. } => Ended::Forbidden(error.to_string()),
         SourceError::Invalid { field, message } => Ended::InvalidCompose(Diagnostics(vec![Diagnostic {
             level: Level::Error,
+            class: None,
             path: field.clone(),
             position: None,
             reason: "InvalidInput",

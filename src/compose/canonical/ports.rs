@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::super::attribute::At;
+use super::super::diagnostic::ErrorClass;
 use super::super::node::{Map, Node, Value};
 use super::super::report::Report;
 
@@ -25,7 +26,7 @@ pub(super) fn canonical(node: &mut Node, at: &At<'_>, report: &mut Report) {
                 ports.push(item);
             } else {
                 let message = format!("expected a port, and this is {}; put it into quotes", item.kind());
-                report.error(&at.item(index), item.mark, "InvalidPort", message);
+                report.error(&at.item(index), item.mark, ErrorClass::Decode, "InvalidPort", message);
                 ports.push(item.like(Value::Broken));
             }
             continue;
@@ -35,7 +36,7 @@ pub(super) fn canonical(node: &mut Node, at: &At<'_>, report: &mut Report) {
             Err(reason) => {
                 let message =
                     format!("{} is no port: {reason}; write [[IP:]PUBLISHED:]TARGET[/PROTOCOL]", report.shown(&item));
-                report.error(&at.item(index), item.mark, "InvalidPort", message);
+                report.error(&at.item(index), item.mark, ErrorClass::Decode, "InvalidPort", message);
                 ports.push(item.like(Value::Broken));
             }
         }

@@ -1,6 +1,7 @@
 //! The short syntax of mounts (Compose Specification, "volumes"): `[SOURCE:]TARGET[:OPTIONS]`.
 
 use super::super::attribute::At;
+use super::super::diagnostic::ErrorClass;
 use super::super::node::{Map, Node, Value};
 use super::super::path;
 use super::super::report::Report;
@@ -27,7 +28,7 @@ pub(super) fn canonical(node: &mut Node, at: &At<'_>, report: &mut Report) {
             Ok(volume) => *item = long(&volume, item),
             Err(reason) => {
                 let message = format!("{} is no mount: {reason}; write [SOURCE:]TARGET[:OPTIONS]", report.shown(item));
-                report.error(&at.item(index), item.mark, "InvalidVolume", message);
+                report.error(&at.item(index), item.mark, ErrorClass::Decode, "InvalidVolume", message);
                 item.value = Value::Broken;
             }
         }

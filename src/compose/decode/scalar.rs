@@ -2,6 +2,7 @@
 
 use super::super::attribute::At;
 use super::super::bytes;
+use super::super::diagnostic::ErrorClass;
 use super::super::interpolate;
 use super::super::model::{ByteSize, Duration, FileMode};
 use super::super::node::{Node, Value};
@@ -10,7 +11,7 @@ use super::{Decode, mistyped};
 
 fn invalid(node: &Node, expected: &str, at: &At<'_>, report: &mut Report) {
     let message = format!("{} does not fit; expected {expected}", report.shown(node));
-    report.error(at, node.mark, "InvalidValue", message);
+    report.error(at, node.mark, ErrorClass::Decode, "InvalidValue", message);
 }
 
 impl Decode for String {

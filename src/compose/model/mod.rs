@@ -7,6 +7,7 @@
 mod build;
 mod container;
 mod deploy;
+mod necessary;
 mod network;
 mod scalar;
 mod service;

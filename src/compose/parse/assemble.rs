@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::super::attribute::At;
+use super::super::diagnostic::ErrorClass;
 use super::super::limits;
 use super::super::node::{Map, Mark, Node, Value};
 use super::super::report::Report;
@@ -88,7 +89,7 @@ impl Assembler<'_, '_> {
         if self.open.contains(&target) {
             let path = self.printed_path();
             let message = "the alias stands inside of the very anchor that it names; it cannot contain itself";
-            self.report.error_at(path, Some(mark), "InvalidYaml", message);
+            self.report.error_at(path, Some(mark), ErrorClass::Yaml, "InvalidYaml", message);
             return Some(Node::new(Value::Broken, Some(mark)));
         }
         self.aliases += 1;
@@ -104,7 +105,7 @@ impl Assembler<'_, '_> {
                 "aliases make more than {} values out of this document; repeat fewer anchors",
                 limits::ALIAS_NODES
             );
-            self.report.error(&At::ROOT, Some(mark), "LimitExceeded", message);
+            self.report.error(&At::ROOT, Some(mark), ErrorClass::Yaml, "LimitExceeded", message);
         }
     }
 
@@ -146,7 +147,7 @@ impl Assembler<'_, '_> {
         converted.unwrap_or_else(|| {
             let path = self.printed_path();
             let message = format!("the value does not fit its tag {tag}; correct the value or take the tag out");
-            self.report.error_at(path, Some(raw.mark), "InvalidYaml", message);
+            self.report.error_at(path, Some(raw.mark), ErrorClass::Yaml, "InvalidYaml", message);
             Value::Broken
         })
     }
@@ -180,7 +181,7 @@ impl Assembler<'_, '_> {
                     "the key is defined twice, first on line {}; keep one of the two, or join their contents",
                     first.line
                 );
-                self.report.error_at(path, Some(key_mark), "DuplicateKey", message);
+                self.report.error_at(path, Some(key_mark), ErrorClass::Yaml, "DuplicateKey", message);
                 continue;
             }
             if text == "<<" && *plain && key.tag.is_none() {
@@ -210,7 +211,7 @@ impl Assembler<'_, '_> {
     fn bad_key(&mut self, mark: Mark, kind: &str) {
         let path = self.printed_path();
         let message = format!("a key must be a string, and this one is {kind}; put it into quotes");
-        self.report.error_at(path, Some(mark), "InvalidType", message);
+        self.report.error_at(path, Some(mark), ErrorClass::Yaml, "InvalidType", message);
     }
 
     /// A merge key: what the mapping has itself stays, and of several sources the first one wins.
@@ -235,7 +236,7 @@ impl Assembler<'_, '_> {
                 _ => {
                     let path = self.printed_path();
                     let message = "a merge key takes a mapping or a list of mappings; name an anchor of a mapping";
-                    self.report.error_at(path, Some(mark), "InvalidYaml", message);
+                    self.report.error_at(path, Some(mark), ErrorClass::Yaml, "InvalidYaml", message);
                 }
             }
         }

@@ -1,7 +1,7 @@
 //! Errors: all of them at once, with their places.
 
 use super::{Fixture, paths};
-use crate::compose::{Level, Position};
+use crate::compose::{ErrorClass, Level, Position};
 
 #[test]
 fn errors_of_every_stage_are_reported_together() {
@@ -29,6 +29,62 @@ fn errors_of_every_stage_are_reported_together() {
             ("InvalidPort", "services.web.ports[0]"),
             ("UndefinedVolume", "services.web.volumes[0]"),
             ("UnknownAttribute", "services.web.helthcheck"),
+        ])
+    );
+}
+
+#[test]
+fn an_error_has_the_class_of_the_stage_that_found_it() {
+    let class = |text: &str| {
+        let diagnostics = Fixture::new(text).file("e.env", "a b=c").load().unwrap_err().0;
+        diagnostics.into_iter().map(|error| error.class.unwrap().as_str()).collect::<Vec<_>>().join(" ")
+    };
+    for (text, classes) in [
+        ("services: [", "yaml"),
+        ("services: {a: {image: \"${X?}\"}}", "interpolation"),
+        ("include: [gone.yaml]", "file-missing"),
+        ("include: [compose.yaml]", "include"),
+        ("services: {a: {extends: b}}", "extends"),
+        ("services: {a: {image: x, labels: [true]}}", "merge"),
+        ("services: {a: {image: x, unknown: 1}}", "schema"),
+        ("services: {a: {image: x, ports: [\"1:a\"]}}", "decode"),
+        ("services: {a: {image: x, depends_on: [b]}}", "consistency"),
+        ("services: {a: {image: x, env_file: e.env}}", "dotenv"),
+    ] {
+        assert_eq!(class(text), classes, "{text}");
+    }
+    let mut fixture = Fixture::new("services: {a: {image: x}}");
+    fixture.options.project_name = Some("A".to_owned());
+    assert_eq!(fixture.load().unwrap_err().0[0].class, Some(ErrorClass::ProjectName));
+}
+
+#[test]
+fn what_a_long_form_lacks_is_told_of_the_form() {
+    let fixture = Fixture::new(
+        "services:
+  a:
+    image: x
+    ulimits: {nproc: {soft: 1}}
+    depends_on: {b: {}}
+    security_opt: [\"1\", \"1\"]
+  b: {image: x, container_name: same}
+  c: {image: x, container_name: same}
+  d d: {image: x}
+jobs: {j: {image: x, triggers: {}}}
+",
+    );
+    let mut errors = fixture.errors();
+    errors.sort();
+    assert_eq!(
+        errors,
+        paths(&[
+            ("Conflict", "services.b.container_name"),
+            ("Conflict", "services.c.container_name"),
+            ("DuplicateItem", "services.a.security_opt"),
+            ("InvalidName", "services.d d"),
+            ("MissingAttribute", "jobs.j.triggers.manual"),
+            ("MissingAttribute", "services.a.depends_on.b.condition"),
+            ("MissingAttribute", "services.a.ulimits.nproc"),
         ])
     );
 }

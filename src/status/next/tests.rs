@@ -59,6 +59,7 @@ fn a_stack_whose_services_all_run_is_ready() {
 fn a_document_with_errors_leaves_what_is_known_of_what_runs() {
     let errors = ["services.web.image", "services.db.ports[0]"].map(|path| Diagnostic {
         level: Level::Error,
+        class: None,
         path: path.to_owned(),
         position: None,
         reason: "Wrong",
