@@ -246,6 +246,54 @@ fn what_the_administrator_does_not_allow_stalls() {
 }
 
 #[test]
+fn overrides_reach_the_objects_and_the_policy_judges_them() {
+    let Some(cluster) = cluster() else { return };
+    let namespace = cluster.namespace("overrides");
+    let operator = Operator::start(cluster, &[&namespace], &[]);
+    let compose = "services:\n  web:\n    image: nginx\n    shm_size: 64m\n    environment: {A: a, B: b}\n    \
+                   x-kubernetes:\n      replicas: external\n      patch: {template: {spec: {priorityClassName: none}}}\n";
+    let overrides = |account: &str| {
+        format!(
+            "  serviceOverrides:\n    web:\n      metadata: {{labels: {{team: shop}}}}\n      template:\n        spec:\n          \
+             priorityClassName: {{$patch: delete}}\n          nodeSelector: {{disk: ssd}}\n{account}          containers:\n            - \
+             name: web\n              env: [{{name: B, $patch: delete}}, {{name: C, value: c}}]\n"
+        )
+    };
+    namespace.apply(&stack_with("app", compose, &overrides("          serviceAccountName: admin\n")));
+    let (reason, message) = namespace.wait_condition("app", "Stalled", "True", 20);
+    assert_eq!(reason, "PolicyViolation");
+    assert!(message.contains("--allow-service-account=admin"), "{message}");
+    assert!(namespace.children("app").is_empty());
+
+    namespace.apply(&stack_with("app", compose, &overrides("")));
+    let deployment = wait_for("the Deployment", 20, || namespace.get("deployment", "web"));
+    let pod = &deployment["spec"]["template"]["spec"];
+    assert_eq!(deployment["metadata"]["labels"]["team"], "shop");
+    assert_eq!((&pod["nodeSelector"]["disk"], &pod["priorityClassName"]), (&"ssd".into(), &Value::Null));
+    let env: Vec<_> = pod["containers"][0]["env"].as_array().unwrap().iter().map(|env| env["name"].clone()).collect();
+    assert_eq!(env, ["A", "C"]);
+    // Somebody else's to decide: neither a pass nor a restart puts it back.
+    namespace.ok(&["scale", "deployment", "web", "--replicas=3"]);
+    settle(&namespace, "app");
+    drop(operator);
+    let _operator = Operator::start(cluster, &[&namespace], &[]);
+    namespace.ok(&["annotate", "composestack", "app", "reconcile.compose-operator.dev/requestedAt=now"]);
+    wait_for("the request to be answered", 20, || {
+        let stack = namespace.get("composestack", "app")?;
+        (stack["status"]["lastHandledReconcileAt"] == "now").then_some(())
+    });
+    assert_eq!(namespace.get("deployment", "web").unwrap()["spec"]["replicas"], 3);
+
+    namespace.apply(&stack_with(
+        "app",
+        compose,
+        "  serviceOverrides: {web: {template: {spec: {nodeSelektor: {a: b}}}}}\n",
+    ));
+    let (_, message) = namespace.wait_condition("app", "Stalled", "True", 20);
+    assert!(message.contains("spec.serviceOverrides.web.template.spec.nodeSelektor"), "{message}");
+}
+
+#[test]
 fn a_foreign_object_is_neither_changed_nor_deleted() {
     let Some(cluster) = cluster() else { return };
     let namespace = cluster.namespace("foreign");

@@ -38,6 +38,8 @@ struct Settings {
     network_policy_enforced: Option<bool>,
     /// Host directories that the policy allows.
     allow_host_path: Vec<String>,
+    /// ServiceAccounts that the policy allows.
+    allow_service_account: Vec<String>,
 }
 
 #[test]
@@ -105,7 +107,11 @@ fn rendered(case: &Path) -> String {
         discovery: settings.discovery,
         ..Facts::default()
     };
-    let policy = Policy { host_path_prefixes: settings.allow_host_path, ..Policy::default() };
+    let policy = Policy {
+        host_path_prefixes: settings.allow_host_path,
+        service_accounts: settings.allow_service_account,
+        ..Policy::default()
+    };
     let plan = translate(&project, &stack, &facts, &policy);
     assert_eq!(plan, translate(&project, &stack, &facts, &policy), "the outcome depends on chance");
     documents(&plan).iter().map(|document| format!("---\n{}", serde_saphyr::to_string(document).unwrap())).collect()

@@ -139,7 +139,8 @@ pub struct ComposeStackSpec {
     #[schemars(extend("maxProperties" = 100))]
     pub models: BTreeMap<String, ModelEndpoint>,
     /// Partial objects that are merged onto the workload of a service, by service: `metadata`, `spec`, or
-    /// `template`. Lists merge by Kubernetes' keys; null or `$patch: delete` removes.
+    /// `template`. Lists merge by Kubernetes' keys; null or `$patch: delete` removes (client-side `kubectl apply`
+    /// drops null, so prefer the latter). Names, selectors, owners and the operator's own labels stay.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(schema_with = "service_overrides")]
     pub service_overrides: BTreeMap<String, Value>,

@@ -94,6 +94,9 @@ pub struct PolicyArgs {
     /// A registry that images may come from, any when absent; may be repeated
     #[arg(long = "allow-registry", env = "COMPOSE_OPERATOR_ALLOW_REGISTRY", value_delimiter = ',')]
     registries: Vec<String>,
+    /// A ServiceAccount whose rights pods may have, or * for all; may be repeated
+    #[arg(long = "allow-service-account", env = "COMPOSE_OPERATOR_ALLOW_SERVICE_ACCOUNT", value_delimiter = ',')]
+    service_accounts: Vec<String>,
 }
 
 impl From<PolicyArgs> for Policy {
@@ -107,6 +110,7 @@ impl From<PolicyArgs> for Policy {
             load_balancers,
             node_ports,
             registries,
+            service_accounts,
         } = args;
         Self {
             host_path_prefixes,
@@ -117,6 +121,7 @@ impl From<PolicyArgs> for Policy {
             load_balancers,
             node_ports,
             registries,
+            service_accounts,
         }
     }
 }

@@ -32,14 +32,13 @@ pub(super) fn not_honoured(spec: &ComposeStackSpec) -> Vec<String> {
         image_pull_secrets: _,
         build,
         models,
-        service_overrides,
+        service_overrides: _,
     } = spec;
     let fields = [
         ("spec.serviceAccountName", service_account_name.is_some()),
         ("spec.publish.type", matches!(publish.kind, PublishType::Ingress | PublishType::Gateway)),
         ("spec.build", build.is_some()),
         ("spec.models", !models.is_empty()),
-        ("spec.serviceOverrides", !service_overrides.is_empty()),
     ];
     fields
         .into_iter()

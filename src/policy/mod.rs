@@ -29,6 +29,8 @@ pub struct Policy {
     pub node_ports: bool,
     /// Registries that images may come from; any when empty.
     pub registries: Vec<String>,
+    /// ServiceAccounts whose rights pods may have; `*` for all.
+    pub service_accounts: Vec<String>,
 }
 
 /// What a plan holds that the policy forbids; each an error, with the value that would allow it.
@@ -116,14 +118,36 @@ impl Verdict<'_> {
                 self.forbid(path, format!("the node's {what} namespace"), "--allow-host-namespaces");
             }
         }
+        self.service_account(path, pod);
         for volume in pod.volumes.iter().flatten() {
             self.volume(path, volume);
         }
         for container in pod.init_containers.iter().flatten().chain(&pod.containers) {
             self.container(path, container);
         }
-        if pod.security_context.as_ref().is_some_and(|context| context.se_linux_options.is_some()) {
+        let Some(context) = &pod.security_context else { return };
+        if context.se_linux_options.is_some() {
             self.labelled(path);
+        }
+        let windows = context.windows_options.as_ref();
+        if windows.is_some_and(|options| options.host_process == Some(true)) && !self.policy.privileged {
+            self.forbid(path, "a process of the node", "--allow-privileged");
+        }
+    }
+
+    /// Whoever may write a stack is not therefore whom a ServiceAccount was made for: its token gives its rights.
+    fn service_account(&mut self, path: &str, pod: &PodSpec) {
+        let named = pod.service_account_name.iter().chain(&pod.service_account).find(|name| !name.is_empty());
+        let mounted =
+            pod.volumes.iter().flatten().filter_map(|volume| volume.projected.as_ref()).any(|projected| {
+                projected.sources.iter().flatten().any(|source| source.service_account_token.is_some())
+            });
+        if named.is_none() && pod.automount_service_account_token == Some(false) && !mounted {
+            return;
+        }
+        let name = named.map_or("default", String::as_str);
+        if !self.policy.service_accounts.iter().any(|allowed| allowed == "*" || allowed == name) {
+            self.forbid(path, format!("the ServiceAccount `{name}`"), &format!("--allow-service-account={name}"));
         }
     }
 
@@ -154,6 +178,10 @@ impl Verdict<'_> {
         // The default mask hides what would let a container change the kernel's state.
         if context.proc_mount.as_deref().is_some_and(|mount| mount != "Default") && !self.policy.privileged {
             self.forbid(path, "an unmasked /proc", "--allow-privileged");
+        }
+        let windows = context.windows_options.as_ref();
+        if windows.is_some_and(|options| options.host_process == Some(true)) && !self.policy.privileged {
+            self.forbid(path, "a process of the node", "--allow-privileged");
         }
         if context.se_linux_options.is_some() {
             self.labelled(path);
@@ -234,7 +262,8 @@ mod tests {
 
     fn plan(change: impl FnOnce(&mut PodSpec)) -> Plan {
         let container = Container { image: Some("nginx".to_owned()), ..Container::default() };
-        let mut pod = PodSpec { containers: vec![container], ..PodSpec::default() };
+        let mut pod =
+            PodSpec { containers: vec![container], automount_service_account_token: Some(false), ..PodSpec::default() };
         change(&mut pod);
         let template = PodTemplateSpec { spec: Some(pod), ..PodTemplateSpec::default() };
         let spec = DeploymentSpec { template, ..DeploymentSpec::default() };
@@ -312,6 +341,32 @@ mod tests {
                 ..Policy::default()
             };
             assert_eq!(asked(&plan, &all), Vec::<String>::new());
+        }
+    }
+
+    #[test]
+    fn the_rights_of_service_accounts_are_given_by_name() {
+        use k8s_openapi::api::core::v1::{ProjectedVolumeSource, ServiceAccountTokenProjection, VolumeProjection};
+        let token = || VolumeProjection {
+            service_account_token: Some(ServiceAccountTokenProjection::default()),
+            ..VolumeProjection::default()
+        };
+        let projected = || ProjectedVolumeSource { sources: Some(vec![token()]), ..ProjectedVolumeSource::default() };
+        let name = |name: &str| Some(name.to_owned());
+        for (plan, account) in [
+            (plan(|pod| pod.service_account_name = name("admin")), "admin"),
+            (plan(|pod| pod.service_account = name("admin")), "admin"),
+            (plan(|pod| pod.automount_service_account_token = None), "default"),
+            (
+                plan(|pod| {
+                    pod.volumes = Some(vec![Volume { projected: Some(projected()), ..Volume::default() }]);
+                }),
+                "default",
+            ),
+        ] {
+            assert_eq!(asked(&plan, &Policy::default()), [format!("--allow-service-account={account}")]);
+            let policy = Policy { service_accounts: vec![account.to_owned()], ..Policy::default() };
+            assert_eq!(asked(&plan, &policy), Vec::<String>::new());
         }
     }
 

@@ -66,6 +66,9 @@ fn words(unit: &Unit, notes: &mut Notes) -> (Option<Vec<String>>, Option<Vec<Str
 
 /// Never left to Kubernetes' default, which pulls `:latest` again at each start: Docker uses what is there.
 fn pull_policy(unit: &Unit, notes: &mut Notes) -> &'static str {
+    if let Some(policy) = unit.drop_in.pull_policy {
+        return policy;
+    }
     let policy = unit.service.container.pull_policy.as_str();
     match policy {
         "always" => "Always",

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::claim::{self, Backing};
 use super::dns_label::{self, MAX_LABEL};
+use super::drop_in::{DropIn, Replicas, drop_in};
 use super::kind::{self, Kind};
 use super::notes::Notes;
 use super::placement;
@@ -36,14 +37,25 @@ pub(super) struct Unit<'a> {
     pub(super) path: String,
     pub(super) service: &'a Service,
     pub(super) kind: Kind,
+    /// What it asks for beyond Compose.
+    pub(super) drop_in: DropIn,
     /// The services whose pods have to share a node with its pods, itself included; empty when there are none.
     pub(super) colocated: Vec<String>,
 }
 
 impl Unit<'_> {
-    /// How many pods are wanted.
-    pub(super) fn replicas(&self) -> i32 {
-        i32::try_from(self.service.replicas().max(0)).unwrap_or(i32::MAX)
+    /// How many pods are wanted; none when something outside of the stack decides on it.
+    pub(super) fn replicas(&self) -> Option<i32> {
+        match self.drop_in.replicas {
+            Some(Replicas::Of(count)) => Some(count),
+            Some(Replicas::External) => None,
+            None => Some(i32::try_from(self.service.replicas().max(0)).unwrap_or(i32::MAX)),
+        }
+    }
+
+    /// Whether there may be more than one pod.
+    pub(super) fn is_several(&self) -> bool {
+        self.replicas().is_none_or(|count| count > 1)
     }
 }
 
@@ -58,11 +70,12 @@ impl<'a> Context<'a> {
                 note_missing_image(&path, service, notes);
                 continue;
             }
+            let drop_in = drop_in(&path, service, notes);
             let name = dns_label::label(key, MAX_LABEL);
             let label = if dns_label::is_label_value(key) { key.clone() } else { name.clone() };
             units.insert(
                 key.as_str(),
-                Unit { key, name, label, path, service, kind: Kind::Deployment, colocated: Vec::new() },
+                Unit { key, name, label, path, service, kind: Kind::Deployment, drop_in, colocated: Vec::new() },
             );
         }
         let backings = claim::backings(project, stack, units.values().map(|unit| unit.service), notes);

@@ -12,7 +12,7 @@ pub(super) fn deployment(context: &Context, unit: &Unit, template: PodTemplateSp
     Deployment {
         metadata: labels::deployed_metadata(context, unit, unit.name.clone()),
         spec: Some(DeploymentSpec {
-            replicas: Some(unit.replicas()),
+            replicas: unit.replicas(),
             selector: LabelSelector { match_labels: Some(labels::selector(context, unit)), ..LabelSelector::default() },
             strategy: Some(rollout::deployment_strategy(unit)),
             min_ready_seconds: rollout::min_ready_seconds(unit),

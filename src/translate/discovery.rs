@@ -29,7 +29,11 @@ pub(super) fn discovery(context: &Context, unit: &Unit) -> Option<&'static str> 
         return None;
     }
     let listed = ports::can_be_listed(&declared);
-    let mode = unit.service.deploy.as_ref().map_or("", |deploy| deploy.endpoint_mode.as_str());
+    let mode = match unit.drop_in.discovery {
+        Some(VIP) => "vip",
+        Some(_) => "dnsrr",
+        None => unit.service.deploy.as_ref().map_or("", |deploy| deploy.endpoint_mode.as_str()),
+    };
     let before = context.facts.discovery.get(unit.key).map(String::as_str);
     Some(match (mode, before) {
         _ if !listed => HEADLESS,
@@ -60,7 +64,7 @@ fn service(context: &Context, unit: &Unit, name: String) -> Service {
     let known = ports::declared(unit.service);
     // Docker resolves a container before it is healthy, and programs that form clusters by name count on it. Behind
     // several replicas, or beside a predecessor, this would send requests to what is not ready.
-    let early = unit.replicas() <= 1 && unit.kind != Kind::DaemonSet && !rollout::is_start_first(unit);
+    let early = !unit.is_several() && unit.kind != Kind::DaemonSet && !rollout::is_start_first(unit);
     Service {
         metadata: labels::deployed_metadata(context, unit, name),
         spec: Some(ServiceSpec {

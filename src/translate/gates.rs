@@ -29,7 +29,7 @@ pub(super) fn gates(context: &Context, unit: &Unit, notes: &mut Notes) -> Vec<Ga
             );
         }
         // Docker Compose waits for no container of a service that is scaled to none.
-        if target.service.replicas() == 0 {
+        if target.replicas() == Some(0) {
             continue;
         }
         let condition = match dependency.condition {

@@ -9,7 +9,7 @@ use super::labels;
 
 /// The Job of a service. It has no time to live: its completion is what others wait for.
 pub(super) fn job(context: &Context, unit: &Unit, template: PodTemplateSpec) -> Job {
-    let replicas = unit.replicas();
+    let replicas = unit.replicas().unwrap_or(1);
     Job {
         metadata: labels::deployed_metadata(context, unit, unit.name.clone()),
         spec: Some(JobSpec {

@@ -40,6 +40,9 @@ fn kind(context: &Context, unit: &Unit, awaited: bool) -> Kind {
     if context.project.jobs.contains_key(unit.key) {
         return Kind::CronJob;
     }
+    if let Some(kind) = unit.drop_in.workload {
+        return kind;
+    }
     match mode(unit.service) {
         "global" => return Kind::DaemonSet,
         "replicated-job" | "global-job" => return Kind::Job,
@@ -50,7 +53,7 @@ fn kind(context: &Context, unit: &Unit, awaited: bool) -> Kind {
     }
     // A Deployment lets two pods overlap whenever one is replaced, and two databases on one directory destroy it;
     // Docker stops a container before it starts the next one.
-    if unit.service.replicas() <= 1 && writes_named_volume(context, unit.service) {
+    if !unit.is_several() && writes_named_volume(context, unit.service) {
         return Kind::StatefulSet;
     }
     Kind::Deployment

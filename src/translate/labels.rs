@@ -106,7 +106,7 @@ fn refused(key: &str) -> Option<&'static str> {
 }
 
 /// Keys by which objects are found and pods selected, and pods join networks: no document may set them.
-fn is_ours(key: &str) -> bool {
+pub(super) fn is_ours(key: &str) -> bool {
     let domain = key.split_once('/').map_or("", |(domain, _)| domain);
     domain == names::GROUP
         || domain.ends_with(".compose-operator.dev")

@@ -11,6 +11,7 @@ mod daemon_set;
 mod deployment;
 mod discovery;
 mod dns_label;
+mod drop_in;
 mod environment;
 mod expansion;
 mod file_object;
@@ -27,6 +28,7 @@ mod mount;
 mod network;
 mod network_policy;
 mod notes;
+mod overlay;
 mod placement;
 mod plan;
 mod pod;
@@ -40,6 +42,7 @@ mod resources;
 mod rollout;
 mod security;
 mod stateful_set;
+mod strategic_merge;
 
 pub use attributes::{ATTRIBUTES, Treatment};
 pub use plan::{Child, Claim, Gate, GateCondition, Note, NoteLevel, Plan, Workload, WorkloadObject};
@@ -111,6 +114,7 @@ pub fn translate(project: &Project, stack: &Stack, facts: &Facts, policy: &Polic
     services.sort_by(|a, b| a.metadata.name.cmp(&b.metadata.name));
     resources::note_requests(&context, &mut notes);
     network::note_differences(&context, &mut notes);
+    overlay::note_strangers(&context, &mut notes);
     mention::note(&context, &mut notes);
     follow::mark(&context, &mut workloads);
     let mut plan = Plan {
@@ -150,11 +154,13 @@ fn unit_workloads(
             list.into_iter().map(|object| WorkloadObject::CronJob(Box::new(object))).collect()
         }
     };
-    let (key, image) = (unit.key.to_owned(), unit.service.container.image.clone());
     let (gates, discovery) = (gates::gates(context, unit, notes), discovery::discovery(context, unit));
-    objects.into_iter().enumerate().map(move |(index, object)| Workload {
+    let objects: Vec<_> = objects.into_iter().map(|object| overlay::overlaid(context, unit, object, notes)).collect();
+    let (key, images) = (unit.key.to_owned(), objects.iter().map(|object| overlay::image(unit, object)));
+    let images: Vec<String> = images.collect();
+    objects.into_iter().zip(images).enumerate().map(move |(index, (object, image))| Workload {
         service: if index == 0 { key.clone() } else { format!("{key}-{}", index + 1) },
-        image: image.clone(),
+        image,
         object,
         gates: gates.clone(),
         discovery,

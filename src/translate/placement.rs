@@ -75,7 +75,7 @@ pub(super) fn colocated<'a>(context: &Context<'a>, kinds: &BTreeMap<&'a str, Kin
     }
     let mut colocated = BTreeMap::new();
     for group in groups {
-        let several = group.len() > 1 || group.iter().any(|key| context.units[key].service.replicas() > 1);
+        let several = group.len() > 1 || group.iter().any(|key| context.units[key].is_several());
         if !several {
             continue;
         }

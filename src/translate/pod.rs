@@ -1,6 +1,6 @@
 //! The pods of a service.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::api::core::v1::{
     HostAlias, LocalObjectReference, PodDNSConfig, PodDNSConfigOption, PodSpec, PodTemplateSpec,
@@ -34,13 +34,14 @@ pub(super) fn template(
         volumes,
         restart_policy: restart_policy.map(str::to_owned),
         // A pod has no business with the API server unless it is given a ServiceAccount.
-        automount_service_account_token: Some(false),
+        automount_service_account_token: unit.drop_in.service_account.is_none().then_some(false),
+        service_account_name: unit.drop_in.service_account.clone(),
         // Variables such as REDIS_PORT=tcp://... break programs that read a port from them.
         enable_service_links: Some(false),
         termination_grace_period_seconds: Some(
             unit.service.container.stop_grace_period.map_or(GRACE_SECONDS, Duration::whole_seconds_up),
         ),
-        image_pull_secrets: pull_secrets(context),
+        image_pull_secrets: pull_secrets(context, unit),
         hostname: hostname(unit, notes),
         host_aliases: host_aliases(unit, notes),
         dns_config: dns_config(unit, notes),
@@ -66,10 +67,12 @@ pub(super) fn template(
     }
 }
 
-fn pull_secrets(context: &Context) -> Option<Vec<LocalObjectReference>> {
-    let secrets = &context.stack.spec.image_pull_secrets;
-    let references = secrets.iter().map(|secret| LocalObjectReference { name: secret.name.clone() }).collect();
-    (!secrets.is_empty()).then_some(references)
+/// The list is keyed by name.
+fn pull_secrets(context: &Context, unit: &Unit) -> Option<Vec<LocalObjectReference>> {
+    let stacks = context.stack.spec.image_pull_secrets.iter().map(|secret| &secret.name);
+    let names: BTreeSet<&String> = stacks.chain(&unit.drop_in.pull_secret).collect();
+    let references = names.iter().map(|name| LocalObjectReference { name: (*name).clone() }).collect();
+    (!names.is_empty()).then_some(references)
 }
 
 fn hostname(unit: &Unit, notes: &mut Notes) -> Option<String> {

@@ -70,6 +70,9 @@ pub(super) fn probe(context: &Context, unit: &Unit, container: &mut Container, n
 /// Whether an unhealthy container is restarted: the stack says so, or the label of the program that people run beside
 /// Docker for it (willfarrell/autoheal).
 fn is_live(context: &Context, unit: &Unit) -> bool {
+    if let Some(asked) = unit.drop_in.liveness {
+        return asked;
+    }
     context.stack.spec.liveness
         || unit.service.container.labels.get("autoheal").is_some_and(|value| value.eq_ignore_ascii_case("true"))
 }

@@ -13,7 +13,7 @@ pub(super) fn stateful_set(context: &Context, unit: &Unit, template: PodTemplate
     StatefulSet {
         metadata: labels::deployed_metadata(context, unit, label(&unit.name, MAX_STATEFUL_SET)),
         spec: Some(StatefulSetSpec {
-            replicas: Some(unit.replicas()),
+            replicas: unit.replicas(),
             service_name: Some(unit.name.clone()),
             selector: LabelSelector { match_labels: Some(labels::selector(context, unit)), ..LabelSelector::default() },
             // In order, a pod that never gets ready is not replaced by a corrected one until somebody deletes it

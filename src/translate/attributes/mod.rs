@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::notes::Notes;
 use crate::compose::Project;
-use crate::compose::model::{ContainerSpec, Extensions};
+use crate::compose::model::ContainerSpec;
 
 /// How an attribute is treated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,25 +49,18 @@ pub(super) fn note(project: &Project, notes: &mut Notes) {
         notes.ignored("models", "models are not run in the cluster: services that use one say so");
     }
     for (name, service) in &project.services {
+        note_taint(project, &format!("services.{name}.x-kubernetes"), "services.*.x-kubernetes", notes);
         let deploy = service.deploy.as_ref().map(|deploy| &deploy.labels);
-        note_extensions(&format!("services.{name}"), &service.extensions, &service.container, deploy, notes);
+        note_labels(&format!("services.{name}"), &service.container, deploy, notes);
     }
     for (name, job) in &project.jobs {
-        note_extensions(&format!("jobs.{name}"), &job.extensions, &job.container, None, notes);
+        note_taint(project, &format!("jobs.{name}.x-kubernetes"), "jobs.*.x-kubernetes", notes);
+        note_labels(&format!("jobs.{name}"), &job.container, None, notes);
     }
 }
 
-/// The extensions that other tools gave a meaning, and that are not honoured yet.
-fn note_extensions(
-    path: &str,
-    extensions: &Extensions,
-    container: &ContainerSpec,
-    deploy: Option<&BTreeMap<String, String>>,
-    notes: &mut Notes,
-) {
-    if extensions.contains_key("x-kubernetes") {
-        notes.rejected(format!("{path}.x-kubernetes"), "is not supported yet");
-    }
+/// The labels that other tools gave a meaning, and that are not honoured yet.
+fn note_labels(path: &str, container: &ContainerSpec, deploy: Option<&BTreeMap<String, String>>, notes: &mut Notes) {
     let deploy = deploy.into_iter().flat_map(BTreeMap::keys).map(|key| ("deploy.labels", key));
     for (attribute, key) in container.labels.keys().map(|key| ("labels", key)).chain(deploy) {
         if key.starts_with("kompose.") {
@@ -265,11 +258,8 @@ mod tests {
 
     #[test]
     fn what_other_tools_gave_a_meaning_is_not_dropped() {
-        let text = "x-top: 1\nservices: {web: {image: x, x-other: 1, x-kubernetes: {a: b}, labels: {kompose.service.type: \
+        let text = "x-top: 1\nservices: {web: {image: x, x-other: 1, labels: {kompose.service.type: \
                     nodeport}}}";
-        assert_eq!(
-            noted(&fixture::project(text)),
-            ["services.web.labels.kompose.service.type: Rejected", "services.web.x-kubernetes: Rejected"]
-        );
+        assert_eq!(noted(&fixture::project(text)), ["services.web.labels.kompose.service.type: Rejected"]);
     }
 }
