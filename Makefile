@@ -11,10 +11,14 @@ IMAGE := compose-operator:dev
 IMAGE_TAR := target/image/compose-operator.tar
 DENY_VERSION := 0.20.2
 DENY := $(CACHE)/tools/bin/cargo-deny
+FUZZ_VERSION := 0.13.2
+FUZZ := $(CACHE)/tools/bin/cargo-fuzz
+# How long all fuzzers run together.
+FUZZ_SECONDS ?= 180
 # A directory of its own: other compiler flags would throw away the debug build's work.
 RELEASE_DIR := target/static
 
-.PHONY: help lint deny unit crds image demo demo-down api-test node-test test test-all clean
+.PHONY: help lint deny unit crds image demo demo-down api-test node-test fuzz test test-all clean
 
 help: ## List the commands
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -62,11 +66,18 @@ api-test: ## Run the tests against a real API server
 node-test: image ## Run the tests on a real node
 	@hack/with-cluster --image $(IMAGE_TAR) -- cargo test --locked --test node -- --test-threads=1
 
+$(FUZZ):
+	@echo "installing cargo-fuzz $(FUZZ_VERSION) (about 2 min cold) ..."
+	@cargo install cargo-fuzz --quiet --locked --version $(FUZZ_VERSION) --root $(CACHE)/tools
+
+fuzz: $(FUZZ) ## Fuzz the Compose loader for FUZZ_SECONDS, 180 unless told
+	@hack/fuzz $(FUZZ) $(FUZZ_SECONDS)
+
 test: ## Run all tests, as CI does
 	@hack/test lint deny unit api-test node-test
 
 test-all: ## Run the long campaigns as well
-	@hack/test lint deny unit api-test node-test
+	@hack/test lint deny unit api-test node-test fuzz
 
 clean: ## Remove what was built
 	cargo clean
