@@ -34,9 +34,6 @@ enum Format {
 
 pub(super) fn config(args: &ConfigArgs) -> Result<(), ClientError> {
     let project = args.project.load()?;
-    for warning in &project.warnings {
-        eprintln!("warning: {warning}");
-    }
     if args.quiet {
     } else if args.services {
         project.services.keys().for_each(|name| println!("{name}"));

@@ -3,6 +3,7 @@
 mod config;
 mod discovery;
 mod disk;
+mod findings;
 mod project;
 
 use clap::{Parser, Subcommand};
@@ -27,9 +28,12 @@ pub enum ClientError {
     /// The command line names something that is not there, or asks for what cannot be.
     #[error("{0}")]
     Usage(String),
-    /// The Compose files do not make a project.
+    /// The variables of the command line cannot be read.
     #[error(transparent)]
-    Load(#[from] crate::compose::Diagnostics),
+    Variables(#[from] crate::compose::Diagnostics),
+    /// The Compose files do not make a project; what is wrong was printed.
+    #[error("the Compose files do not make a project: correct the errors above")]
+    Invalid,
     /// The result cannot be written as text.
     #[error("cannot write the project: {0}")]
     Output(String),

@@ -9,6 +9,7 @@ use clap::Args;
 use super::ClientError;
 use super::discovery;
 use super::disk::Disk;
+use super::findings;
 use crate::compose::{Document, DocumentBody, LoadOptions, Project, Skip, Variable, add_env_files, load};
 
 #[derive(Args, Clone, Debug, Default)]
@@ -70,7 +71,17 @@ impl Surroundings {
 impl ProjectArgs {
     /// Loads the project from disk, with the process environment for interpolation as Docker Compose does.
     pub(super) fn load(&self) -> Result<Project, ClientError> {
-        Ok(load(&Disk, &self.options()?)?)
+        let options = self.options()?;
+        match load(&Disk, &options) {
+            Ok(project) => {
+                findings::print(&project.warnings, &options);
+                Ok(project)
+            }
+            Err(diagnostics) => {
+                findings::print(&diagnostics.0, &options);
+                Err(ClientError::Invalid)
+            }
+        }
     }
 
     /// What to load: the documents with their text, and the variables with those of `.env` files among them.

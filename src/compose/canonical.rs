@@ -53,7 +53,7 @@ fn container(map: &mut Map, at: &At<'_>, report: &mut Report) {
     }
     for key in ["networks", "models"] {
         if let Some(node) = map.get_mut(key) {
-            names(node, |name| name.like(Value::Null));
+            names(node, &at.key(key), report, |name| name.like(Value::Null));
         }
     }
     if let Some(node) = map.get_mut("volumes") {
@@ -84,7 +84,7 @@ fn workload(map: &mut Map, at: &At<'_>, report: &mut Report) {
         }
     }
     if let Some(node) = map.get_mut("depends_on") {
-        names(node, dependency);
+        names(node, &at.key("depends_on"), report, dependency);
         if let Some(entries) = node.as_map_mut() {
             for entry in entries.values_mut() {
                 dependency_defaults(entry);
@@ -182,12 +182,14 @@ fn named(node: &mut Node, key: &str) {
     }
 }
 
-/// A list of names becomes a mapping of them.
-fn names(node: &mut Node, entry: impl Fn(&Node) -> Node) {
+/// A list of names becomes a mapping of them. Text from a Secret cannot be a name: names are part of every message.
+fn names(node: &mut Node, at: &At<'_>, report: &mut Report, entry: impl Fn(&Node) -> Node) {
     let Some(items) = node.as_list_mut() else { return };
     let mut map = Map::new();
-    for item in std::mem::take(items) {
-        if let Some(name) = item.as_str() {
+    for (index, item) in std::mem::take(items).into_iter().enumerate() {
+        if item.tainted {
+            report.secret_name(&at.item(index), item.mark, ErrorClass::Decode);
+        } else if let Some(name) = item.as_str() {
             let mut entry = entry(&item);
             entry.key_mark = item.mark;
             map.insert(name.to_owned(), entry);

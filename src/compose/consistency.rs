@@ -56,6 +56,15 @@ impl Checker<'_> {
         self.report.error_positioned(path, position, ErrorClass::Consistency, reason, message);
     }
 
+    /// A name that stands in a list, as it may be shown; `list` is the path of the list. Items are not told apart: what
+    /// was wrong with others may have shifted them.
+    fn shown(&self, list: &str, name: &str) -> String {
+        let tainted = &self.project.tainted;
+        let tainted = tainted.range(list.to_owned()..).next().is_some_and(|path| path.starts_with(list));
+        let secret = tainted || self.project.positions.get(list).is_some_and(|position| position.secret);
+        if secret { "the name".to_owned() } else { name.to_owned() }
+    }
+
     fn service(&mut self, name: &str, service: &Service) {
         let path = format!("services.{name}");
         let nothing = service.workload.build.is_none() && service.container.image.is_empty();
@@ -111,7 +120,8 @@ impl Checker<'_> {
         }
         for (index, secret) in build.secrets.iter().enumerate() {
             if !self.project.secrets.contains_key(&secret.source) {
-                let message = format!("there is no secret {}; define it under secrets", secret.source);
+                let name = self.shown(&format!("{path}.build.secrets"), &secret.source);
+                let message = format!("there is no secret {name}; define it under secrets");
                 self.error(format!("{path}.build.secrets[{index}]"), "UndefinedSecret", message);
             }
         }
@@ -162,7 +172,7 @@ impl Checker<'_> {
                 Some(disabled) => {
                     let message = format!(
                         "service {name} is not enabled; activate one of its profiles ({}), or say required: false",
-                        disabled.profiles.join(", ")
+                        self.shown(&format!("services.{name}.profiles"), &disabled.profiles.join(", "))
                     );
                     self.error(path, "DisabledService", message);
                 }
@@ -183,19 +193,22 @@ impl Checker<'_> {
         for (index, mount) in container.volumes.iter().enumerate() {
             let named = mount.kind == MountKind::Volume && !mount.source.is_empty();
             if named && !self.project.volumes.contains_key(&mount.source) {
-                let message = self.undefined("volume", "volumes", &mount.source);
+                let name = self.shown(&format!("{path}.volumes"), &mount.source);
+                let message = self.undefined("volume", "volumes", &name);
                 self.error(format!("{path}.volumes[{index}]"), "UndefinedVolume", message);
             }
         }
         for (index, config) in container.configs.iter().enumerate() {
             if !self.project.configs.contains_key(&config.source) {
-                let message = format!("there is no config {}; define it under configs", config.source);
+                let name = self.shown(&format!("{path}.configs"), &config.source);
+                let message = format!("there is no config {name}; define it under configs");
                 self.error(format!("{path}.configs[{index}]"), "UndefinedConfig", message);
             }
         }
         for (index, secret) in container.secrets.iter().enumerate() {
             if !self.project.secrets.contains_key(&secret.source) {
-                let message = format!("there is no secret {}; define it under secrets", secret.source);
+                let name = self.shown(&format!("{path}.secrets"), &secret.source);
+                let message = format!("there is no secret {name}; define it under secrets");
                 self.error(format!("{path}.secrets[{index}]"), "UndefinedSecret", message);
             }
         }
@@ -264,6 +277,8 @@ impl Checker<'_> {
         for (place, target) in tmpfs.chain(volumes) {
             match seen.get(target) {
                 Some(first) => {
+                    let list = place.rsplit_once('[').map_or(place.as_str(), |(list, _)| list);
+                    let target = self.shown(list, target);
                     let message = format!("{target} has a mount already, at {first}; keep one of the two");
                     self.error(place, "Conflict", message);
                 }

@@ -73,6 +73,10 @@ pub struct Position {
     pub line: u32,
     /// The column, in characters.
     pub column: u32,
+    /// How many characters of the line what stands here takes; 0 when that is not known.
+    pub width: u32,
+    /// Whether the document came from a Secret: then nothing of its text may be shown.
+    pub secret: bool,
 }
 
 impl fmt::Display for Position {

@@ -153,6 +153,10 @@ impl Reader<'_> {
         let mut read = own.clone();
         for (index, file) in container.env_file.iter().enumerate() {
             let at = format!("{path}.env_file[{index}]");
+            if tainted.contains(&format!("{at}.path")) {
+                self.secret_path(at, positions);
+                continue;
+            }
             let Some((text, secret)) = self.text(&file.path, file.required, &at, positions) else { continue };
             let variables = self.variables;
             let lookup = |name: &str| variables.get(name).or_else(|| own.get(name));
@@ -180,6 +184,10 @@ impl Reader<'_> {
         let mut all = Variables::new();
         for (index, file) in container.label_file.iter().enumerate() {
             let at = format!("{path}.label_file[{index}]");
+            if tainted.contains(&at) {
+                self.secret_path(at, positions);
+                continue;
+            }
             let Some((text, secret)) = self.text(file, true, &at, positions) else { continue };
             let mut read = Variables::new();
             self.parse(&text, secret, "", &mut read, &|name| all.get(name), (file, &at));
@@ -194,6 +202,12 @@ impl Reader<'_> {
             }
             container.labels.insert(name, variable.value);
         }
+    }
+
+    fn secret_path(&mut self, at: String, positions: &BTreeMap<String, Position>) {
+        let position = positions.get(&at).cloned();
+        let message = "text from a Secret stands in the path of a file, which messages show; write it out";
+        self.report.error_positioned(at, position, ErrorClass::FileMissing, "SecretInName", message);
     }
 
     fn text(

@@ -72,6 +72,10 @@ impl Loader<'_> {
         if extends.is_broken() {
             return drop(entries);
         }
+        if extends.holds_taint() {
+            self.report.secret_name(&at, mark, ErrorClass::Extends);
+            return drop(entries);
+        }
         let file = extends.get("file").and_then(Node::as_str).map(str::to_owned);
         let service = match extends.as_map() {
             Some(map) => map.get("service").and_then(Node::as_str),

@@ -57,6 +57,10 @@ impl Loader<'_> {
 
     fn entry(&mut self, node: &Node, at: &At<'_>) -> Option<Include> {
         let mut include = Include { mark: node.mark, ..Include::default() };
+        if node.holds_taint() {
+            self.report.secret_name(at, node.mark, ErrorClass::Include);
+            return None;
+        }
         match &node.value {
             Value::String(path) => include.paths.push(path.clone()),
             Value::Map(map) => {

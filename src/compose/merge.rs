@@ -201,7 +201,11 @@ fn mapping(node: Node, default: Default, at: &At<'_>, report: &mut Report) -> Op
     };
     match &node.value {
         Value::Null => return Some(Map::new()),
-        Value::String(name) => return Some(Map::from([(name.clone(), entry(&node))])),
+        Value::String(name) if !node.tainted => return Some(Map::from([(name.clone(), entry(&node))])),
+        Value::String(_) => {
+            report.secret_name(at, node.mark, ErrorClass::Merge);
+            return None;
+        }
         _ => {}
     }
     let mark = node.mark;
@@ -212,6 +216,10 @@ fn mapping(node: Node, default: Default, at: &At<'_>, report: &mut Report) -> Op
             for item in items {
                 if item.is_broken() {
                     continue;
+                }
+                if item.tainted {
+                    report.secret_name(at, item.mark, ErrorClass::Merge);
+                    return None;
                 }
                 let Some(name) = item.as_str() else {
                     let message = format!("{} is no name; write a string", item.kind());

@@ -12,6 +12,8 @@ pub(super) struct Mark {
     pub(super) source: u32,
     pub(super) line: u32,
     pub(super) column: u32,
+    /// How many characters of its line the text takes; 0 when it goes on, or is not known.
+    pub(super) width: u32,
 }
 
 /// The attributes of a mapping, by name.
@@ -194,6 +196,15 @@ impl Node {
             }
         };
         Self { value, mark: Some(mark), key_mark: Some(mark), tainted: false }
+    }
+
+    /// Whether text from a Secret is here or below.
+    pub(super) fn holds_taint(&self) -> bool {
+        match &self.value {
+            Value::List(items) => items.iter().any(Self::holds_taint),
+            Value::Map(map) => map.values().any(Self::holds_taint),
+            _ => self.tainted,
+        }
     }
 
     /// Marks every scalar below as text from a Secret.

@@ -30,7 +30,7 @@ pub(super) fn normalize(root: &mut Map, project: &str, variables: &Variables, re
                         message,
                     );
                 }
-                container(map, variables, report);
+                container(map, &section_at.key(name), variables, report);
             }
         }
     }
@@ -70,7 +70,7 @@ fn default_network(root: &mut Map) {
     }
 }
 
-fn container(map: &mut Map, variables: &Variables, report: &mut Report) {
+fn container(map: &mut Map, at: &At<'_>, variables: &Variables, report: &mut Report) {
     if let Some(policy) = map.get_mut("pull_policy")
         && policy.as_str() == Some("if_not_present")
     {
@@ -92,7 +92,7 @@ fn container(map: &mut Map, variables: &Variables, report: &mut Report) {
     if let Some(environment) = map.get_mut("environment") {
         environment::fill(environment, variables, true);
     }
-    dependencies(map);
+    dependencies(map, at, report);
     for volume in map.get_mut("volumes").and_then(Node::as_list_mut).into_iter().flatten() {
         if let Some(Node { value: Value::String(target), .. }) = volume.get_mut("target") {
             *target = path::clean(target);
@@ -102,8 +102,14 @@ fn container(map: &mut Map, variables: &Variables, report: &mut Report) {
 }
 
 /// Services that are linked, shared with or mounted from come first too.
-fn dependencies(map: &mut Map) {
+fn dependencies(map: &mut Map, at: &At<'_>, report: &mut Report) {
     let mut implied: Vec<(String, bool, Node)> = Vec::new();
+    for attribute in ["links", "network_mode", "ipc", "pid", "uts", "cgroup", "volumes_from"] {
+        if let Some(node) = map.get_mut(attribute).filter(|node| node.holds_taint()) {
+            report.secret_name(&at.key(attribute), node.mark, ErrorClass::Consistency);
+            node.value = Value::Broken;
+        }
+    }
     for link in map.get("links").and_then(Node::as_list).unwrap_or_default() {
         let Some(text) = link.as_str() else { continue };
         let parts: Vec<&str> = text.split(':').collect();

@@ -92,7 +92,8 @@ struct Reader<'t> {
 impl<'t> Reader<'t> {
     fn mark(&self, marker: Marker) -> Mark {
         let number = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
-        Mark { source: self.source.source, line: number(marker.line()).max(1), column: number(marker.col()) + 1 }
+        let (line, column) = (number(marker.line()).max(1), number(marker.col()) + 1);
+        Mark { source: self.source.source, line, column, width: 0 }
     }
 
     fn next(&mut self) -> Result<(Event<'t>, Span), Failure> {
@@ -124,7 +125,11 @@ impl<'t> Reader<'t> {
     fn add(&mut self, kind: RawKind<'t>, tag: Option<Cow<'t, Tag>>, anchor: usize, span: Span) -> usize {
         let index = self.arena.nodes.len();
         let tag = tag.map(|tag| format!("{}{}", tag.handle, tag.suffix));
-        self.arena.nodes.push(Raw { kind, tag, mark: self.mark(span.start) });
+        let mut mark = self.mark(span.start);
+        if span.start.line() == span.end.line() {
+            mark.width = u32::try_from(span.end.col().saturating_sub(span.start.col())).unwrap_or(u32::MAX);
+        }
+        self.arena.nodes.push(Raw { kind, tag, mark });
         if anchor > 0 {
             self.arena.anchors.insert(anchor, index);
         }

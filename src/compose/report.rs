@@ -36,7 +36,7 @@ impl Report {
     /// Registers a source and gives the mark of its beginning.
     pub(super) fn source(&mut self, source: Source) -> Mark {
         self.sources.push(source);
-        Mark { source: u32::try_from(self.sources.len() - 1).unwrap_or(u32::MAX), line: 0, column: 0 }
+        Mark { source: u32::try_from(self.sources.len() - 1).unwrap_or(u32::MAX), line: 0, column: 0, width: 0 }
     }
 
     fn source_of(&self, mark: Option<Mark>) -> Option<&Source> {
@@ -61,8 +61,14 @@ impl Report {
     /// The position of a mark, if its source has lines.
     pub(super) fn position(&self, mark: Option<Mark>) -> Option<Position> {
         let mark = mark.filter(|mark| mark.line > 0)?;
-        let document = self.source_of(Some(mark))?.name.clone();
-        Some(Position { document, line: mark.line, column: mark.column })
+        let source = self.source_of(Some(mark))?;
+        Some(Position {
+            document: source.name.clone(),
+            line: mark.line,
+            column: mark.column,
+            width: mark.width,
+            secret: source.secret,
+        })
     }
 
     /// The value as it may be shown in a message.
@@ -113,6 +119,12 @@ impl Report {
         self.broken.insert(path.clone());
         let message = message.into();
         self.add(Diagnostic { level: Level::Error, class: Some(class), path, position, reason, message });
+    }
+
+    /// Reports text from a Secret where a name stands. Names and paths are part of every message, and would show it.
+    pub(super) fn secret_name(&mut self, at: &At<'_>, mark: Option<Mark>, class: ErrorClass) {
+        let message = "text from a Secret stands in a name or path, which messages show; write it out";
+        self.error(at, mark, class, "SecretInName", message);
     }
 
     /// Reports a warning.

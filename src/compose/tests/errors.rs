@@ -148,7 +148,7 @@ fn every_kind_of_reference_must_lead_somewhere() {
 fn an_error_in_an_override_points_into_the_override() {
     let fixture = Fixture::new("services: {web: {image: a}}\n").and("services:\n  web:\n    tty: [1]\n");
     let diagnostics = fixture.load().unwrap_err().0;
-    let position = Position { document: "override-1.yaml".to_owned(), line: 3, column: 10 };
+    let position = Position { document: "override-1.yaml".to_owned(), line: 3, column: 10, width: 1, secret: false };
     assert_eq!(diagnostics[0].position, Some(position));
 }
 
@@ -212,8 +212,7 @@ fn nothing_of_a_secret_document_is_shown() {
     let mut fixture = Fixture::default().document(body, true);
     fixture.options.project_name = Some("demo".to_owned());
     let complaint = fixture.complaint();
-    let named: Vec<_> = complaint.lines().filter(|line| line.contains("hunter2")).collect();
-    assert_eq!(named.len(), 1, "only the name of the volume that is missing: {complaint}");
+    assert!(!complaint.contains("hunter2"), "{complaint}");
     let broken = crate::compose::DocumentBody::Text("a: [hunter2: {\n".to_owned());
     let complaint = Fixture::default().document(broken, true).complaint();
     assert!(!complaint.contains("hunter2"), "{complaint}");

@@ -107,3 +107,35 @@ fn no_message_shows_a_secret() {
     assert!(!complaint.contains("hunter2"), "{complaint}");
     assert!(complaint.lines().count() >= 8, "{complaint}");
 }
+
+#[test]
+fn text_from_a_secret_is_in_no_message() {
+    let fixture = Fixture::new(
+        "include: [\"$S.yaml\"]
+services:
+  a:
+    image: x
+    volumes: [\"$S:/x\", \"/d:/$S\", \"/e:/$S\"]
+    configs: [$S]
+    secrets: [$S]
+    env_file: $S
+    label_file: $S
+    depends_on: [$S]
+    networks: [$S]
+    links: [$S]
+    build: {context: ., secrets: [$S]}
+  b:
+    extends: {file: $S, service: c}
+  c: {image: x, profiles: [$S]}
+  d: {image: x, depends_on: [c], models: [$S], network_mode: \"service:$S\"}
+  e: {image: x, depends_on: $S, networks: $S}
+",
+    )
+    .and("services: {a: {depends_on: [$S], networks: {n: {}}}}\n")
+    .variable("S", "hunter2", true);
+    let complaint = fixture.complaint();
+    assert!(!complaint.contains("hunter2"), "{complaint}");
+    for told in ["there is no volume the name", "there is no config the name", "stands in a name or path"] {
+        assert!(complaint.contains(told), "{told}: {complaint}");
+    }
+}
