@@ -1,4 +1,4 @@
-# The image of the operator: two static programs and nothing else.
+# The image of the operator: two static programs, and the certificates of authorities.
 #   docker build -t compose-operator:dev .
 ARG BUILDER=rust:1.95-bookworm
 FROM ${BUILDER} AS builder
@@ -15,6 +15,8 @@ LABEL org.opencontainers.image.title="compose-operator" \
       org.opencontainers.image.description="Runs Docker Compose applications on Kubernetes" \
       org.opencontainers.image.licenses="Apache-2.0"
 COPY --from=builder /out/ /
+# The authorities that registries are trusted by.
+COPY --from=builder /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
 USER 65532:65532
 EXPOSE 8080
 ENTRYPOINT ["/compose-operator"]

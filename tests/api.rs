@@ -8,6 +8,8 @@
 )]
 
 mod harness;
+#[path = "api/images.rs"]
+mod images;
 #[path = "api/security.rs"]
 mod security;
 

@@ -13,7 +13,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use compose_operator::api::v1alpha1::ComposeStackSpec;
+use compose_operator::api::v1alpha1::{ComposeStackSpec, ImageStatus};
 use compose_operator::compose::{Document, DocumentBody, LoadOptions, ProjectFile, ProjectTree, Variable, load};
 use compose_operator::policy::Policy;
 use compose_operator::translate::{Child, Facts, Gate, PROJECT_DIRECTORY, Plan, Stack, translate};
@@ -34,6 +34,8 @@ struct Settings {
     secret_keys: BTreeMap<String, Vec<String>>,
     /// How services were discovered before.
     discovery: BTreeMap<String, String>,
+    /// What images say of themselves.
+    images: BTreeMap<String, ImageStatus>,
     /// Whether the cluster enforces NetworkPolicies.
     network_policy_enforced: Option<bool>,
     /// Host directories that the policy allows.
@@ -105,6 +107,7 @@ fn rendered(case: &Path) -> String {
         network_policy_enforced: settings.network_policy_enforced,
         secret_keys: settings.secret_keys,
         discovery: settings.discovery,
+        images: settings.images,
         ..Facts::default()
     };
     let policy = Policy {

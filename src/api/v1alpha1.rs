@@ -576,6 +576,59 @@ pub struct ImageStatus {
     pub image: String,
     /// The digest that it had.
     pub digest: String,
+    /// Why it could not be read; the other fields are empty then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unread: Option<String>,
+    /// The platforms that there is an image for, such as `linux/amd64`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub platforms: Vec<String>,
+    /// EXPOSE: ports with their protocols, such as `80/tcp`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub exposed_ports: Vec<String>,
+    /// USER; empty for root.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub user: String,
+    /// ENTRYPOINT.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub entrypoint: Vec<String>,
+    /// CMD.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub cmd: Vec<String>,
+    /// VOLUME: the paths.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub volumes: Vec<String>,
+    /// WORKDIR.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub working_dir: String,
+    /// STOPSIGNAL.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub stop_signal: String,
+    /// HEALTHCHECK.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub health_check: Option<ImageHealthCheck>,
+}
+
+/// The health check of an image; what is absent is Docker's default.
+#[derive(JsonSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ImageHealthCheck {
+    /// `CMD` with words, or `CMD-SHELL` with one line.
+    pub test: Vec<String>,
+    /// The pause between checks, such as `30s`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub interval: Option<String>,
+    /// How long one check may take.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<String>,
+    /// How long after the start failures do not count.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub start_period: Option<String>,
+    /// The pause between checks during that time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub start_interval: Option<String>,
+    /// Failures in a row until the container is unhealthy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retries: Option<i64>,
 }
 
 fn enabled() -> bool {

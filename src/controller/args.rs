@@ -32,6 +32,9 @@ pub struct RunArgs {
     /// Whether this cluster enforces NetworkPolicies; unknown adds a warning where isolation is asked for
     #[arg(long, env = "COMPOSE_OPERATOR_NETWORK_POLICY_ENFORCED", value_enum, default_value_t = Known::Unknown)]
     pub network_policy_enforced: Known,
+    /// Whether what images say of themselves, such as EXPOSE and HEALTHCHECK, is read from their registries
+    #[arg(long, env = "COMPOSE_OPERATOR_IMAGE_CONFIGS", value_enum, default_value_t = Switch::On)]
+    pub image_configs: Switch,
     /// The cluster's DNS servers as a JSON list of NetworkPolicyPeers; port 53 is open to any address when absent
     #[arg(long, env = "COMPOSE_OPERATOR_DNS_PEERS", value_parser = peers, default_value = "[]", hide_default_value = true)]
     pub dns_peers: Peers,
@@ -54,6 +57,15 @@ pub enum Known {
     /// Nobody said.
     #[default]
     Unknown,
+}
+
+/// Something that is done or not.
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Switch {
+    /// It is done.
+    On,
+    /// It is not done.
+    Off,
 }
 
 impl From<Known> for Option<bool> {

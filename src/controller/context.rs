@@ -13,6 +13,7 @@ use super::retry::Retries;
 use crate::api::names::FIELD_MANAGER;
 use crate::apply::LiveStore;
 use crate::policy::Policy;
+use crate::source::Registry;
 
 /// What every reconciliation shares.
 pub(super) struct Context {
@@ -20,6 +21,7 @@ pub(super) struct Context {
     pub(super) live: Arc<LiveStore>,
     pub(super) hash_key: Vec<u8>,
     pub(super) policy: Policy,
+    pub(super) registry: Registry,
     pub(super) metrics: Arc<Metrics>,
     pub(super) recorder: Recorder,
     pub(super) retries: Retries,
@@ -41,6 +43,7 @@ impl Context {
         Self {
             recorder: Recorder::new(client.clone(), reporter),
             policy: Policy::from(args.policy.clone()),
+            registry: Registry::default(),
             retries: Retries::default(),
             memory: Memory::default(),
             running: RwLock::default(),

@@ -12,7 +12,7 @@ mod retry;
 mod server;
 mod shutdown;
 
-pub use args::{Known, PolicyArgs, RunArgs};
+pub use args::{Known, PolicyArgs, RunArgs, Switch};
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;

@@ -10,17 +10,18 @@ use kube::ResourceExt;
 use kube::runtime::controller::Action;
 
 use super::Root;
+use super::args::Switch;
 use super::context::Context;
 use super::events;
 use super::not_honoured::not_honoured;
 use super::retry::jittered;
 use crate::api::ComposeStack;
 use crate::api::names::ANNOTATION_RECONCILE_REQUESTED;
-use crate::api::v1alpha1::{Unsupported, Warning};
+use crate::api::v1alpha1::{ImageStatus, Unsupported, Warning};
 use crate::apply::{Applier, Class, Outcome, Owner, Request};
 use crate::compose::{self, Diagnostic, Diagnostics, Level};
 use crate::policy;
-use crate::source::{self, SourceError};
+use crate::source::{self, Again, SourceError, WantedImage};
 use crate::status::{self, Finding, Pass};
 use crate::translate::{Note, NoteLevel, Plan, Stack, translate};
 
@@ -59,12 +60,13 @@ enum Ended {
 struct Passed {
     revision: Option<String>,
     warnings: Option<Vec<Warning>>,
+    images: Option<Vec<ImageStatus>>,
     ended: Ended,
 }
 
 impl From<Ended> for Passed {
     fn from(ended: Ended) -> Self {
-        Self { revision: None, warnings: None, ended }
+        Self { revision: None, warnings: None, images: None, ended }
     }
 }
 
@@ -139,13 +141,16 @@ async fn pipeline(stack: &ComposeStack, context: &Context) -> Passed {
     let revision = Some(inputs.revision(&context.hash_key));
     let project = match compose::load(&inputs.files, &inputs.options) {
         Ok(project) => project,
-        Err(errors) => return Passed { revision, warnings: None, ended: Ended::InvalidCompose(errors) },
+        Err(errors) => return Passed { revision, ..Ended::InvalidCompose(errors).into() },
     };
     let (enforced, dns) = (context.args.network_policy_enforced.into(), &context.args.dns_peers.0);
-    let facts = match source::facts(&context.client, stack, &project, enforced, dns).await {
+    let mut facts = match source::facts(&context.client, stack, &project, enforced, dns).await {
         Ok(facts) => facts,
-        Err(error) => return Passed { revision, warnings: None, ended: not_gathered(&error) },
+        Err(error) => return Passed { revision, ..not_gathered(&error).into() },
     };
+    let images = images(stack, context, &project).await;
+    facts.images = images.iter().map(|image| (image.image.clone(), image.clone())).collect();
+    let images = Some(images);
     let settings = Stack {
         name: stack.name_any(),
         namespace: stack.namespace().unwrap_or_default(),
@@ -164,13 +169,40 @@ async fn pipeline(stack: &ComposeStack, context: &Context) -> Passed {
         .cloned()
         .partition(|note| note.reason == policy::FORBIDDEN);
     if !refused.is_empty() {
-        return Passed { revision, warnings, ended: Ended::Unsupported([refused, forbidden].concat()) };
+        return Passed { revision, warnings, images, ended: Ended::Unsupported([refused, forbidden].concat()) };
     }
     if !forbidden.is_empty() {
         let violations = forbidden.iter().map(|note| format!("{}: {}", note.path, note.message)).collect();
-        return Passed { revision, warnings, ended: Ended::PolicyViolation(violations) };
+        return Passed { revision, warnings, images, ended: Ended::PolicyViolation(violations) };
     }
-    Passed { revision, warnings, ended: Ended::Applied(Box::new(applied(stack, context, &plan).await)) }
+    Passed { revision, warnings, images, ended: Ended::Applied(Box::new(applied(stack, context, &plan).await)) }
+}
+
+/// What is known of the images: recorded, or read now. What could not be read is tried again when the stack changes; a
+/// request reads all again.
+async fn images(stack: &ComposeStack, context: &Context, project: &compose::Project) -> Vec<ImageStatus> {
+    if context.args.image_configs == Switch::Off {
+        return Vec::new();
+    }
+    let mut wanted: Vec<WantedImage> = project
+        .services
+        .values()
+        .map(|service| &service.container)
+        .chain(project.jobs.values().map(|job| &job.container))
+        .filter(|container| !container.image.is_empty() && context.policy.allows_image(&container.image))
+        .map(|container| WantedImage { image: container.image.clone(), platform: container.platform.to_lowercase() })
+        .collect();
+    wanted.sort();
+    wanted.dedup();
+    let observed = stack.status.as_ref().and_then(|status| status.observed_generation);
+    let again = if is_requested(stack) {
+        Again::All
+    } else if observed != stack.metadata.generation {
+        Again::Unread
+    } else {
+        Again::None
+    };
+    source::images(&context.registry, &context.client, stack, &wanted, again).await
 }
 
 async fn applied(stack: &ComposeStack, context: &Context, plan: &Plan) -> Outcome {
@@ -179,10 +211,7 @@ async fn applied(stack: &ComposeStack, context: &Context, plan: &Plan) -> Outcom
         namespace: stack.namespace().unwrap_or_default(),
         uid: stack.uid().unwrap_or_default(),
     };
-    let requested = requested_at(stack).is_some_and(|at| {
-        stack.status.as_ref().and_then(|status| status.last_handled_reconcile_at.as_deref()) != Some(at)
-    });
-    let verify = context.memory.is_verification_due(stack, interval(stack)) || requested;
+    let verify = context.memory.is_verification_due(stack, interval(stack)) || is_requested(stack);
     let inventory = stack.status.as_ref().map_or(&[][..], |status| &status.inventory);
     let request = Request { plan, inventory, prune: stack.spec.prune, verify };
     Applier::new(&context.client, &context.live, &owner).apply(request).await
@@ -250,6 +279,7 @@ fn status_after(stack: &ComposeStack, passed: &Passed) -> crate::api::ComposeSta
         revision: passed.revision.as_deref(),
         progress_deadline: duration(&stack.spec.progress_deadline).unwrap_or(DEFAULT_INTERVAL),
         warnings: passed.warnings.as_deref(),
+        images: passed.images.as_deref(),
         finding,
     };
     status::next(stack.status.as_ref(), &pass, Timestamp::now())
@@ -297,6 +327,12 @@ fn result_word(ended: &Ended) -> &'static str {
         Ended::Applied(outcome) if !outcome.waiting.is_empty() => "waiting",
         Ended::Applied(_) => "applied",
     }
+}
+
+/// Whether somebody asked for a pass that was not made yet.
+fn is_requested(stack: &ComposeStack) -> bool {
+    let handled = stack.status.as_ref().and_then(|status| status.last_handled_reconcile_at.as_deref());
+    requested_at(stack).is_some_and(|at| handled != Some(at))
 }
 
 fn requested_at(stack: &ComposeStack) -> Option<&str> {

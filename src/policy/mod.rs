@@ -33,6 +33,18 @@ pub struct Policy {
     pub service_accounts: Vec<String>,
 }
 
+impl Policy {
+    /// Whether images may come from where this one does.
+    pub fn allows_image(&self, image: &str) -> bool {
+        let repository = repository(image);
+        let covers = |prefix: &String| {
+            let prefix = prefix.trim_end_matches('/');
+            repository.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        self.registries.is_empty() || self.registries.iter().any(covers)
+    }
+}
+
 /// What a plan holds that the policy forbids; each an error, with the value that would allow it.
 pub fn judge(plan: &Plan, policy: &Policy) -> Vec<Note> {
     let mut verdict = Verdict { policy, notes: Vec::new() };
@@ -204,15 +216,8 @@ impl Verdict<'_> {
     }
 
     fn image(&mut self, path: &str, image: &str) {
-        if self.policy.registries.is_empty() {
-            return;
-        }
-        let repository = repository(image);
-        let allowed = |prefix: &String| {
-            let prefix = prefix.trim_end_matches('/');
-            repository.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        };
-        if !self.policy.registries.iter().any(allowed) {
+        if !self.policy.allows_image(image) {
+            let repository = repository(image);
             let registry = repository.split('/').next().unwrap_or_default().to_owned();
             self.forbid(path, format!("the image `{image}`"), &format!("--allow-registry={registry}"));
         }

@@ -4,11 +4,13 @@
 //! it ends up in generated Secrets only.
 
 mod facts;
+mod images;
 mod inputs;
 mod last_applied;
 mod reader;
 
 pub use facts::facts;
+pub use images::{Again, Registry, WantedImage, images};
 pub use inputs::{Inputs, gather};
 
 /// Why the inputs of a stack could not be gathered.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use k8s_openapi::jiff::Timestamp;
 
 use crate::api::condition::{Conditions, READY, Reason, Verdict};
-use crate::api::v1alpha1::{ComposeStackStatus, ServiceStatus, Warning};
+use crate::api::v1alpha1::{ComposeStackStatus, ImageStatus, ServiceStatus, Warning};
 use crate::apply::{ApplyError, Category, Class, Outcome};
 use crate::compose::Diagnostics;
 use crate::translate::{Note, NoteLevel};
@@ -26,6 +26,8 @@ pub struct Pass<'a> {
     pub progress_deadline: Duration,
     /// What is not honoured to the letter; none when the pass did not get that far, and the old warnings stay.
     pub warnings: Option<&'a [Warning]>,
+    /// What is known of images; none when the pass did not get that far, and the old ones stay.
+    pub images: Option<&'a [ImageStatus]>,
     /// What the pass came to.
     pub finding: Finding<'a>,
 }
@@ -74,6 +76,9 @@ pub fn next(old: Option<&ComposeStackStatus>, pass: &Pass<'_>, now: Timestamp) -
         status.warnings = warnings.iter().chain(&left).take(WARNINGS).cloned().collect();
         let count = warnings.len() + left.len();
         status.warning_count = i64::try_from(count).ok().filter(|count| *count > 0);
+    }
+    if let Some(images) = pass.images {
+        images.clone_into(&mut status.images);
     }
     if let Finding::Applied(outcome) = pass.finding {
         outcome.services.clone_into(&mut status.services);

@@ -17,7 +17,7 @@ use crate::compose::model::Hook;
 /// The container, without its mounts.
 pub(super) fn container(context: &Context, unit: &Unit, generated: &mut Generated, notes: &mut Notes) -> Container {
     let spec = &unit.service.container;
-    let (command, args) = words(unit, notes);
+    let (command, args) = words(context, unit, notes);
     let mut container = Container {
         name: unit.name.clone(),
         image: Some(spec.image.clone()),
@@ -40,7 +40,7 @@ pub(super) fn container(context: &Context, unit: &Unit, generated: &mut Generate
 
 /// `entrypoint` and `command` as Kubernetes' command and args, which replace the image's in the same way: an entry
 /// point drops the image's command.
-fn words(unit: &Unit, notes: &mut Notes) -> (Option<Vec<String>>, Option<Vec<String>>) {
+fn words(context: &Context, unit: &Unit, notes: &mut Notes) -> (Option<Vec<String>>, Option<Vec<String>>) {
     let spec = &unit.service.container;
     let command = spec.command.as_deref().filter(|words| !words.is_empty());
     if command.is_none() && spec.command.is_some() && spec.entrypoint.as_ref().is_none_or(Vec::is_empty) {
@@ -54,6 +54,9 @@ fn words(unit: &Unit, notes: &mut Notes) -> (Option<Vec<String>>, Option<Vec<Str
         (None, command) => (None, command.map(literals)),
         (Some([]), Some(command)) => (Some(literals(command)), None),
         (Some([]), None) => {
+            if let Some(image) = context.image(unit.service).filter(|image| !image.cmd.is_empty()) {
+                return (Some(literals(&image.cmd)), None);
+            }
             notes.rejected(
                 format!("{}.entrypoint", unit.path),
                 "clears the image's entry point and keeps its command, which is not known here: repeat it by `command:`",
@@ -188,6 +191,17 @@ mod tests {
             assert_eq!((container.command, container.args), (command, args), "{text}");
             assert_eq!(said, notes, "{text}");
         }
+    }
+
+    #[test]
+    fn a_cleared_entry_point_leaves_the_images_command() {
+        let facts = fixture::image(serde_json::json!({"entrypoint": ["/e"], "cmd": ["serve", "$(A)"]}));
+        let text = "services: {web: {image: x, entrypoint: []}}";
+        fixture::with_facts(text, &fixture::stack(), &facts, |context, notes| {
+            let container = container(context, &context.units["web"], &mut Generated::default(), notes);
+            assert_eq!(container.command.unwrap(), ["serve", "$$(A)"]);
+            assert_eq!(std::mem::take(notes).summary(), Vec::<String>::new());
+        });
     }
 
     #[test]

@@ -9,6 +9,7 @@ use super::kind::{self, Kind};
 use super::notes::Notes;
 use super::placement;
 use super::{Facts, Stack};
+use crate::api::v1alpha1::ImageStatus;
 use crate::compose::Project;
 use crate::compose::model::Service;
 
@@ -89,6 +90,13 @@ impl<'a> Context<'a> {
             unit.colocated = colocated.get(key).cloned().unwrap_or_default();
         }
         context
+    }
+}
+
+impl Context<'_> {
+    /// What the service's image says of itself, when it could be read.
+    pub(super) fn image(&self, service: &Service) -> Option<&ImageStatus> {
+        self.facts.images.get(&service.container.image).filter(|image| image.unread.is_none())
     }
 }
 

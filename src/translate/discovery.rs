@@ -23,12 +23,11 @@ pub(super) fn discovery(context: &Context, unit: &Unit) -> Option<&'static str> 
     if network::is_none_mode(unit.service) {
         return None;
     }
-    let declared = ports::declared(unit.service);
     // Nobody looks for what comes and goes, unless the file gives it something to be found by.
-    if unit.kind == Kind::CronJob && declared.is_empty() && aliases(unit).is_empty() {
+    if unit.kind == Kind::CronJob && ports::declared(unit.service).is_empty() && aliases(unit).is_empty() {
         return None;
     }
-    let listed = ports::can_be_listed(&declared);
+    let listed = ports::can_be_listed(&known(context, unit));
     let mode = match unit.drop_in.discovery {
         Some(VIP) => "vip",
         Some(_) => "dnsrr",
@@ -42,9 +41,16 @@ pub(super) fn discovery(context: &Context, unit: &Unit) -> Option<&'static str> 
         ("vip", _) | (_, Some(VIP)) => VIP,
         (_, Some(_)) => HEADLESS,
         // With `ports` alone, others may well use ports that the file does not speak of.
-        _ if unit.service.workload.expose.is_empty() => HEADLESS,
+        _ if unit.service.workload.expose.is_empty() && ports::of_image(context, unit.service).is_empty() => HEADLESS,
         _ => VIP,
     })
+}
+
+/// The ports that file and image speak of.
+fn known(context: &Context, unit: &Unit) -> BTreeSet<PortKey> {
+    let mut known = ports::declared(unit.service);
+    known.extend(ports::of_image(context, unit.service));
+    known
 }
 
 /// The Services of the services' names, and of their aliases.
@@ -61,7 +67,7 @@ pub(super) fn services(context: &Context, notes: &mut Notes) -> Vec<Service> {
 
 fn service(context: &Context, unit: &Unit, name: String) -> Service {
     let vip = discovery(context, unit) == Some(VIP);
-    let known = ports::declared(unit.service);
+    let known = known(context, unit);
     // Docker resolves a container before it is healthy, and programs that form clusters by name count on it. Behind
     // several replicas, or beside a predecessor, this would send requests to what is not ready.
     let early = !unit.is_several() && unit.kind != Kind::DaemonSet && !rollout::is_start_first(unit);
@@ -203,6 +209,20 @@ mod tests {
             ("network_mode: none", "", "none"),
         ] {
             assert_eq!(choice(service, before), expected, "{service} after {before}");
+        }
+    }
+
+    #[test]
+    fn the_ports_of_the_image_count_where_nothing_was_decided() {
+        let image = serde_json::json!({"exposedPorts": ["80/tcp", "53/udp", "odd"]});
+        for (before, expected) in [(None, VIP), (Some(HEADLESS), HEADLESS)] {
+            let mut facts = fixture::image(image.clone());
+            facts.discovery = before.map(|before| ("web".to_owned(), before.to_owned())).into_iter().collect();
+            fixture::with_facts("services: {web: {image: x}}", &fixture::stack(), &facts, |context, notes| {
+                assert_eq!(discovery(context, &context.units["web"]), Some(expected));
+                let spec = services(context, notes).remove(0).spec.unwrap();
+                assert_eq!(spec.ports.map(|ports| ports.len()), before.is_none().then_some(2));
+            });
         }
     }
 

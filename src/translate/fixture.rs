@@ -3,7 +3,7 @@
 use super::context::Context;
 use super::notes::Notes;
 use super::{Facts, Stack};
-use crate::api::v1alpha1::ComposeStackSpec;
+use crate::api::v1alpha1::{ComposeStackSpec, ImageStatus};
 use crate::compose::{Project, ProjectFile};
 
 /// Services on one network, on two, on an internal one, and on none.
@@ -49,6 +49,12 @@ pub(super) fn add_file(stack: &mut Stack, path: &str, content: &[u8], secret: bo
         format!("{}/{path}", super::PROJECT_DIRECTORY),
         ProjectFile { content: content.to_vec(), mode: None, secret },
     );
+}
+
+/// Facts about the image `x`.
+pub(super) fn image(value: serde_json::Value) -> Facts {
+    let image: ImageStatus = serde_json::from_value(value).expect("the fixture is an image's record");
+    Facts { images: [("x".to_owned(), image)].into(), ..Facts::default() }
 }
 
 /// Looks at a project in a default stack.

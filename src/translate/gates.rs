@@ -36,13 +36,18 @@ pub(super) fn gates(context: &Context, unit: &Unit, notes: &mut Notes) -> Vec<Ga
             DependencyCondition::Started => GateCondition::Started,
             DependencyCondition::CompletedSuccessfully => GateCondition::Complete,
             DependencyCondition::Healthy => {
-                if !is_checked(target.service) {
+                if !is_checked(context, target.service) {
+                    let image = if context.image(target.service).is_some() {
+                        "its image has none either"
+                    } else {
+                        "what its image has is not known"
+                    };
                     notes.error(
                         format!("{path}.condition"),
                         "NoHealthCheck",
                         format!(
-                            "`{name}` has no healthcheck that could pass: give it one (the image's own cannot be read \
-                             yet), or wait for `service_started`"
+                            "`{name}` has no healthcheck that could pass, and {image}: give it one, or wait for \
+                             `service_started`"
                         ),
                     );
                 }

@@ -20,6 +20,7 @@ mod fixture;
 mod follow;
 mod gates;
 mod generated;
+mod image_config;
 mod job;
 mod kind;
 mod labels;
@@ -51,7 +52,7 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::api::networking::v1::NetworkPolicyPeer;
 
-use crate::api::v1alpha1::ComposeStackSpec;
+use crate::api::v1alpha1::{ComposeStackSpec, ImageStatus};
 use crate::compose::{Project, ProjectTree, Variable};
 use crate::policy::{self, Policy};
 use context::{Context, Unit};
@@ -93,6 +94,8 @@ pub struct Facts {
     pub config_map_keys: BTreeMap<String, Vec<String>>,
     /// How services were discovered before, by service (`VIP` or `Headless`): the choice does not flip by itself.
     pub discovery: BTreeMap<String, String>,
+    /// What images say of themselves, by the reference in the file; absent when nobody asked.
+    pub images: BTreeMap<String, ImageStatus>,
     /// The pods that answer DNS; when empty, port 53 is open to any address.
     pub dns_peers: Vec<NetworkPolicyPeer>,
 }
@@ -172,4 +175,5 @@ fn note_differences(context: &Context, unit: &Unit, notes: &mut Notes) {
     rollout::note_differences(unit, notes);
     labels::note_deploy_labels(unit, notes);
     placement::note_exclusive_claims(context, unit, notes);
+    image_config::note(context, unit, notes);
 }

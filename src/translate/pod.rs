@@ -51,7 +51,7 @@ pub(super) fn template(
         pod.host_network = Some(true);
         pod.dns_policy = Some("ClusterFirstWithHostNet".to_owned());
     }
-    note_processes(unit, notes);
+    note_processes(context, unit, notes);
     security::pod_context(unit, &mut pod, notes);
     placement::place(context, unit, &mut pod, notes);
     pod_security::meet(context, unit, &mut pod, notes);
@@ -142,7 +142,7 @@ fn dns_config(unit: &Unit, notes: &mut Notes) -> Option<PodDNSConfig> {
     (config != PodDNSConfig::default()).then_some(config)
 }
 
-fn note_processes(unit: &Unit, notes: &mut Notes) {
+fn note_processes(context: &Context, unit: &Unit, notes: &mut Notes) {
     if unit.service.container.init == Some(true) {
         notes.approximated(
             format!("{}.init", unit.path),
@@ -150,7 +150,8 @@ fn note_processes(unit: &Unit, notes: &mut Notes) {
         );
     }
     let signal = unit.service.container.stop_signal.to_uppercase();
-    if !matches!(signal.as_str(), "" | "SIGTERM" | "TERM" | "15") {
+    let images_own = context.image(unit.service).is_some_and(|image| image.stop_signal.to_uppercase() == signal);
+    if !images_own && !matches!(signal.as_str(), "" | "SIGTERM" | "TERM" | "15") {
         // lifecycle.stopSignal is behind a feature gate that is off by default, and dropped without a word then.
         notes.approximated(
             format!("{}.stop_signal", unit.path),

@@ -45,7 +45,8 @@ pub(super) fn meet(context: &Context, unit: &Unit, pod: &mut PodSpec, notes: &mu
         SecurityLevel::Baseline => Level { name: "Baseline", restricted: false },
         SecurityLevel::Restricted => Level { name: "Restricted", restricted: true },
     };
-    let mut review = Review { level, unit, notes };
+    let images_user = context.image(unit.service).map(|image| image.user.as_str());
+    let mut review = Review { level, unit, images_user, notes };
     review.namespaces(pod);
     review.sysctls(pod);
     review.volumes(pod);
@@ -53,7 +54,7 @@ pub(super) fn meet(context: &Context, unit: &Unit, pod: &mut PodSpec, notes: &mu
         review.container(container);
     }
     if level.restricted {
-        give_claims_to_the_user(pod);
+        give_claims_to_the_user(pod, images_user);
     }
 }
 
@@ -66,6 +67,8 @@ struct Level {
 struct Review<'a> {
     level: Level,
     unit: &'a Unit<'a>,
+    /// The image's USER, when it is known.
+    images_user: Option<&'a str>,
     notes: &'a mut Notes,
 }
 
@@ -209,6 +212,14 @@ impl Review<'_> {
             Some(_) => {}
             // A name was rejected already.
             None if asked => {}
+            None if self.images_user.is_some() => match self.images_user.and_then(numbers) {
+                Some((user, _)) if user > 0 => {}
+                Some(_) => self.refuse("user", "the image's user root", remedy),
+                None => {
+                    let name = self.images_user.unwrap_or_default();
+                    self.refuse("user", &format!("the image's user `{name}`, a name that may be root's,"), remedy);
+                }
+            },
             None => self.notes.approximated(
                 format!("{}.user", self.unit.path),
                 format!(
@@ -237,11 +248,19 @@ impl Level {
     }
 }
 
+/// User and group of a USER instruction, if they are numbers; without a user, it is root.
+fn numbers(user: &str) -> Option<(i64, Option<i64>)> {
+    let (user, group) = user.split_once(':').map_or((user, None), |(user, group)| (user, Some(group)));
+    let number = |text: &str| if matches!(text, "" | "root") { Some(0) } else { text.parse::<i64>().ok() };
+    Some((number(user)?, group.and_then(number)))
+}
+
 /// A fresh claim belongs to root, whom nobody is here: the group of the pod's user is given it, once.
-fn give_claims_to_the_user(pod: &mut PodSpec) {
+fn give_claims_to_the_user(pod: &mut PodSpec, images_user: Option<&str>) {
     let has_claim = pod.volumes.iter().flatten().any(|volume| volume.persistent_volume_claim.is_some());
     let user = pod.containers.iter().find_map(|container| container.security_context.as_ref());
-    let group = user.and_then(|context| context.run_as_group.or(context.run_as_user));
+    let of_image = images_user.and_then(numbers).map(|(user, group)| group.unwrap_or(user));
+    let group = user.and_then(|context| context.run_as_group.or(context.run_as_user)).or(of_image);
     if let (true, Some(group)) = (has_claim, group) {
         let context = pod.security_context.get_or_insert_default();
         context.fs_group = context.fs_group.or(Some(group));
@@ -286,6 +305,31 @@ mod tests {
         assert_eq!(met(SecurityLevel::Baseline, "").1, Vec::<String>::new());
         assert_eq!(met(SecurityLevel::Restricted, "user: root").1, ["services.web.user: Rejected"]);
         assert_eq!(met(SecurityLevel::Restricted, "user: node").1, ["services.web.user: Rejected"]);
+    }
+
+    #[test]
+    fn the_images_user_counts_where_the_file_gives_none() {
+        let stack = fixture::stack_with(|spec| spec.security = SecurityLevel::Restricted);
+        for (user, file, expected) in [
+            ("1000", "", vec![]),
+            ("1000:2000", "", vec![]),
+            ("", "", vec!["services.web.user: Rejected"]),
+            ("0:5", "", vec!["services.web.user: Rejected"]),
+            ("node", "", vec!["services.web.user: Rejected"]),
+            ("node", "user: \"7\"", vec![]),
+        ] {
+            let facts = fixture::image(serde_json::json!({"user": user}));
+            let text = format!(
+                "services: {{web: {{image: x, volumes: [{{type: volume, source: data, target: /d, volume: {{nocopy: \
+                 true}}}}], {file}}}}}\nvolumes: {{data: {{name: p_data}}}}"
+            );
+            fixture::with_facts(&text, &stack, &facts, |context, notes| {
+                let template = template(context, &context.units["web"], None, &mut Generated::default(), notes);
+                assert_eq!(std::mem::take(notes).summary(), expected, "{user} {file}");
+                let group = template.spec.unwrap().security_context.unwrap().fs_group;
+                assert_eq!(group == Some(2000), user == "1000:2000");
+            });
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
+use super::context::Context;
 use crate::compose::model::{Port, Service};
 
 /// A port of a container. Kubernetes' lists of ports are keyed by both, and never without the protocol.
@@ -20,6 +21,12 @@ pub(super) fn declared(service: &Service) -> BTreeSet<PortKey> {
     let exposed = service.workload.expose.iter().flat_map(|text| exposed(text));
     let targets = service.workload.ports.iter().filter(|port| port.target > 0).map(target);
     exposed.chain(targets).take(MAX_LISTED + 1).collect()
+}
+
+/// The container's ports that its image speaks of.
+pub(super) fn of_image(context: &Context, service: &Service) -> BTreeSet<PortKey> {
+    let exposed_ports = context.image(service).into_iter().flat_map(|image| &image.exposed_ports);
+    exposed_ports.flat_map(|text| exposed(text)).take(MAX_LISTED + 1).collect()
 }
 
 /// Whether there are few enough ports to list in a Service.

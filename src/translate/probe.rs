@@ -15,22 +15,49 @@ const INTERVAL: i32 = 30;
 const TIMEOUT: i32 = 30;
 const RETRIES: i32 = 3;
 
-/// Whether the file gives the service a health check. One that is only in the image is not seen here.
-pub(super) fn is_checked(service: &Service) -> bool {
-    service.workload.healthcheck.as_ref().is_some_and(|check| !is_off(check) && command(check).is_some())
+/// Whether the service has a health check, of the file's or of its image.
+pub(super) fn is_checked(context: &Context, service: &Service) -> bool {
+    check_of(context, service).is_some_and(|check| command(&check).is_some())
+}
+
+/// The service's health check: the file's, completed field by field from the image's as by Docker Engine; none when
+/// there is none or it is off.
+fn check_of(context: &Context, service: &Service) -> Option<HealthCheck> {
+    let file = service.workload.healthcheck.as_ref();
+    if file.is_some_and(is_off) {
+        return None;
+    }
+    let Some(image) = context.image(service).and_then(|image| image.health_check.as_ref()) else {
+        return file.cloned();
+    };
+    let mut check = file.cloned().unwrap_or_default();
+    if check.test.is_empty() {
+        check.test.clone_from(&image.test);
+    }
+    let inherit = |own: &mut Option<Duration>, image: &Option<String>| {
+        if own.is_none_or(|own| own.0 == 0) {
+            *own = image.as_deref().and_then(|text| Duration::parse(text).ok());
+        }
+    };
+    inherit(&mut check.interval, &image.interval);
+    inherit(&mut check.timeout, &image.timeout);
+    inherit(&mut check.start_period, &image.start_period);
+    inherit(&mut check.start_interval, &image.start_interval);
+    let retries = image.retries.and_then(|retries| u64::try_from(retries).ok());
+    check.retries = check.retries.filter(|retries| *retries > 0).or(retries);
+    Some(check)
 }
 
 /// Writes the service's health check into its container.
 pub(super) fn probe(context: &Context, unit: &Unit, container: &mut Container, notes: &mut Notes) {
-    let Some(check) = &unit.service.workload.healthcheck else { return };
-    if is_off(check) {
-        return;
-    }
-    let Some(command) = command(check) else {
-        notes.rejected(
-            format!("{}.healthcheck", unit.path),
-            "has no `test`, and the health check of the image cannot be read yet: repeat the image's test here",
-        );
+    let Some(check) = check_of(context, unit.service) else { return };
+    let Some(command) = command(&check) else {
+        let problem = if context.image(unit.service).is_some() {
+            "has no `test`, and neither has the image: give it one"
+        } else {
+            "has no `test`, and the health check of the image is not known: repeat the image's test here"
+        };
+        notes.rejected(format!("{}.healthcheck", unit.path), problem);
         return;
     };
     let interval = seconds(check.interval, INTERVAL);
@@ -151,6 +178,30 @@ mod tests {
         for check in ["{test: [NONE]}", "{disable: true}"] {
             let (container, notes) = probes(check, true);
             assert_eq!((container.readiness_probe, notes), (None, Vec::<String>::new()));
+        }
+    }
+
+    #[test]
+    fn the_images_check_completes_the_files() {
+        let facts = fixture::image(serde_json::json!({"healthCheck": {
+            "test": ["CMD", "own"], "interval": "5s", "timeout": "3s", "retries": 7
+        }}));
+        for (check, command, expected) in [
+            ("", "own", Some((5, 3, 7))),
+            ("healthcheck: {interval: 9s}", "own", Some((9, 3, 7))),
+            ("healthcheck: {test: [CMD, mine], retries: 1}", "mine", Some((5, 3, 1))),
+            ("healthcheck: {disable: true}", "", None),
+        ] {
+            let text = format!("services: {{web: {{image: x, {check}}}}}");
+            fixture::with_facts(&text, &fixture::stack(), &facts, |context, notes| {
+                let mut container = Container::default();
+                let unit = &context.units["web"];
+                probe(context, unit, &mut container, notes);
+                assert_eq!(container.readiness_probe.as_ref().map(numbers), expected, "{check}");
+                assert_eq!(is_checked(context, unit.service), expected.is_some());
+                let words = container.readiness_probe.and_then(|probe| probe.exec?.command).unwrap_or_default();
+                assert_eq!(words.join(" "), command);
+            });
         }
     }
 

@@ -23,6 +23,7 @@ async fn a_status_is_written_when_it_differs_and_what_is_gone_from_it_goes() {
         revision: Some("r1"),
         progress_deadline: Duration::from_mins(10),
         warnings: Some(&warnings),
+        images: None,
         finding,
     };
     let full = next(None, &pass(Finding::Applied(&outcome)), Timestamp::now());

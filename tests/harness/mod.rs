@@ -1,6 +1,8 @@
 //! A real API server, the real operator against it, and kubectl as its users run it.
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
+pub mod registry;
+
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
@@ -250,6 +252,7 @@ impl Operator {
         let file = File::options().create(true).append(true).open(&log).unwrap();
         let child = Command::new(env!("CARGO_BIN_EXE_compose-operator"))
             .env("KUBECONFIG", &cluster.operator_kubeconfig)
+            .env("COMPOSE_OPERATOR_IMAGE_CONFIGS", "off")
             .args(["run", "--listen", &address, "--namespace", "compose-operator"])
             .args(["--watch-namespaces", &names.join(",")])
             .args(args)

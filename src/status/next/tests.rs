@@ -15,6 +15,7 @@ fn pass(finding: Finding<'_>) -> Pass<'_> {
         revision: Some("r2"),
         progress_deadline: Duration::from_mins(10),
         warnings: None,
+        images: None,
         finding,
     }
 }

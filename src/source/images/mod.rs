@@ -1,0 +1,134 @@
+//! What images say of themselves: EXPOSE, HEALTHCHECK, USER and the like, read from their registries.
+//!
+//! What was read is recorded in the stack's status and read again only on request, so that a registry that is gone, or
+//! a tag that moved, changes nothing that was decided before.
+
+mod config;
+mod credentials;
+mod reference;
+mod registry;
+
+pub use registry::Registry;
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use futures::stream::{self, StreamExt};
+use kube::Client;
+
+use self::credentials::Credential;
+use self::reference::Reference;
+use super::reader::Reader;
+use crate::api::ComposeStack;
+use crate::api::v1alpha1::ImageStatus;
+
+/// How long one image may take.
+const IMAGE: Duration = Duration::from_secs(8);
+/// How long all images of a stack may take.
+const STACK: Duration = Duration::from_secs(20);
+/// How many images of a stack are read at a time.
+const CONCURRENCY: usize = 4;
+/// How many images the status holds.
+const RECORDED: usize = 100;
+/// How many bytes one of them may take there.
+const RECORD: usize = 4096;
+
+/// Which images are read that were asked for before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Again {
+    /// None.
+    None,
+    /// Those that could not be read.
+    Unread,
+    /// All.
+    All,
+}
+
+/// An image whose configuration is wanted.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct WantedImage {
+    /// The reference as the file has it.
+    pub image: String,
+    /// The platform that the file asks for, such as `linux/arm64`; empty for none.
+    pub platform: String,
+}
+
+/// The configurations of images: what is recorded in the stack's status, and for the rest what registries answer. An
+/// image that cannot be read is recorded as such, with the reason.
+pub async fn images(
+    registry: &Registry,
+    client: &Client,
+    stack: &ComposeStack,
+    wanted: &[WantedImage],
+    again: Again,
+) -> Vec<ImageStatus> {
+    let recorded: BTreeMap<&str, &ImageStatus> =
+        stack.status.iter().flat_map(|status| &status.images).map(|record| (record.image.as_str(), record)).collect();
+    let mut known = BTreeMap::new();
+    let mut missing = BTreeMap::new();
+    for wanted in wanted {
+        let record = recorded.get(wanted.image.as_str());
+        if let Some(record) = record {
+            known.insert(wanted.image.clone(), (*record).clone());
+        }
+        let is_due = match (record, again) {
+            (None, _) | (_, Again::All) => true,
+            (Some(record), Again::Unread) => record.unread.is_some(),
+            (Some(_), Again::None) => false,
+        };
+        if is_due && missing.len() < RECORDED {
+            missing.entry(wanted.image.as_str()).or_insert(wanted);
+        }
+    }
+    if !missing.is_empty() {
+        let credentials = credentials_of(client, stack).await;
+        let deadline = Instant::now() + STACK;
+        let reads = missing.into_values().map(|wanted| read(registry, wanted, &credentials, deadline));
+        let answers: Vec<ImageStatus> = stream::iter(reads.collect::<Vec<_>>()).buffered(CONCURRENCY).collect().await;
+        for answer in answers {
+            let is_worse =
+                answer.unread.is_some() && known.get(&answer.image).is_some_and(|record| record.unread.is_none());
+            if !is_worse {
+                known.insert(answer.image.clone(), answer);
+            }
+        }
+    }
+    known.into_values().take(RECORDED).collect()
+}
+
+async fn read(registry: &Registry, wanted: &WantedImage, credentials: &[Credential], deadline: Instant) -> ImageStatus {
+    let time = IMAGE.min(deadline.saturating_duration_since(Instant::now()));
+    let work = async {
+        let reference = Reference::parse(&wanted.image).ok_or_else(|| "is no reference of an image".to_owned())?;
+        registry.read(&reference, &wanted.platform, credentials).await.map_err(|error| error.to_string())
+    };
+    let result = match tokio::time::timeout(time, work).await {
+        Ok(result) => result,
+        Err(_) => Err("its registry did not answer in time".to_owned()),
+    };
+    let status = result.map(|config| config.status(&wanted.image));
+    let is_small = |status: &ImageStatus| serde_json::to_vec(status).is_ok_and(|bytes| bytes.len() <= RECORD);
+    let unread = match status {
+        Ok(status) if is_small(&status) => return status,
+        Ok(_) => "its configuration is unusually large".to_owned(),
+        Err(reason) => reason,
+    };
+    tracing::debug!(image = %wanted.image, %unread, "an image's configuration could not be read");
+    ImageStatus { image: wanted.image.clone(), unread: Some(unread), ..ImageStatus::default() }
+}
+
+/// The credentials of the stack's pull secrets. The kubelet goes on without one that it cannot use, and so does this.
+async fn credentials_of(client: &Client, stack: &ComposeStack) -> Vec<Credential> {
+    let reader = Reader::new(client, stack);
+    let mut credentials = Vec::new();
+    for reference in &stack.spec.image_pull_secrets {
+        match reader.find_secret("spec.imagePullSecrets", &reference.name).await {
+            Ok(data) => credentials.extend(credentials::parse(&data.unwrap_or_default())),
+            Err(error) => tracing::debug!(%error, "a pull secret could not be read"),
+        }
+    }
+    credentials
+}
+
+#[cfg(test)]
+mod tests;
