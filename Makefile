@@ -41,7 +41,7 @@ deny: $(DENY) ## Check licences, sources and duplicate crates; advisories where 
 	else cat target/advisories.log; exit 1; fi
 
 unit: ## Run the tests that need no cluster
-	cargo test --locked --lib --bins --test crd --test imports --test golden --test loader_corpus
+	cargo test --locked --lib --bins --test crd --test imports --test golden --test loader_corpus --test loader_oracle
 
 crds: ## Write crds/ from the code
 	@mkdir -p crds

@@ -1,0 +1,108 @@
+//! Whether both loaders say the same.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use crate::oracle_client::{Load, Oracle, Outcome};
+use crate::ours::{Ours, ours};
+
+/// How often the reference implementation is asked again where it says something else: the order of Go's maps makes
+/// some of its outcomes a matter of chance, and then one of them has to be ours.
+const AGAIN: usize = 40;
+
+/// What both loaders made of a load.
+pub struct Verdict {
+    /// The reference implementation's answer, the one that is ours where it has several.
+    pub expected: Outcome,
+    /// How they differ; empty when they do not.
+    pub differences: Vec<String>,
+    /// Whether the reference implementation had several answers.
+    pub by_chance: bool,
+}
+
+/// Asks both. `classes` tells whether the class of errors has to agree too.
+pub fn ask(oracle: &mut Oracle, load: &Load, classes: bool) -> Verdict {
+    let own = ours(load);
+    let expected = oracle.load(load);
+    let differences = differences(&expected, &own, classes);
+    if differences.is_empty() {
+        return Verdict { expected, differences, by_chance: false };
+    }
+    let outcomes = oracle.load_repeatedly(load, AGAIN);
+    let by_chance = outcomes.len() > 1;
+    match outcomes.into_iter().find(|outcome| self::differences(outcome, &own, classes).is_empty()) {
+        Some(expected) => Verdict { expected, differences: Vec::new(), by_chance },
+        None => Verdict { expected, differences, by_chance },
+    }
+}
+
+/// How our outcome differs from the expected one.
+pub fn differences(expected: &Outcome, own: &Ours, classes: bool) -> Vec<String> {
+    let mut out = Vec::new();
+    let Ours { outcome: found, .. } = own;
+    match (expected.project.is_some(), found.project.is_some()) {
+        (true, false) => out.push(format!("it must load, and fails here:\n{}", found.error)),
+        (false, true) => out.push(format!("it must fail, and loads here: {} ({})", expected.error, expected.class)),
+        (false, false) => {
+            // What the reference stumbles over is a form that its schema should have refused.
+            let class = if expected.class == "panic" { "schema" } else { &expected.class };
+            if classes && !own.classes.contains(&class) {
+                out.push(format!(
+                    "it must fail with {} ({}), and fails with {:?} here:\n{}",
+                    expected.class, expected.error, own.classes, found.error
+                ));
+            }
+        }
+        (true, true) => {
+            let pairs = [
+                ("", expected.project.as_ref(), found.project.as_ref()),
+                ("pruned", expected.printed(), found.printed()),
+                ("models", expected.models.as_ref(), found.models.as_ref()),
+                ("pruned models", expected.pruned_models.as_ref(), found.pruned_models.as_ref()),
+            ];
+            for (path, expected, found) in pairs {
+                if out.is_empty() {
+                    unequal(path, expected.unwrap_or(&Value::Null), found.unwrap_or(&Value::Null), &mut out);
+                }
+            }
+        }
+    }
+    out
+}
+
+/// Equality in which 1 and 1.0 are one number, and the last bit of a float does not count: reading it back loses it.
+fn same(a: &Value, b: &Value) -> bool {
+    match (a, b) {
+        (Value::Number(a), Value::Number(b)) => {
+            let near = |a: f64, b: f64| (a - b).abs() <= a.abs().max(b.abs()) * 4.0 * f64::EPSILON;
+            let whole = a.is_i64() && b.is_i64();
+            a == b || (!whole && a.as_f64().zip(b.as_f64()).is_some_and(|(a, b)| near(a, b)))
+        }
+        _ => a == b,
+    }
+}
+
+fn unequal(path: &str, expected: &Value, found: &Value, out: &mut Vec<String>) {
+    match (expected, found) {
+        (Value::Object(a), Value::Object(b)) => {
+            let keys: BTreeSet<&String> = a.keys().chain(b.keys()).collect();
+            for key in keys {
+                let path = format!("{path}.{key}");
+                match (a.get(key), b.get(key)) {
+                    (Some(a), Some(b)) => unequal(&path, a, b, out),
+                    (Some(a), None) => out.push(format!("{path}: expected {a}, found nothing")),
+                    (None, Some(b)) => out.push(format!("{path}: expected nothing, found {b}")),
+                    (None, None) => {}
+                }
+            }
+        }
+        (Value::Array(a), Value::Array(b)) if a.len() == b.len() => {
+            for (index, (a, b)) in a.iter().zip(b).enumerate() {
+                unequal(&format!("{path}[{index}]"), a, b, out);
+            }
+        }
+        _ if same(expected, found) => {}
+        _ => out.push(format!("{path}: expected {expected}, found {found}")),
+    }
+}
