@@ -184,11 +184,13 @@ async fn images(stack: &ComposeStack, context: &Context, project: &compose::Proj
     if context.args.image_configs == Switch::Off {
         return Vec::new();
     }
-    let mut wanted: Vec<WantedImage> = project
-        .services
-        .values()
-        .map(|service| &service.container)
-        .chain(project.jobs.values().map(|job| &job.container))
+    let services = project.services.iter().map(|(name, service)| ("services", name, &service.container));
+    let jobs = project.jobs.iter().map(|(name, job)| ("jobs", name, &job.container));
+    let mut wanted: Vec<WantedImage> = services
+        .chain(jobs)
+        // A reference from a Secret is shown to nobody, and the translation refuses it.
+        .filter(|(section, name, _)| !project.tainted.contains(&format!("{section}.{name}.image")))
+        .map(|(_, _, container)| container)
         .filter(|container| !container.image.is_empty() && context.policy.allows_image(&container.image))
         .map(|container| WantedImage { image: container.image.clone(), platform: container.platform.to_lowercase() })
         .collect();

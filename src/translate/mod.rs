@@ -44,6 +44,7 @@ mod rollout;
 mod security;
 mod stateful_set;
 mod strategic_merge;
+mod taint;
 
 pub use attributes::{ATTRIBUTES, Treatment};
 pub use plan::{Child, Claim, Gate, GateCondition, Note, NoteLevel, Plan, Workload, WorkloadObject};
@@ -104,8 +105,8 @@ pub struct Facts {
 pub fn translate(project: &Project, stack: &Stack, facts: &Facts, policy: &Policy) -> Plan {
     let mut notes = Notes::default();
     attributes::note(project, &mut notes);
-    let project = cron_job::among_services(project);
-    let context = Context::new(&project, stack, facts, &mut notes);
+    let with_jobs = cron_job::among_services(project);
+    let context = Context::new(&with_jobs, stack, facts, &mut notes);
     let mut generated = Generated::default();
     let mut workloads = Vec::new();
     let mut services = discovery::services(&context, &mut notes);
@@ -134,6 +135,7 @@ pub fn translate(project: &Project, stack: &Stack, facts: &Facts, policy: &Polic
         notes.add(note);
     }
     plan.notes = notes.sorted();
+    taint::redact(project, &mut plan.notes);
     plan
 }
 

@@ -1,7 +1,7 @@
 //! Every attribute of a canonical project is looked up in one table, so that none is dropped in silence.
 
 #[cfg(test)]
-mod populated;
+pub(super) mod populated;
 mod table;
 
 pub use table::ATTRIBUTES;

@@ -34,7 +34,7 @@ fn none() -> Extensions {
 }
 
 /// The project.
-pub(super) fn project() -> Project {
+pub(in crate::translate) fn project() -> Project {
     Project {
         name: text(),
         services: one(service()),
