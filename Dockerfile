@@ -1,14 +1,16 @@
-# The image of the operator: two static programs, and the certificates of authorities.
+# The image of the operator: two static programs, and the certificates of authorities. hack/image makes the same one without
+# Docker, and reads its settings from here.
 #   docker build -t compose-operator:dev .
 ARG BUILDER=rust:1.95-bookworm
 FROM ${BUILDER} AS builder
 WORKDIR /src
 COPY Cargo.toml Cargo.lock rust-toolchain.toml ./
 COPY src src
-ARG TARGET=x86_64-unknown-linux-gnu
-RUN rustup target add ${TARGET} \
-    && RUSTFLAGS="-C target-feature=+crt-static" cargo build --release --locked --target ${TARGET} \
-    && install -D -t /out target/${TARGET}/release/compose-operator target/${TARGET}/release/kubectl-compose
+# For the machine that builds: for another architecture, the builder is run as that one (docker buildx --platform). A target
+# that is named keeps the flag from build scripts and macros, which cannot be static.
+RUN target="$(rustc -vV | sed -n 's/^host: //p')" \
+    && RUSTFLAGS="-C target-feature=+crt-static" cargo build --release --locked --bins --target "$target" \
+    && install -D -t /out "target/$target/release/compose-operator" "target/$target/release/kubectl-compose"
 
 FROM scratch
 LABEL org.opencontainers.image.title="compose-operator" \
