@@ -18,10 +18,10 @@ FUZZ_SECONDS ?= 180
 # A directory of its own: other compiler flags would throw away the debug build's work.
 RELEASE_DIR := target/static
 
-.PHONY: help lint deny unit crds image demo demo-down api-test node-test fuzz test test-all clean
+.PHONY: help lint deny unit crds generate image dist demo demo-down api-test node-test chart-test fuzz test test-all clean
 
 help: ## List the commands
-	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 lint: ## Check the format and the lints
 	cargo fmt --all --check
@@ -41,17 +41,27 @@ deny: $(DENY) ## Check licences, sources and duplicate crates; advisories where 
 	else cat target/advisories.log; exit 1; fi
 
 unit: ## Run the tests that need no cluster
-	cargo test --locked --lib --bins --test crd --test imports --test golden --test loader_corpus --test loader_oracle
+	cargo test --locked --lib --bins --test crd --test docs --test imports --test golden --test loader_corpus --test loader_oracle
 
-crds: ## Write crds/ from the code
-	@mkdir -p crds
-	cargo run --quiet --locked --bin compose-operator -- crd > crds/composestacks.yaml
+crds: ## Write what is made from the code: the resource's definition, and its reference
+	cargo run --quiet --locked --bin compose-operator -- crd > target/composestacks.yaml
+	cp target/composestacks.yaml crds/composestacks.yaml
+	cp target/composestacks.yaml charts/compose-operator/files/composestacks.yaml
+	UPDATE_REFERENCE=1 cargo test --quiet --locked --test crd -- reference
+
+generate: crds ## Write all that is made from the code and from the chart
+	hack/manifests deploy > target/operator.yaml
+	mv target/operator.yaml deploy/operator.yaml
+	UPDATE_CHART=1 HELM=$$($(CLUSTER) program helm) cargo test --quiet --locked --test chart -- recorded readme
 
 image: ## Make the operator's image without Docker: what the Dockerfile makes
 	@rustup target list --installed | grep -qx $(TARGET) || rustup target add $(TARGET)
 	RUSTFLAGS="-C target-feature=+crt-static" \
 	  cargo build --locked --release --target $(TARGET) --target-dir $(RELEASE_DIR) --bins
 	@hack/image $(RELEASE_DIR)/$(TARGET)/release $(IMAGE) $(IMAGE_TAR)
+
+dist: ## Write dist/: the packaged chart, and the manifests in one file
+	@hack/manifests dist
 
 demo: ## Start a cluster, the operator and the Flask example; show a page that counts
 	@hack/demo up
@@ -63,8 +73,11 @@ api-test: ## Run the tests against a real API server
 	@cargo test --locked --no-run --test apply --test api
 	@hack/with-cluster --control-plane-only -- cargo test --locked --test apply --test api
 
-node-test: image ## Run the tests on a real node
-	@hack/with-cluster --image $(IMAGE_TAR) -- cargo test --locked --test node -- --test-threads=1
+node-test: ## Run the tests on a real node
+	@hack/with-cluster -- cargo test --locked --test node -- --test-threads=1
+
+chart-test: image ## Run the tests of the chart, with Helm and the image on a real node
+	@hack/chart-test
 
 $(FUZZ):
 	@echo "installing cargo-fuzz $(FUZZ_VERSION) (about 2 min cold) ..."
@@ -74,10 +87,10 @@ fuzz: $(FUZZ) ## Fuzz the Compose loader for FUZZ_SECONDS, 180 unless told
 	@hack/fuzz $(FUZZ) $(FUZZ_SECONDS)
 
 test: ## Run all tests, as CI does
-	@hack/test lint deny unit api-test node-test
+	@hack/test lint deny unit api-test node-test chart-test
 
 test-all: ## Run the long campaigns as well
-	@hack/test lint deny unit api-test node-test fuzz
+	@hack/test lint deny unit api-test node-test chart-test fuzz
 
 clean: ## Remove what was built
 	cargo clean

@@ -317,34 +317,3 @@ fn the_swarm_stack_becomes_ready_and_rests_without_a_write() {
     quiet("a restart", mark);
     drop(operator);
 }
-
-#[test]
-fn the_image_runs_in_the_cluster_under_the_restricted_level() {
-    let Some(cluster) = cluster() else { return };
-    if std::env::var_os("COMPOSE_OPERATOR_IMAGE_LOADED").is_none() {
-        println!("not run: COMPOSE_OPERATOR_IMAGE_LOADED is not set, so the node may not have the operator's image");
-        return;
-    }
-    cluster.ok_with(&["apply", "--server-side", "-f", "-"], &read("deploy/operator.yaml"));
-    let rolled_out = cluster.kubectl(&[
-        "-n",
-        "compose-operator",
-        "rollout",
-        "status",
-        "deployment/compose-operator",
-        "--timeout=60s",
-    ]);
-    if !rolled_out.status.success() {
-        let state = cluster.kubectl(&["-n", "compose-operator", "describe", "pods"]);
-        let logs = cluster.kubectl(&["-n", "compose-operator", "logs", "deployment/compose-operator"]);
-        panic!("{}\n{}", String::from_utf8_lossy(&state.stdout), String::from_utf8_lossy(&logs.stdout));
-    }
-    let namespace = cluster.namespace("image");
-    namespace.apply(
-        "{\"apiVersion\":\"compose-operator.dev/v1alpha1\",\"kind\":\"ComposeStack\",\"metadata\":{\"name\":\"app\"},\
-         \"spec\":{\"composeFile\":\"services: {app: {image: busybox, command: [sleep, '3600']}}\"}}",
-    );
-    namespace.wait_ready("app", 60);
-    namespace.ok(&["delete", "composestack", "app"]);
-    cluster.ok(&["-n", "compose-operator", "delete", "deployment", "compose-operator", "--wait=true"]);
-}

@@ -18,14 +18,22 @@ use serde_json::Value;
 /// A cluster that the environment names.
 pub struct Cluster {
     pub kubeconfig: PathBuf,
-    /// The kubeconfig that the operator runs with: a user of its own, with the rights of `deploy/operator.yaml`.
+    /// The kubeconfig that the operator runs with: a user of its own, with the rights of `deploy/`.
     pub operator_kubeconfig: PathBuf,
     /// The API server's audit log, where the harness started it.
     pub audit_log: Option<PathBuf>,
 }
 
-/// The cluster to test on. Without one, says so and returns nothing.
+/// The cluster to test on, with the resource and the operator's rights. Without one, says so and returns nothing.
 pub fn cluster() -> Option<&'static Cluster> {
+    static INSTALLED: OnceLock<()> = OnceLock::new();
+    let cluster = bare_cluster()?;
+    INSTALLED.get_or_init(|| cluster.install());
+    Some(cluster)
+}
+
+/// The cluster to test on as it is. Without one, says so and returns nothing.
+pub fn bare_cluster() -> Option<&'static Cluster> {
     static CLUSTER: OnceLock<Option<Cluster>> = OnceLock::new();
     let cluster = CLUSTER.get_or_init(|| {
         let variable = |name: &str| std::env::var_os(name).map(PathBuf::from);
@@ -33,16 +41,14 @@ pub fn cluster() -> Option<&'static Cluster> {
         let (Some(_), Some(kubeconfig)) = (variable("COMPOSE_OPERATOR_CLUSTER"), variable("KUBECONFIG")) else {
             return None;
         };
-        let cluster = Cluster {
+        Some(Cluster {
             operator_kubeconfig: variable("COMPOSE_OPERATOR_OPERATOR_KUBECONFIG").unwrap_or_else(|| kubeconfig.clone()),
             audit_log: variable("COMPOSE_OPERATOR_AUDIT_LOG"),
             kubeconfig,
-        };
-        cluster.install();
-        Some(cluster)
+        })
     });
     if cluster.is_none() {
-        println!("not run: no cluster was started for this test; `make api-test` and `make node-test` start one");
+        println!("not run: no cluster was started for this test; `make test` starts one");
     }
     cluster.as_ref()
 }
@@ -94,14 +100,12 @@ impl Cluster {
 
     /// Installs the resource and the operator's rights, as its users do.
     fn install(&self) {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let path = |name: &str| root.join(name).to_str().unwrap().to_owned();
-        self.ok(&["apply", "--server-side", "-f", &path("crds/composestacks.yaml")]);
+        let base = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy");
+        let manifests = self.ok(&["kustomize", base.to_str().unwrap()]);
+        let all_but_the_operator: Vec<&str> =
+            manifests.split("\n---\n").filter(|document| !document.contains("kind: Deployment\n")).collect();
+        self.ok_with(&["apply", "--server-side", "-f", "-"], &all_but_the_operator.join("\n---\n"));
         self.ok(&["wait", "--for=condition=Established", "crd/composestacks.compose-operator.dev", "--timeout=30s"]);
-        let manifests = std::fs::read_to_string(root.join("deploy/operator.yaml")).unwrap();
-        let rights: Vec<&str> =
-            manifests.split("\n---\n").filter(|document| !document.contains("kind: Deployment")).collect();
-        self.ok_with(&["apply", "--server-side", "-f", "-"], &rights.join("\n---\n"));
         // The tests run the operator outside of the cluster, as a user with just these rights.
         self.ok_with(
             &["apply", "--server-side", "-f", "-"],

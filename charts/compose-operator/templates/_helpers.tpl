@@ -1,0 +1,100 @@
+{{- define "compose-operator.name" -}}
+{{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" }}
+{{- end }}
+
+{{/* 54 characters leave room for the longest suffix, -deployer. */}}
+{{- define "compose-operator.fullname" -}}
+{{- if .Values.fullnameOverride }}
+{{- .Values.fullnameOverride | trunc 54 | trimSuffix "-" }}
+{{- else }}
+{{- $name := include "compose-operator.name" . }}
+{{- if contains $name .Release.Name }}
+{{- .Release.Name | trunc 54 | trimSuffix "-" }}
+{{- else }}
+{{- printf "%s-%s" .Release.Name $name | trunc 54 | trimSuffix "-" }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "compose-operator.selectorLabels" -}}
+app.kubernetes.io/name: {{ include "compose-operator.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{- define "compose-operator.labels" -}}
+{{ include "compose-operator.selectorLabels" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
+{{- with .Values.commonLabels }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{- define "compose-operator.serviceAccountName" -}}
+{{- if .Values.serviceAccount.create }}
+{{- default (include "compose-operator.fullname" .) .Values.serviceAccount.name }}
+{{- else }}
+{{- default "default" .Values.serviceAccount.name }}
+{{- end }}
+{{- end }}
+
+{{- define "compose-operator.image" -}}
+{{- with .Values.image }}
+{{- if .digest }}
+{{- printf "%s@%s" .repository .digest }}
+{{- else }}
+{{- printf "%s:%s" .repository (default $.Chart.AppVersion .tag) }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* The arguments of the program: every flag of `compose-operator run` has a value. */}}
+{{- define "compose-operator.args" -}}
+- run
+- {{ printf "--log-level=%s" .Values.logging.level | quote }}
+- --log-format={{ .Values.logging.format }}
+- --namespace={{ .Release.Namespace }}
+- --listen=[::]:{{ .Values.metrics.port }}
+- --concurrency={{ .Values.concurrency }}
+- --reconcile-timeout={{ .Values.reconcileTimeout }}
+- --network-policy-enforced={{ get (dict "true" "yes" "false" "no" "unknown" "unknown") (toString .Values.networkPolicyEnforced) }}
+{{- with .Values.watchNamespaces }}
+- --watch-namespaces={{ join "," . }}
+{{- end }}
+{{- if .Values.watchSecrets }}
+- --watch-secrets
+{{- end }}
+{{- with .Values.dnsPeers }}
+- {{ printf "--dns-peers=%s" (toJson .) | quote }}
+{{- end }}
+{{- with .Values.policy }}
+{{- range .hostPaths }}
+- {{ printf "--allow-host-path=%s" . | quote }}
+{{- end }}
+{{- if .privileged }}
+- --allow-privileged
+{{- end }}
+{{- if .hostNamespaces }}
+- --allow-host-namespaces
+{{- end }}
+{{- range .capabilities }}
+- {{ printf "--allow-capability=%s" . | quote }}
+{{- end }}
+{{- if .hostPorts }}
+- --allow-host-ports
+{{- end }}
+{{- if .loadBalancers }}
+- --allow-load-balancers
+{{- end }}
+{{- if .nodePorts }}
+- --allow-node-ports
+{{- end }}
+{{- range .registries }}
+- {{ printf "--allow-registry=%s" . | quote }}
+{{- end }}
+{{- end }}
+{{- with .Values.extraArgs }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
