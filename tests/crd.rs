@@ -1,6 +1,7 @@
 //! The CustomResourceDefinitions and the reference in the tree are what the code describes, and it reads well.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by a panic")]
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -129,4 +130,31 @@ fn the_reference_is_current() {
         let stored = std::fs::read_to_string(&path).unwrap_or_default();
         assert!(stored == reference(), "docs/reference.md is stale: run `make crds`");
     }
+}
+
+/// A cheap watch over what `make chart-test` holds in full.
+#[test]
+fn the_rights_of_the_base_are_the_charts() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let rights = |path: &str| -> BTreeSet<String> {
+        let text = std::fs::read_to_string(root.join(path)).unwrap();
+        let says = |line: &&str| !line.starts_with('#') && !line.starts_with("{{");
+        let what = |rule: &str| -> String {
+            let lines = rule.lines().map(str::trim).take_while(|line| !line.starts_with("verbs:"));
+            lines.filter(says).collect()
+        };
+        text.split("- apiGroups: ").skip(1).map(what).collect()
+    };
+    let chart: BTreeSet<String> = ["_rules.tpl", "rbac.yaml", "user-roles.yaml"]
+        .iter()
+        .flat_map(|name| rights(&format!("charts/compose-operator/templates/{name}")))
+        .collect();
+    let base = rights("deploy/operator.yaml");
+    assert!(base.len() > 5);
+    let alien: Vec<&String> = base.difference(&chart).collect();
+    assert!(
+        alien.is_empty(),
+        "deploy/operator.yaml is made from the chart: change the rights in charts/compose-operator/templates/_rules.tpl, \
+         then `make generate`. Only in the former: {alien:#?}"
+    );
 }
