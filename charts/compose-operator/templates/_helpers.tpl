@@ -93,6 +93,9 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 {{- range .registries }}
 - {{ printf "--allow-registry=%s" . | quote }}
 {{- end }}
+{{- range .serviceAccounts }}
+- {{ printf "--allow-service-account=%s" . | quote }}
+{{- end }}
 {{- end }}
 {{- with .Values.extraArgs }}
 {{ toYaml . }}
