@@ -18,7 +18,7 @@ FUZZ_SECONDS ?= 180
 # A directory of its own: other compiler flags would throw away the debug build's work.
 RELEASE_DIR := target/static
 
-.PHONY: help lint deny unit crds generate image dist demo demo-down api-test node-test chart-test fuzz test test-all clean
+.PHONY: help lint deny unit crds generate image dist demo demo-down api-test node-test chart-test argocd-test fuzz test test-all clean
 
 help: ## List the commands
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -79,6 +79,10 @@ node-test: ## Run the tests on a real node
 chart-test: image ## Run the tests of the chart, with Helm and the image on a real node
 	@hack/chart-test
 
+argocd-test: ## Run the scripts for Argo CD in Argo CD's own engine
+	@echo "building Argo CD's engine (about 3 min cold) ..."
+	@GOWORK=off GOFLAGS= go -C tests/argocd test ./...
+
 $(FUZZ):
 	@echo "installing cargo-fuzz $(FUZZ_VERSION) (about 2 min cold) ..."
 	@cargo install cargo-fuzz --quiet --locked --version $(FUZZ_VERSION) --root $(CACHE)/tools
@@ -87,10 +91,10 @@ fuzz: $(FUZZ) ## Fuzz the Compose loader for FUZZ_SECONDS, 180 unless told
 	@hack/fuzz $(FUZZ) $(FUZZ_SECONDS)
 
 test: ## Run all tests, as CI does
-	@hack/test lint deny unit api-test node-test chart-test
+	@hack/test lint deny unit api-test node-test chart-test argocd-test
 
 test-all: ## Run the long campaigns as well
-	@hack/test lint deny unit api-test node-test chart-test fuzz
+	@hack/test lint deny unit api-test node-test chart-test argocd-test fuzz
 
 clean: ## Remove what was built
 	cargo clean
