@@ -81,6 +81,7 @@ fn the_api_server_rejects_what_it_can() {
 #[test]
 fn golden_manifests_are_valid() {
     let Some(cluster) = cluster() else { return };
+    cluster.install_optional_apis();
     let golden = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
     let mut count = 0;
     for case in std::fs::read_dir(golden).unwrap() {
@@ -293,6 +294,77 @@ fn overrides_reach_the_objects_and_the_policy_judges_them() {
     ));
     let (_, message) = namespace.wait_condition("app", "Stalled", "True", 20);
     assert!(message.contains("spec.serviceOverrides.web.template.spec.nodeSelektor"), "{message}");
+}
+
+#[test]
+fn ways_in_by_http_come_and_go() {
+    let Some(cluster) = cluster() else { return };
+    cluster.install_optional_apis();
+    let namespace = cluster.namespace("http");
+    let _operator = Operator::start(cluster, &[&namespace], &[]);
+    let compose = "services:\n  web:\n    image: nginx\n    ports: [\"8080:80\"]\n";
+    let publish = |settings: &str| stack_with("app", compose, &format!("  publish: {{{settings}}}\n"));
+    let endpoints = || -> Vec<String> {
+        let stack = namespace.get("composestack", "app").unwrap();
+        let list = stack["status"]["services"][0]["endpoints"].as_array().cloned().unwrap_or_default();
+        list.iter().map(|endpoint| endpoint.as_str().unwrap().to_owned()).collect()
+    };
+    let reached_at = |expected: &[&str]| {
+        wait_for(&format!("the endpoints {expected:?}"), 20, || (endpoints() == expected).then_some(()));
+    };
+
+    namespace.apply(&publish("type: Ingress, className: nginx, host: shop.example.com, tlsSecretName: shop"));
+    let ingress = wait_for("the Ingress", 20, || namespace.get("ingress", "web"));
+    let path = &ingress["spec"]["rules"][0]["http"]["paths"][0];
+    assert_eq!(path["backend"]["service"]["name"], "web-published");
+    assert_eq!(path["backend"]["service"]["port"]["number"], 8080);
+    reached_at(&["https://shop.example.com/", &format!("web-published.{}:8080", namespace.name)]);
+    // Somebody else's change of what is ours does not stay.
+    namespace.ok(&["patch", "ingress", "web", "--type=merge", "-p", "{\"spec\":{\"ingressClassName\":\"other\"}}"]);
+    wait_for("the class to be back", 10, || {
+        namespace.get("ingress", "web").filter(|ingress| ingress["spec"]["ingressClassName"] == "nginx")
+    });
+    // Without a host, the controller's address is where it is reached.
+    namespace.apply(&publish("type: Ingress, className: nginx"));
+    let status = "{\"status\":{\"loadBalancer\":{\"ingress\":[{\"ip\":\"198.51.100.7\"}]}}}";
+    namespace.ok(&["patch", "ingress", "web", "--subresource=status", "--type=merge", "-p", status]);
+    reached_at(&["http://198.51.100.7/", &format!("web-published.{}:8080", namespace.name)]);
+
+    namespace.apply(&publish("type: Gateway, className: infra/public, host: shop.example.com"));
+    let route = wait_for("the HTTPRoute", 20, || namespace.get("httproute", "web"));
+    assert_eq!(route["spec"]["parentRefs"][0]["namespace"], "infra");
+    assert_eq!(route["spec"]["rules"][0]["backendRefs"][0]["port"], 8080);
+    wait_for("the Ingress to go", 20, || namespace.get("ingress", "web").is_none().then_some(()));
+    reached_at(&["shop.example.com/", &format!("web-published.{}:8080", namespace.name)]);
+
+    namespace.apply(&publish("type: ClusterIP"));
+    wait_for("the HTTPRoute to go", 20, || namespace.get("httproute", "web").is_none().then_some(()));
+    namespace.apply(&publish("type: Gateway, className: public"));
+    wait_for("the HTTPRoute", 20, || namespace.get("httproute", "web"));
+    namespace.ok(&["delete", "composestack", "app"]);
+    wait_for("all to go with the stack", 30, || namespace.get("httproute", "web").is_none().then_some(()));
+}
+
+#[test]
+fn an_autoscaler_has_the_number_of_pods_to_itself() {
+    let Some(cluster) = cluster() else { return };
+    let namespace = cluster.namespace("hpa");
+    let _operator = Operator::start(cluster, &[&namespace], &[]);
+    let compose = "services:\n  web:\n    image: nginx\n    labels:\n      kompose.hpa.replicas.min: \"2\"\n      \
+                   kompose.hpa.replicas.max: \"5\"\n";
+    namespace.apply(&stack("app", compose));
+    let autoscaler = wait_for("the HorizontalPodAutoscaler", 20, || namespace.get("hpa", "web"));
+    assert_eq!((&autoscaler["spec"]["minReplicas"], &autoscaler["spec"]["maxReplicas"]), (&2.into(), &5.into()));
+    // The API server's own controller raises the one pod to the minimum, and the operator leaves it there.
+    let scaled = || namespace.get("deployment", "web").filter(|deployment| deployment["spec"]["replicas"] == 2);
+    wait_for("the number of pods to be the autoscaler's", 60, scaled);
+    settle(&namespace, "app");
+    assert!(scaled().is_some());
+    namespace.apply(&stack("app", "services:\n  web:\n    image: nginx\n    scale: 3\n"));
+    wait_for("the autoscaler to go", 20, || namespace.get("hpa", "web").is_none().then_some(()));
+    wait_for("the file's number", 20, || {
+        namespace.get("deployment", "web").filter(|deployment| deployment["spec"]["replicas"] == 3)
+    });
 }
 
 #[test]

@@ -16,7 +16,9 @@ use std::path::Path;
 use compose_operator::api::v1alpha1::{ComposeStackSpec, ImageStatus};
 use compose_operator::compose::{Document, DocumentBody, LoadOptions, ProjectFile, ProjectTree, Variable, load};
 use compose_operator::policy::Policy;
-use compose_operator::translate::{Child, Facts, Gate, PROJECT_DIRECTORY, Plan, Stack, translate};
+use compose_operator::translate::{
+    Child, Facts, Gate, PROJECT_DIRECTORY, Plan, Stack, http_route_api, network_attachment_api, translate,
+};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -38,6 +40,10 @@ struct Settings {
     images: BTreeMap<String, ImageStatus>,
     /// Whether the cluster enforces NetworkPolicies.
     network_policy_enforced: Option<bool>,
+    /// Whether the cluster has the Gateway API.
+    gateway_api: bool,
+    /// Whether the cluster has Multus.
+    network_attachments: bool,
     /// Host directories that the policy allows.
     allow_host_path: Vec<String>,
     /// ServiceAccounts that the policy allows.
@@ -108,6 +114,8 @@ fn rendered(case: &Path) -> String {
         secret_keys: settings.secret_keys,
         discovery: settings.discovery,
         images: settings.images,
+        gateway_api: settings.gateway_api,
+        network_attachments: settings.network_attachments,
         ..Facts::default()
     };
     let policy = Policy {
@@ -139,7 +147,19 @@ fn add_files(root: &Path, directory: &Path, settings: &Settings, files: &mut Pro
 
 /// The plan as documents: what is said first, then the objects in the order in which they are applied.
 fn documents(plan: &Plan) -> Vec<Value> {
-    let Plan { config_maps, secrets, claims, network_policies, services, workloads, notes } = plan;
+    let Plan {
+        config_maps,
+        secrets,
+        claims,
+        network_policies,
+        network_attachments,
+        services,
+        ingresses,
+        http_routes,
+        autoscalers,
+        workloads,
+        notes,
+    } = plan;
     let gate = |gate: &Gate| {
         let required = if gate.required { "" } else { ", or its failure" };
         format!("{}: {}{required}", gate.service, gate.condition.as_str())
@@ -178,7 +198,19 @@ fn documents(plan: &Plan) -> Vec<Value> {
     for object in network_policies {
         add(Child::new(object));
     }
+    for object in network_attachments {
+        add(Child::untyped(network_attachment_api(), object));
+    }
     for object in services {
+        add(Child::new(object));
+    }
+    for object in ingresses {
+        add(Child::new(object));
+    }
+    for object in http_routes {
+        add(Child::untyped(http_route_api(), object));
+    }
+    for object in autoscalers {
         add(Child::new(object));
     }
     for workload in workloads {

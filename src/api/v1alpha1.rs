@@ -316,10 +316,11 @@ pub struct PublishSettings {
     /// The way.
     #[serde(rename = "type")]
     pub kind: PublishType,
-    /// The IngressClass, the GatewayClass's Gateway, or the load balancer's class.
+    /// The IngressClass, the Gateway (`<name>` or `<namespace>/<name>`), or the load balancer's class.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub class_name: Option<String>,
-    /// The host name of the Ingress or HTTPRoute.
+    /// The host name of the Ingress or HTTPRoute; a domain such as `*.example.com` gives each service a host of its own,
+    /// `<service>.example.com`. Labels of Traefik's routers go before it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub host: Option<String>,
     /// The Secret with the certificate of the Ingress.

@@ -1,12 +1,14 @@
 //! The kinds of objects that stacks consist of.
 
 use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, StatefulSet};
+use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
 use k8s_openapi::api::batch::v1::{CronJob, Job};
 use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Secret, Service};
-use k8s_openapi::api::networking::v1::NetworkPolicy;
+use k8s_openapi::api::networking::v1::{Ingress, NetworkPolicy};
 use kube::core::ApiResource;
 
 use crate::api::names::{LABEL_MANAGED_BY, LABEL_STACK, MANAGED_BY};
+use crate::translate::{http_route_api, network_attachment_api};
 
 /// A kind of objects that are applied, or (pods) only watched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -19,8 +21,16 @@ pub enum Kind {
     PersistentVolumeClaim,
     /// `networking.k8s.io/v1 NetworkPolicy`.
     NetworkPolicy,
+    /// `k8s.cni.cncf.io/v1 NetworkAttachmentDefinition`, where it is served.
+    NetworkAttachmentDefinition,
     /// `v1 Service`.
     Service,
+    /// `networking.k8s.io/v1 Ingress`.
+    Ingress,
+    /// `gateway.networking.k8s.io/v1 HTTPRoute`, where it is served.
+    HttpRoute,
+    /// `autoscaling/v2 HorizontalPodAutoscaler`.
+    HorizontalPodAutoscaler,
     /// `apps/v1 Deployment`.
     Deployment,
     /// `apps/v1 StatefulSet`.
@@ -37,12 +47,16 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind, in the order in which they are applied.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 15] = [
         Self::ConfigMap,
         Self::Secret,
         Self::PersistentVolumeClaim,
         Self::NetworkPolicy,
+        Self::NetworkAttachmentDefinition,
         Self::Service,
+        Self::Ingress,
+        Self::HttpRoute,
+        Self::HorizontalPodAutoscaler,
         Self::Deployment,
         Self::StatefulSet,
         Self::DaemonSet,
@@ -50,6 +64,9 @@ impl Kind {
         Self::CronJob,
         Self::Pod,
     ];
+
+    /// The kinds that not every cluster serves.
+    pub const OPTIONAL: [Self; 2] = [Self::NetworkAttachmentDefinition, Self::HttpRoute];
 
     /// The kinds that run a service's containers.
     pub const WORKLOADS: [Self; 5] = [Self::Deployment, Self::StatefulSet, Self::DaemonSet, Self::Job, Self::CronJob];
@@ -61,7 +78,11 @@ impl Kind {
             Self::Secret => ApiResource::erase::<Secret>(&()),
             Self::PersistentVolumeClaim => ApiResource::erase::<PersistentVolumeClaim>(&()),
             Self::NetworkPolicy => ApiResource::erase::<NetworkPolicy>(&()),
+            Self::NetworkAttachmentDefinition => network_attachment_api(),
             Self::Service => ApiResource::erase::<Service>(&()),
+            Self::Ingress => ApiResource::erase::<Ingress>(&()),
+            Self::HttpRoute => http_route_api(),
+            Self::HorizontalPodAutoscaler => ApiResource::erase::<HorizontalPodAutoscaler>(&()),
             Self::Deployment => ApiResource::erase::<Deployment>(&()),
             Self::StatefulSet => ApiResource::erase::<StatefulSet>(&()),
             Self::DaemonSet => ApiResource::erase::<DaemonSet>(&()),
@@ -78,7 +99,11 @@ impl Kind {
             Self::Secret => "Secret",
             Self::PersistentVolumeClaim => "PersistentVolumeClaim",
             Self::NetworkPolicy => "NetworkPolicy",
+            Self::NetworkAttachmentDefinition => "NetworkAttachmentDefinition",
             Self::Service => "Service",
+            Self::Ingress => "Ingress",
+            Self::HttpRoute => "HTTPRoute",
+            Self::HorizontalPodAutoscaler => "HorizontalPodAutoscaler",
             Self::Deployment => "Deployment",
             Self::StatefulSet => "StatefulSet",
             Self::DaemonSet => "DaemonSet",
@@ -92,7 +117,10 @@ impl Kind {
     pub fn group(self) -> &'static str {
         match self {
             Self::ConfigMap | Self::Secret | Self::PersistentVolumeClaim | Self::Service | Self::Pod => "",
-            Self::NetworkPolicy => "networking.k8s.io",
+            Self::NetworkPolicy | Self::Ingress => "networking.k8s.io",
+            Self::NetworkAttachmentDefinition => "k8s.cni.cncf.io",
+            Self::HttpRoute => "gateway.networking.k8s.io",
+            Self::HorizontalPodAutoscaler => "autoscaling",
             Self::Deployment | Self::StatefulSet | Self::DaemonSet => "apps",
             Self::Job | Self::CronJob => "batch",
         }

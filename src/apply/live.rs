@@ -75,10 +75,12 @@ pub struct LiveStore {
 }
 
 impl LiveStore {
-    /// An empty store. Watching Secrets takes the right to read them all, so it is the administrator's choice;
-    /// unwatched, they are read one by one, and only when a pass asks to verify them.
-    pub fn new(key: HashKey, watch_secrets: bool) -> Arc<Self> {
-        let watched = Kind::ALL.into_iter().filter(|kind| watch_secrets || *kind != Kind::Secret).collect();
+    /// An empty store. Some kinds are watched only if they are `also` named: watching Secrets takes the right to read
+    /// them all, so it is the administrator's choice, and not every cluster serves [`Kind::OPTIONAL`]. Unwatched,
+    /// objects are read one by one, and only when a pass asks to verify them.
+    pub fn new(key: HashKey, also: &[Kind]) -> Arc<Self> {
+        let always = |kind: &Kind| *kind != Kind::Secret && !Kind::OPTIONAL.contains(kind);
+        let watched = Kind::ALL.into_iter().filter(|kind| always(kind) || also.contains(kind)).collect();
         Arc::new(Self { key, watched, namespaces: RwLock::default(), unsynced: watch::Sender::new(0) })
     }
 

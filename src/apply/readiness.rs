@@ -21,6 +21,8 @@ pub enum Facts {
     Claim(ClaimFacts),
     /// A Service.
     Service(ServiceFacts),
+    /// An Ingress or an HTTPRoute: where it is reached, such as `https://shop.example.com/`.
+    Routes(Vec<String>),
     /// A pod.
     Pod(PodFacts),
 }
@@ -88,7 +90,13 @@ impl Facts {
         let data = &object.data;
         let generation = object.metadata.generation.unwrap_or_default();
         match kind {
-            Kind::ConfigMap | Kind::Secret | Kind::NetworkPolicy => Self::Nothing,
+            Kind::ConfigMap
+            | Kind::Secret
+            | Kind::NetworkPolicy
+            | Kind::NetworkAttachmentDefinition
+            | Kind::HorizontalPodAutoscaler => Self::Nothing,
+            Kind::Ingress => Self::Routes(ingress_routes(data)),
+            Kind::HttpRoute => Self::Routes(http_routes(data)),
             Kind::PersistentVolumeClaim => Self::Claim(claim(data)),
             Kind::Service => Self::Service(ServiceFacts {
                 cluster_ip: text(data, "/spec/clusterIP").map(str::to_owned),
@@ -227,6 +235,31 @@ fn endpoints(object: &DynamicObject) -> Vec<String> {
             at(&format!("{name}.{namespace}"), "/port")
         }
     }
+}
+
+/// The URLs of an Ingress: its hosts, or the addresses that its controller gave it.
+fn ingress_routes(data: &Value) -> Vec<String> {
+    let scheme = if list(data, "/spec/tls").is_empty() { "http" } else { "https" };
+    let addresses: Vec<&str> = list(data, "/status/loadBalancer/ingress")
+        .iter()
+        .filter_map(|ingress| text(ingress, "/hostname").or_else(|| text(ingress, "/ip")))
+        .collect();
+    let mut urls = Vec::new();
+    for rule in list(data, "/spec/rules") {
+        let hosts = text(rule, "/host").map_or_else(|| addresses.clone(), |host| vec![host]);
+        for path in list(rule, "/http/paths").iter().filter_map(|path| text(path, "/path")) {
+            urls.extend(hosts.iter().map(|host| format!("{scheme}://{host}{path}")));
+        }
+    }
+    urls
+}
+
+/// The hosts of an HTTPRoute with its paths; whether they are encrypted is the Gateway's to say.
+fn http_routes(data: &Value) -> Vec<String> {
+    let hosts: Vec<&str> = list(data, "/spec/hostnames").iter().filter_map(Value::as_str).collect();
+    let matches = list(data, "/spec/rules").iter().flat_map(|rule| list(rule, "/matches"));
+    let paths = matches.filter_map(|one| text(one, "/path/value"));
+    paths.flat_map(|path| hosts.iter().map(move |host| format!("{host}{path}"))).collect()
 }
 
 fn unseen(data: &Value, generation: i64) -> bool {

@@ -7,6 +7,7 @@ use super::error::short;
 use super::kind::Kind;
 use super::live::LiveStore;
 use super::readiness::{ClaimFacts, Facts};
+use super::standing::is_ours;
 use super::view::View;
 use super::wanted::WantedWorkload;
 use crate::api::v1alpha1::{Reclaim, ServiceStatus, VolumeStatus};
@@ -88,10 +89,17 @@ fn state(kind: Kind, view: &View, remark: &Remark, is_awaited: bool) -> (&'stati
 }
 
 fn endpoints(live: &LiveStore, owner: &Owner, name: &str) -> Vec<String> {
-    match live.get(Kind::Service, &owner.namespace, &format!("{name}-published")).map(|live| live.facts) {
-        Some(Facts::Service(service)) => service.endpoints,
-        _ => Vec::new(),
+    let of = |kind, name: &str| live.get(kind, &owner.namespace, name).filter(|live| is_ours(owner, kind, live));
+    let mut endpoints = Vec::new();
+    for kind in [Kind::Ingress, Kind::HttpRoute] {
+        if let Some(Facts::Routes(urls)) = of(kind, name).map(|live| live.facts) {
+            endpoints.extend(urls);
+        }
     }
+    if let Some(Facts::Service(service)) = of(Kind::Service, &format!("{name}-published")).map(|live| live.facts) {
+        endpoints.extend(service.endpoints);
+    }
+    endpoints
 }
 
 /// The volumes, by name.

@@ -118,7 +118,7 @@ fn view(facts: &Facts, pods: &[&PodFacts]) -> View {
             ..View::default()
         },
         Facts::CronJob => View { current: true, ..View::default() },
-        Facts::Nothing | Facts::Claim(_) | Facts::Service(_) | Facts::Pod(_) => View::default(),
+        Facts::Nothing | Facts::Claim(_) | Facts::Service(_) | Facts::Routes(_) | Facts::Pod(_) => View::default(),
     }
 }
 
@@ -151,7 +151,7 @@ mod tests {
     /// A service's name may be no label: then the label says something else.
     #[test]
     fn pods_are_found_by_the_label_of_their_template() {
-        let live = LiveStore::new(HashKey::new(b"key"), false);
+        let live = LiveStore::new(HashKey::new(b"key"), &[]);
         let owner = Owner { name: "shop".to_owned(), namespace: "default".to_owned(), uid: "u1".to_owned() };
         let labels = json!({LABEL_STACK: "shop", LABEL_SERVICE: "db-x1", LABEL_COMPONENT: COMPONENT_SERVICE});
         let deployment = json!({

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use kube::Resource;
+use kube::core::DynamicObject;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -52,7 +53,19 @@ pub(super) struct Tiers<'a> {
 impl<'a> Tiers<'a> {
     /// Sorts a plan out. It is taken apart without `..`, so that a new kind of child cannot be forgotten here.
     pub fn of(plan: &'a Plan, key: &HashKey) -> Self {
-        let Plan { config_maps, secrets, claims, network_policies, services, workloads, notes: _ } = plan;
+        let Plan {
+            config_maps,
+            secrets,
+            claims,
+            network_policies,
+            network_attachments,
+            services,
+            ingresses,
+            http_routes,
+            autoscalers,
+            workloads,
+            notes: _,
+        } = plan;
         let stable = stable_names(secrets.iter().filter_map(|secret| secret.metadata.name.as_deref()));
         let mut tiers = Self::default();
         let prepare = Prepare { key, stable: &stable };
@@ -67,7 +80,13 @@ impl<'a> Tiers<'a> {
         tiers.external_claims = claims.iter().filter(|claim| claim.object.is_none()).collect();
         let tier = prepare.all(network_policies, Kind::NetworkPolicy, &mut tiers.errors);
         tiers.objects.push(tier);
+        let tier = prepare.untyped(network_attachments, Kind::NetworkAttachmentDefinition, &mut tiers.errors);
+        tiers.objects.push(tier);
         let tier = prepare.all(services, Kind::Service, &mut tiers.errors);
+        tiers.objects.push(tier);
+        let mut tier = prepare.all(ingresses, Kind::Ingress, &mut tiers.errors);
+        tier.extend(prepare.untyped(http_routes, Kind::HttpRoute, &mut tiers.errors));
+        tier.extend(prepare.all(autoscalers, Kind::HorizontalPodAutoscaler, &mut tiers.errors));
         tiers.objects.push(tier);
 
         let levels = levels(workloads);
@@ -112,6 +131,17 @@ impl Prepare<'_> {
         let mut wanted = Vec::new();
         for object in objects {
             match self.one(kind, Child::new(object)) {
+                Ok(child) => wanted.push(child),
+                Err(error) => errors.push(error),
+            }
+        }
+        wanted
+    }
+
+    fn untyped(&self, objects: &[DynamicObject], kind: Kind, errors: &mut Vec<ApplyError>) -> Vec<Wanted> {
+        let mut wanted = Vec::new();
+        for object in objects {
+            match self.one(kind, Child::untyped(kind.resource(), object)) {
                 Ok(child) => wanted.push(child),
                 Err(error) => errors.push(error),
             }

@@ -46,6 +46,12 @@ pub use model::Project;
 
 use std::collections::BTreeMap;
 
+/// The words of a command line, as `command` and `entrypoint` are split: quotes and backslashes count, no shell runs.
+/// None when a quote does not end.
+pub fn words(line: &str) -> Option<Vec<String>> {
+    shellwords::split(line).ok().map(|split| split.words)
+}
+
 /// A Compose file, or an override of one.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Document {

@@ -32,6 +32,7 @@ use tokio::task::JoinSet;
 use crate::api::ComposeStack;
 use crate::api::names::{ANNOTATION_LAST_APPLIED, ANNOTATION_RECONCILE_REQUESTED};
 use crate::apply::{HashKey, Kind, LiveStore, StackRef, changes};
+use crate::source;
 use context::Context;
 use metrics::Metrics;
 use shutdown::Shutdown;
@@ -88,7 +89,7 @@ pub async fn run(args: RunArgs) -> Result<(), RunError> {
     let url = config.cluster_url.to_string();
     let client =
         Client::try_from(config).map_err(|source| RunError::Api { url: url.clone(), source: source.into() })?;
-    is_defined(&client, &args, url).await?;
+    is_defined(&client, &args, url.clone()).await?;
     let key = hash_key::hash_key(&client, &namespace).await?;
 
     let metrics = Arc::new(Metrics::default());
@@ -99,7 +100,14 @@ pub async fn run(args: RunArgs) -> Result<(), RunError> {
         TcpListener::bind(args.listen).await.map_err(|source| RunError::Listen { address: args.listen, source })?;
     tasks.spawn(server::serve(listener, Arc::clone(&metrics), Arc::clone(&ready)));
 
-    let live = LiveStore::new(HashKey::new(&key), args.watch_secrets);
+    let mut also: Vec<Kind> = args.watch_secrets.then_some(Kind::Secret).into_iter().collect();
+    for kind in Kind::OPTIONAL {
+        let served = source::is_served(&client, &kind.resource()).await;
+        if served.map_err(|source| RunError::Api { url: url.clone(), source: source.into() })? {
+            also.push(kind);
+        }
+    }
+    let live = LiveStore::new(HashKey::new(&key), &also);
     let scopes: Vec<Scope> =
         scopes(&args).into_iter().map(|namespace| watch(&mut tasks, &client, &live, &metrics, namespace)).collect();
     let context = Arc::new(Context::new(client.clone(), Arc::clone(&live), key, metrics, args));

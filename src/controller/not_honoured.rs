@@ -1,7 +1,7 @@
 //! Fields of the spec that this version does not honour yet. A stack that sets one stalls: a field that is ignored
 //! would be believed.
 
-use crate::api::v1alpha1::{ComposeStackSpec, PublishType};
+use crate::api::v1alpha1::ComposeStackSpec;
 
 /// The fields that are set and not honoured, each with what to do.
 pub(super) fn not_honoured(spec: &ComposeStackSpec) -> Vec<String> {
@@ -24,7 +24,7 @@ pub(super) fn not_honoured(spec: &ComposeStackSpec) -> Vec<String> {
         progress_deadline: _,
         service_account_name,
         volumes: _,
-        publish,
+        publish: _,
         network_policy: _,
         resources: _,
         security: _,
@@ -36,7 +36,6 @@ pub(super) fn not_honoured(spec: &ComposeStackSpec) -> Vec<String> {
     } = spec;
     let fields = [
         ("spec.serviceAccountName", service_account_name.is_some()),
-        ("spec.publish.type", matches!(publish.kind, PublishType::Ingress | PublishType::Gateway)),
         ("spec.build", build.is_some()),
         ("spec.models", !models.is_empty()),
     ];
@@ -44,9 +43,7 @@ pub(super) fn not_honoured(spec: &ComposeStackSpec) -> Vec<String> {
         .into_iter()
         .filter(|(_, set)| *set)
         .map(|(field, _)| {
-            let hint =
-                if field == "spec.publish.type" { ": set ClusterIP, NodePort or LoadBalancer" } else { ": remove it" };
-            format!("{field}: is not honoured by version {} of the operator{hint}", env!("CARGO_PKG_VERSION"))
+            format!("{field}: is not honoured by version {} of the operator: remove it", env!("CARGO_PKG_VERSION"))
         })
         .collect()
 }
@@ -54,14 +51,15 @@ pub(super) fn not_honoured(spec: &ComposeStackSpec) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::v1alpha1::BuildSettings;
 
     #[test]
     fn defaults_are_honoured_and_the_rest_is_named() {
         assert!(not_honoured(&ComposeStackSpec::default()).is_empty());
         let mut spec = ComposeStackSpec { service_account_name: Some("team".to_owned()), ..Default::default() };
-        spec.publish.kind = PublishType::Ingress;
+        spec.build = Some(BuildSettings::default());
         let lines = not_honoured(&spec);
         assert_eq!(lines.len(), 2, "{lines:?}");
-        assert!(lines[0].starts_with("spec.serviceAccountName: ") && lines[1].starts_with("spec.publish.type: "));
+        assert!(lines[0].starts_with("spec.serviceAccountName: ") && lines[1].starts_with("spec.build: "));
     }
 }

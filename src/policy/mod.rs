@@ -48,8 +48,27 @@ impl Policy {
 /// What a plan holds that the policy forbids; each an error, with the value that would allow it.
 pub fn judge(plan: &Plan, policy: &Policy) -> Vec<Note> {
     let mut verdict = Verdict { policy, notes: Vec::new() };
-    // Nothing in these kinds reaches beyond the namespace.
-    let Plan { config_maps: _, secrets: _, claims: _, network_policies: _, services, workloads, notes: _ } = plan;
+    // Nothing in these kinds gives rights beyond the namespace: what enters by an Ingress or an HTTPRoute was let in by
+    // who runs the controller.
+    let Plan {
+        config_maps: _,
+        secrets: _,
+        claims: _,
+        network_policies: _,
+        network_attachments,
+        services,
+        ingresses: _,
+        http_routes: _,
+        autoscalers: _,
+        workloads,
+        notes: _,
+    } = plan;
+    if !policy.host_namespaces {
+        for attachment in network_attachments {
+            let name = attachment.metadata.name.as_deref().unwrap_or_default();
+            verdict.forbid("networks", format!("the network `{name}` of the nodes"), "--allow-host-namespaces");
+        }
+    }
     for service in services {
         verdict.service(service);
     }

@@ -4,12 +4,27 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::api::networking::v1::NetworkPolicyPeer;
 use kube::Client;
+use kube::core::ApiResource;
 
 use super::SourceError;
 use super::reader::Reader;
 use crate::api::ComposeStack;
+use crate::api::v1alpha1::PublishType;
 use crate::compose::Project;
-use crate::translate::Facts;
+use crate::translate::{Facts, http_route_api, network_attachment_api};
+
+/// Whether the cluster serves a kind of objects.
+///
+/// # Errors
+/// When the API server cannot be asked.
+pub async fn is_served(client: &Client, resource: &ApiResource) -> Result<bool, kube::Error> {
+    match client.list_api_group_resources(&resource.api_version).await {
+        Ok(list) => Ok(list.resources.iter().any(|served| served.kind == resource.kind)),
+        // An unknown group is answered without a reason.
+        Err(kube::Error::Api(status)) if status.code == 404 => Ok(false),
+        Err(error) => Err(error),
+    }
+}
 
 /// Gathers the facts: the keys of external configs and secrets, and how services were discovered before.
 ///
@@ -35,6 +50,13 @@ pub async fn facts(
             facts.config_map_keys.insert(config.name.clone(), data.into_keys().collect());
         }
     }
+    if stack.spec.publish.kind == PublishType::Gateway {
+        facts.gateway_api = served(client, "spec.publish.type", &http_route_api()).await?;
+    }
+    let drivers = project.networks.values().map(|network| network.driver.as_str());
+    if drivers.into_iter().any(|driver| matches!(driver, "macvlan" | "ipvlan")) {
+        facts.network_attachments = served(client, "networks", &network_attachment_api()).await?;
+    }
     facts.discovery = stack
         .status
         .iter()
@@ -42,4 +64,13 @@ pub async fn facts(
         .filter_map(|service| Some((service.name.clone(), service.discovery.clone()?)))
         .collect::<BTreeMap<_, _>>();
     Ok(facts)
+}
+
+async fn served(client: &Client, field: &str, resource: &ApiResource) -> Result<bool, SourceError> {
+    is_served(client, resource).await.map_err(|error| SourceError::Api {
+        field: field.to_owned(),
+        kind: "API",
+        name: resource.api_version.clone(),
+        source: Box::new(error),
+    })
 }

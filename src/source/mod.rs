@@ -9,7 +9,7 @@ mod inputs;
 mod last_applied;
 mod reader;
 
-pub use facts::facts;
+pub use facts::{facts, is_served};
 pub use images::{Again, Registry, WantedImage, images};
 pub use inputs::{Inputs, gather};
 

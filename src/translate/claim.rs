@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, PersistentVolumeClaimSpec, VolumeResourceRequirements};
 
-use super::context::Context;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
+
+use super::context::{Context, Unit};
 use super::dns_label::{self, is_qualified_name};
 use super::labels;
 use super::notes::Notes;
@@ -21,6 +23,8 @@ pub(super) const SUB_PATH: &str = "data";
 
 /// kompose's label for the StorageClass of a volume.
 const STORAGE_CLASS_LABEL: &str = "kompose.volume.storage-class-name";
+/// kompose's label for the label `io.kompose.service` of the PersistentVolume that a volume is bound to.
+const SELECTOR_LABEL: &str = "kompose.volume.selector";
 
 /// What a named volume is kept on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -165,8 +169,12 @@ fn claim(
         ("argocd.argoproj.io/sync-options".to_owned(), "Prune=false,Delete=false".to_owned()),
     ]);
     for (label, value) in volume.iter().flat_map(|volume| &volume.labels) {
-        if label.starts_with("kompose.") && !["kompose.volume.size", STORAGE_CLASS_LABEL].contains(&label.as_str()) {
-            notes.rejected(format!("volumes.{key}.labels.{label}"), "this label of kompose is not supported yet");
+        let known = ["kompose.volume.size", STORAGE_CLASS_LABEL, SELECTOR_LABEL].contains(&label.as_str());
+        if label.starts_with("kompose.") && !known {
+            notes.approximated(
+                format!("volumes.{key}.labels.{label}"),
+                "is not honoured: kompose has no label of this name for volumes",
+            );
         }
         if is_qualified_name(label) {
             annotations.entry(label.clone()).or_insert_with(|| value.clone());
@@ -179,6 +187,11 @@ fn claim(
     }
     metadata.annotations = Some(annotations);
     let label = |name: &str| volume.and_then(|volume| volume.labels.get(name)).cloned();
+    let of_service = || users(context, key).find_map(|unit| unit.kompose.storage_class.clone());
+    let selector = label(SELECTOR_LABEL).map(|value| LabelSelector {
+        match_labels: Some(BTreeMap::from([("io.kompose.service".to_owned(), value)])),
+        ..LabelSelector::default()
+    });
     PersistentVolumeClaim {
         metadata,
         spec: Some(PersistentVolumeClaimSpec {
@@ -187,7 +200,10 @@ fn claim(
                 requests: Some(BTreeMap::from([("storage".to_owned(), size(context, key, volume, notes).canonical())])),
                 ..VolumeResourceRequirements::default()
             }),
-            storage_class_name: label(STORAGE_CLASS_LABEL).or_else(|| settings.storage_class_name.clone()),
+            selector,
+            storage_class_name: label(STORAGE_CLASS_LABEL)
+                .or_else(of_service)
+                .or_else(|| settings.storage_class_name.clone()),
             volume_mode: settings.volume_mode.map(|mode| match mode {
                 VolumeMode::Filesystem => "Filesystem".to_owned(),
                 VolumeMode::Block => "Block".to_owned(),
@@ -216,9 +232,21 @@ fn size(context: &Context, key: &str, volume: Option<&Volume>, notes: &mut Notes
             ),
         }
     }
+    let mut of_services = users(context, key).filter_map(|unit| unit.kompose.volume_size.as_deref());
+    if let Some(amount) = of_services.find_map(Amount::parse) {
+        return amount;
+    }
     Amount::parse(&context.stack.spec.volumes.size).unwrap_or_else(|| {
         notes.error("spec.volumes.size", "Invalid", "is no size: write it like `10Gi`");
         Amount::bytes(1 << 30)
+    })
+}
+
+/// The services that mount a volume.
+fn users<'c>(context: &'c Context, key: &'c str) -> impl Iterator<Item = &'c Unit<'c>> {
+    context.units.values().filter(move |unit| {
+        let mut mounts = unit.service.container.volumes.iter();
+        mounts.any(|mount| mount.kind == MountKind::Volume && mount.source == key)
     })
 }
 

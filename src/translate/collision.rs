@@ -17,13 +17,29 @@ pub(super) fn note(plan: &Plan, notes: &mut Notes) {
         }
     };
     // ConfigMaps and Secrets are named by content, and equal ones are one.
-    let Plan { config_maps: _, secrets: _, claims, network_policies, services, workloads, notes: _ } = plan;
+    let Plan {
+        config_maps: _,
+        secrets: _,
+        claims,
+        network_policies,
+        network_attachments,
+        services,
+        // Named by the service, as are its workloads.
+        ingresses: _,
+        http_routes: _,
+        autoscalers: _,
+        workloads,
+        notes: _,
+    } = plan;
     // Two keys may stand for one claim that is there already.
     for claim in claims.iter().filter(|claim| claim.object.is_some()) {
         take("claim", Some(&claim.name), format!("volumes.{}", claim.volume));
     }
     for policy in network_policies {
         take("NetworkPolicy", policy.metadata.name.as_ref(), "networks".to_owned());
+    }
+    for attachment in network_attachments {
+        take("NetworkAttachmentDefinition", attachment.metadata.name.as_ref(), "networks".to_owned());
     }
     for service in services {
         let labels = service.metadata.labels.as_ref();

@@ -6,6 +6,7 @@ use super::context::{Context, Unit};
 use super::environment::environment;
 use super::expansion::literals;
 use super::generated::Generated;
+use super::kompose;
 use super::network;
 use super::notes::Notes;
 use super::ports::{self, PortKey};
@@ -35,6 +36,7 @@ pub(super) fn container(context: &Context, unit: &Unit, generated: &mut Generate
         ..Container::default()
     };
     probe(context, unit, &mut container, notes);
+    kompose::checks(unit, &mut container, notes);
     container
 }
 
@@ -124,6 +126,11 @@ fn container_ports(unit: &Unit, notes: &mut Notes) -> Option<Vec<ContainerPort>>
                 entry.host_ip = (!ports::is_any_address(&port.host_ip)).then(|| port.host_ip.clone());
             }
             _ => notes.rejected(path, "a container's port can be bound to one port of the node only"),
+        }
+    }
+    if unit.kompose.host_ports {
+        for entry in list.iter_mut().filter(|entry| entry.host_port.is_none()) {
+            entry.host_port = Some(entry.container_port);
         }
     }
     (!list.is_empty()).then_some(list)

@@ -6,8 +6,10 @@ use super::claim::{self, Backing};
 use super::dns_label::{self, MAX_LABEL};
 use super::drop_in::{DropIn, Replicas, drop_in};
 use super::kind::{self, Kind};
+use super::kompose::{Kompose, kompose};
 use super::notes::Notes;
 use super::placement;
+use super::route::{self, Route};
 use super::{Facts, Stack};
 use crate::api::v1alpha1::ImageStatus;
 use crate::compose::Project;
@@ -40,6 +42,10 @@ pub(super) struct Unit<'a> {
     pub(super) kind: Kind,
     /// What it asks for beyond Compose.
     pub(super) drop_in: DropIn,
+    /// What labels of kompose ask for.
+    pub(super) kompose: Kompose,
+    /// How it is reached by HTTP.
+    pub(super) route: Option<Route>,
     /// The services whose pods have to share a node with its pods, itself included; empty when there are none.
     pub(super) colocated: Vec<String>,
 }
@@ -71,22 +77,36 @@ impl<'a> Context<'a> {
                 note_missing_image(&path, service, notes);
                 continue;
             }
-            let drop_in = drop_in(&path, service, notes);
+            let mut drop_in = drop_in(&path, service, notes);
+            let kompose = kompose(&path, service, &mut drop_in, notes);
             let name = dns_label::label(key, MAX_LABEL);
             let label = if dns_label::is_label_value(key) { key.clone() } else { name.clone() };
             units.insert(
                 key.as_str(),
-                Unit { key, name, label, path, service, kind: Kind::Deployment, drop_in, colocated: Vec::new() },
+                Unit {
+                    key,
+                    name,
+                    label,
+                    path,
+                    service,
+                    kind: Kind::Deployment,
+                    drop_in,
+                    kompose,
+                    route: None,
+                    colocated: Vec::new(),
+                },
             );
         }
         let backings = claim::backings(project, stack, units.values().map(|unit| unit.service), notes);
         let mut context = Self { project, stack, facts, units, backings };
         let kinds = kind::kinds(&context);
         let colocated = placement::colocated(&context, &kinds);
+        let mut routes = route::routes(&context, notes);
         for (key, unit) in &mut context.units {
             if let Some(kind) = kinds.get(key) {
                 unit.kind = *kind;
             }
+            unit.route = routes.remove(key);
             unit.colocated = colocated.get(key).cloned().unwrap_or_default();
         }
         context

@@ -148,7 +148,7 @@ fn alias_services(context: &Context, notes: &mut Notes) -> Vec<Service> {
 }
 
 /// The aliases of a service with their paths.
-fn aliases<'a>(unit: &Unit<'a>) -> Vec<(&'a str, String)> {
+fn aliases<'u>(unit: &'u Unit) -> Vec<(&'u str, String)> {
     let service = unit.service;
     let mut aliases = Vec::new();
     for (network, membership) in &service.container.networks {
@@ -158,6 +158,9 @@ fn aliases<'a>(unit: &Unit<'a>) -> Vec<(&'a str, String)> {
     }
     if !service.container_name.is_empty() {
         aliases.push((service.container_name.as_str(), format!("{}.container_name", unit.path)));
+    }
+    if let Some(name) = &unit.kompose.name {
+        aliases.push((name.as_str(), format!("{}.labels.kompose.service.name_override", unit.path)));
     }
     let hostname = service.container.hostname.as_str();
     // A host name that is no label was reported with the pod.

@@ -94,7 +94,8 @@ impl DropIn {
     }
 }
 
-fn kind(word: &str) -> Option<Kind> {
+/// The kind that is called so, in lower case.
+pub(super) fn kind(word: &str) -> Option<Kind> {
     match word {
         "deployment" => Some(Kind::Deployment),
         "statefulset" => Some(Kind::StatefulSet),
@@ -104,7 +105,8 @@ fn kind(word: &str) -> Option<Kind> {
     }
 }
 
-fn pull_policy(word: &str) -> Option<&'static str> {
+/// The policy that is called so, in lower case.
+pub(super) fn pull_policy(word: &str) -> Option<&'static str> {
     match word {
         "always" => Some("Always"),
         "ifnotpresent" => Some("IfNotPresent"),

@@ -1,6 +1,7 @@
 //! From a Compose project to the Kubernetes objects that run it: pure, without a client, a clock or chance.
 
 mod attributes;
+mod autoscaler;
 mod claim;
 mod collision;
 mod container;
@@ -20,9 +21,12 @@ mod fixture;
 mod follow;
 mod gates;
 mod generated;
+mod http_route;
 mod image_config;
+mod ingress;
 mod job;
 mod kind;
+mod kompose;
 mod labels;
 mod mention;
 mod mount;
@@ -41,13 +45,18 @@ mod publish;
 mod quantity;
 mod resources;
 mod rollout;
+mod route;
 mod security;
 mod stateful_set;
 mod strategic_merge;
 mod taint;
+mod traefik;
 
 pub use attributes::{ATTRIBUTES, Treatment};
-pub use plan::{Child, Claim, Gate, GateCondition, Note, NoteLevel, Plan, Workload, WorkloadObject};
+pub use plan::{
+    Child, Claim, Gate, GateCondition, Note, NoteLevel, Plan, Workload, WorkloadObject, http_route_api,
+    network_attachment_api,
+};
 
 use std::collections::BTreeMap;
 
@@ -60,6 +69,7 @@ use context::{Context, Unit};
 use generated::Generated;
 use kind::Kind;
 use notes::Notes;
+use route::Via;
 
 /// The stack that a project is translated for.
 #[derive(Clone, Debug)]
@@ -99,6 +109,10 @@ pub struct Facts {
     pub images: BTreeMap<String, ImageStatus>,
     /// The pods that answer DNS; when empty, port 53 is open to any address.
     pub dns_peers: Vec<NetworkPolicyPeer>,
+    /// Whether the cluster serves HTTPRoutes; asked only of stacks that are published by a Gateway.
+    pub gateway_api: bool,
+    /// Whether the cluster attaches pods to networks beside its own; asked only of stacks that have such networks.
+    pub network_attachments: bool,
 }
 
 /// Translates a project, and judges the outcome by the operator's policy: what it forbids is an error among the notes.
@@ -109,10 +123,21 @@ pub fn translate(project: &Project, stack: &Stack, facts: &Facts, policy: &Polic
     let context = Context::new(&with_jobs, stack, facts, &mut notes);
     let mut generated = Generated::default();
     let mut workloads = Vec::new();
+    let (mut ingresses, mut http_routes, mut autoscalers) = (Vec::new(), Vec::new(), Vec::new());
     let mut services = discovery::services(&context, &mut notes);
     for unit in context.units.values() {
         note_differences(&context, unit, &mut notes);
-        services.extend(publish::service(&context, unit, &mut notes));
+        if let Some(service) = publish::service(&context, unit, &mut notes) {
+            match &unit.route {
+                Some(route) if route.via == Via::Ingress => {
+                    ingresses.push(ingress::ingress(&context, unit, route, &service));
+                }
+                Some(route) => http_routes.extend(http_route::http_routes(&context, unit, route, &service)),
+                None => {}
+            }
+            services.push(service);
+        }
+        autoscalers.extend(autoscaler::autoscaler(&context, unit, &mut notes));
         workloads.extend(unit_workloads(&context, unit, &mut generated, &mut notes));
     }
     services.sort_by(|a, b| a.metadata.name.cmp(&b.metadata.name));
@@ -124,7 +149,11 @@ pub fn translate(project: &Project, stack: &Stack, facts: &Facts, policy: &Polic
     let mut plan = Plan {
         claims: claim::claims(&context, &mut notes),
         network_policies: network_policy::policies(&context),
+        network_attachments: Vec::new(),
         services,
+        ingresses,
+        http_routes,
+        autoscalers,
         workloads: gates::in_order(workloads),
         config_maps: generated.config_maps.into_values().collect(),
         secrets: generated.secrets.into_values().collect(),

@@ -1,11 +1,12 @@
 //! What is to be in the cluster for a stack.
 
 use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, StatefulSet};
+use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
 use k8s_openapi::api::batch::v1::{CronJob, Job};
 use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, PodTemplateSpec, Secret, Service};
-use k8s_openapi::api::networking::v1::NetworkPolicy;
+use k8s_openapi::api::networking::v1::{Ingress, NetworkPolicy};
 use kube::Resource;
-use kube::core::ApiResource;
+use kube::core::{ApiResource, DynamicObject, GroupVersionKind};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -20,12 +21,36 @@ pub struct Plan {
     pub claims: Vec<Claim>,
     /// Compose networks.
     pub network_policies: Vec<NetworkPolicy>,
+    /// Networks beside the cluster's own, for clusters with Multus.
+    pub network_attachments: Vec<DynamicObject>,
     /// In-stack, alias and published Services.
     pub services: Vec<Service>,
+    /// Ways in by HTTP, for a controller of Ingresses.
+    pub ingresses: Vec<Ingress>,
+    /// Ways in by HTTP, for the Gateway API.
+    pub http_routes: Vec<DynamicObject>,
+    /// Who decides on the number of pods.
+    pub autoscalers: Vec<HorizontalPodAutoscaler>,
     /// Workloads, each after those that its gates name.
     pub workloads: Vec<Workload>,
     /// What is not honoured to the letter, or not at all, in the order of their paths.
     pub notes: Vec<Note>,
+}
+
+/// The API of HTTPRoutes, which not every cluster has (gateway-api.sigs.k8s.io).
+pub fn http_route_api() -> ApiResource {
+    ApiResource::from_gvk_with_plural(
+        &GroupVersionKind::gvk("gateway.networking.k8s.io", "v1", "HTTPRoute"),
+        "httproutes",
+    )
+}
+
+/// The API of networks beside the cluster's own, which not every cluster has (Multus).
+pub fn network_attachment_api() -> ApiResource {
+    ApiResource::from_gvk_with_plural(
+        &GroupVersionKind::gvk("k8s.cni.cncf.io", "v1", "NetworkAttachmentDefinition"),
+        "network-attachment-definitions",
+    )
 }
 
 /// The claim of a named volume.
@@ -163,6 +188,20 @@ impl Child {
         Ok(Self {
             resource: ApiResource::erase::<K>(&()),
             name: object.meta().name.clone().unwrap_or_default(),
+            object: serde_json::to_value(object)?,
+        })
+    }
+}
+
+impl Child {
+    /// An object whose type is known to the cluster alone.
+    ///
+    /// # Errors
+    /// As [`Child::new`].
+    pub fn untyped(resource: ApiResource, object: &DynamicObject) -> Result<Self, serde_json::Error> {
+        Ok(Self {
+            resource,
+            name: object.metadata.name.clone().unwrap_or_default(),
             object: serde_json::to_value(object)?,
         })
     }

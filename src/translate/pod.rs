@@ -12,7 +12,7 @@ use super::context::{Context, Unit};
 use super::generated::Generated;
 use super::mount::mounts;
 use super::notes::Notes;
-use super::{dns_label, labels, network, placement, pod_security, security};
+use super::{dns_label, kompose, labels, network, placement, pod_security, security};
 use crate::compose::model::Duration;
 
 /// How long a container is given to stop when the file does not say (docker stop, "--timeout").
@@ -29,6 +29,11 @@ pub(super) fn template(
     let mut container = container(context, unit, generated, notes);
     let (volumes, volume_mounts) = mounts(context, unit, generated, notes).into_lists();
     container.volume_mounts = volume_mounts;
+    kompose::sub_paths(
+        unit,
+        volumes.as_deref().unwrap_or_default(),
+        container.volume_mounts.as_deref_mut().unwrap_or_default(),
+    );
     let mut pod = PodSpec {
         containers: vec![container],
         volumes,
@@ -53,6 +58,7 @@ pub(super) fn template(
     }
     note_processes(context, unit, notes);
     security::pod_context(unit, &mut pod, notes);
+    kompose::pod(unit, &mut pod);
     placement::place(context, unit, &mut pod, notes);
     pod_security::meet(context, unit, &mut pod, notes);
     let mut labels = labels::service_labels(context, unit);

@@ -11,9 +11,9 @@ use super::notes::Notes;
 use crate::compose::model::{Duration, HealthCheck, Service};
 
 /// Docker's defaults (Dockerfile reference, "HEALTHCHECK").
-const INTERVAL: i32 = 30;
-const TIMEOUT: i32 = 30;
-const RETRIES: i32 = 3;
+pub(super) const INTERVAL: i32 = 30;
+pub(super) const TIMEOUT: i32 = 30;
+pub(super) const RETRIES: i32 = 3;
 
 /// Whether the service has a health check, of the file's or of its image.
 pub(super) fn is_checked(context: &Context, service: &Service) -> bool {
@@ -120,7 +120,7 @@ fn command(check: &HealthCheck) -> Option<Vec<String>> {
 }
 
 /// Whole seconds, at least one; Docker takes 0 for its default.
-fn seconds(duration: Option<Duration>, default: i32) -> i32 {
+pub(super) fn seconds(duration: Option<Duration>, default: i32) -> i32 {
     match duration.map(Duration::whole_seconds_up) {
         None | Some(0) => default,
         Some(seconds) => i32::try_from(seconds).unwrap_or(i32::MAX).max(1),

@@ -18,27 +18,19 @@ const NODE_PORTS: std::ops::RangeInclusive<i32> = 30000..=32767;
 /// The Service of a service's published ports.
 pub(super) fn service(context: &Context, unit: &Unit, notes: &mut Notes) -> Option<Service> {
     let settings = &context.stack.spec.publish;
-    let kind = match settings.kind {
-        PublishType::ClusterIP => "ClusterIP",
+    let publish = unit.kompose.publish.unwrap_or(settings.kind);
+    let kind = match publish {
+        // By HTTP, the way in leads through a Service of the cluster.
+        PublishType::ClusterIP | PublishType::Ingress | PublishType::Gateway => "ClusterIP",
         PublishType::NodePort => "NodePort",
         PublishType::LoadBalancer => "LoadBalancer",
-        PublishType::Ingress | PublishType::Gateway => {
-            if !unit.service.workload.ports.is_empty() {
-                notes.rejected(
-                    format!("{}.ports", unit.path),
-                    "cannot be published by an Ingress or a Gateway yet: set spec.publish.type to ClusterIP, NodePort or \
-                     LoadBalancer",
-                );
-            }
-            return None;
-        }
     };
     let list = service_ports(context, unit, kind, notes);
     if list.is_empty() {
         return None;
     }
     let name = label(&format!("{}-published", unit.name), MAX_LABEL);
-    if settings.kind == PublishType::ClusterIP {
+    if publish == PublishType::ClusterIP && unit.kompose.publish.is_none() && unit.route.is_none() {
         let addresses: Vec<String> = list.iter().map(|port| format!("{name}:{}", port.port)).collect();
         notes.approximated(
             format!("{}.ports", unit.path),
@@ -49,12 +41,19 @@ pub(super) fn service(context: &Context, unit: &Unit, notes: &mut Notes) -> Opti
         );
     }
     let mut metadata = labels::service_metadata(context, unit, name);
-    metadata.annotations = (!settings.annotations.is_empty()).then(|| settings.annotations.clone());
+    // By HTTP, they are those of the Ingress or HTTPRoute.
+    let by_http = unit.route.is_some();
+    metadata.annotations = (!settings.annotations.is_empty() && !by_http).then(|| settings.annotations.clone());
     Some(Service {
         metadata,
         spec: Some(ServiceSpec {
             type_: Some(kind.to_owned()),
-            load_balancer_class: settings.class_name.clone().filter(|_| settings.kind == PublishType::LoadBalancer),
+            load_balancer_class: settings.class_name.clone().filter(|_| publish == PublishType::LoadBalancer),
+            external_traffic_policy: unit
+                .kompose
+                .external_traffic_policy
+                .filter(|_| kind != "ClusterIP")
+                .map(str::to_owned),
             selector: Some(labels::selector(context, unit)),
             ports: Some(list),
             ..ServiceSpec::default()
@@ -77,6 +76,8 @@ pub(super) fn open_targets(context: &Context, unit: &Unit) -> Vec<PortKey> {
     if network::is_internal_only(context, unit) || network::is_none_mode(unit.service) {
         open.clear();
     }
+    // What leads there by HTTP was asked for in so many words.
+    open.extend(unit.route.as_ref().map(|route| route.target));
     open.sort_unstable();
     open.dedup();
     open
@@ -103,7 +104,8 @@ fn service_ports(context: &Context, unit: &Unit, kind: &str, notes: &mut Notes) 
             }
             continue;
         }
-        let node_port = (kind == "NodePort" && NODE_PORTS.contains(&published)).then_some(published);
+        let node_port = unit.kompose.node_port.or_else(|| NODE_PORTS.contains(&published).then_some(published));
+        let node_port = node_port.filter(|_| kind == "NodePort");
         if kind == "NodePort" && node_port.is_none() {
             notes.approximated(path, "the cluster chooses the node's port: publish one of 30000-32767 to choose it");
         }
@@ -116,8 +118,32 @@ fn service_ports(context: &Context, unit: &Unit, kind: &str, notes: &mut Notes) 
             app_protocol: (!port.app_protocol.is_empty()).then(|| port.app_protocol.clone()),
         });
     }
+    if let Some(route) = &unit.route
+        && !list.iter().any(|port| leads_to(port, route.target))
+    {
+        let taken = |number: &i32| list.iter().any(|port| port.port == *number);
+        if let Some(port) = (route.target.port..=65535).find(|number| !taken(number)) {
+            list.push(ServicePort {
+                name: Some(port_name(PortKey { port, protocol: route.target.protocol })),
+                port,
+                protocol: Some(route.target.protocol.to_owned()),
+                target_port: Some(IntOrString::Int(route.target.port)),
+                ..ServicePort::default()
+            });
+        }
+    }
     list.sort_by(|a, b| (a.port, &a.protocol).cmp(&(b.port, &b.protocol)));
     list
+}
+
+/// The port of a Service that leads to a port of the container.
+pub(super) fn port_to(service: &Service, target: PortKey) -> Option<i32> {
+    let ports = service.spec.as_ref().and_then(|spec| spec.ports.as_ref());
+    ports.into_iter().flatten().find(|port| leads_to(port, target)).map(|port| port.port)
+}
+
+fn leads_to(port: &ServicePort, target: PortKey) -> bool {
+    port.target_port == Some(IntOrString::Int(target.port)) && port.protocol.as_deref() == Some(target.protocol)
 }
 
 /// The port that is published, if one is.
@@ -216,8 +242,10 @@ mod tests {
     }
 
     #[test]
-    fn ingress_and_gateway_are_not_there_yet() {
-        let (spec, notes) = published_by(PublishType::Ingress, "{target: 80, published: \"80\", protocol: tcp}");
-        assert_eq!((spec, notes), (None, vec!["services.web.ports: Rejected".to_owned()]));
+    fn a_way_in_by_http_leads_through_a_service_of_the_cluster() {
+        let (spec, notes) = published_by(PublishType::Ingress, "{target: 80, published: \"8080\", protocol: tcp}");
+        let spec = spec.unwrap();
+        assert_eq!((spec.type_.as_deref(), numbers(&spec)), (Some("ClusterIP"), vec![(8080, None)]));
+        assert_eq!(notes, Vec::<String>::new());
     }
 }

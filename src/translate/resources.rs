@@ -31,7 +31,8 @@ pub(super) fn resources(context: &Context, unit: &Unit, notes: &mut Notes) -> Re
     set(&mut upper, "cpu", cpu_limit(unit.service, limits));
     let memory = limits.map_or(0, |limits| limits.memory.0);
     set(&mut upper, "memory", bytes(if memory > 0 { memory } else { container.mem_limit.0 }));
-    set(&mut upper, "ephemeral-storage", storage(unit, notes));
+    set(&mut upper, "ephemeral-storage", storage(unit, notes).or(unit.kompose.storage_limit));
+    set(&mut lower, "ephemeral-storage", unit.kompose.storage_request);
     let reserved = reservations.map_or(0.0, |reserved| reserved.cpus);
     set(&mut lower, "cpu", cpus(f64::from(reserved)).or_else(|| shares(container.cpu_shares)));
     let reserved = reservations.map_or(0, |reserved| reserved.memory.0);

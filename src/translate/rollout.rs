@@ -38,7 +38,7 @@ pub(super) fn daemon_set_strategy(unit: &Unit) -> DaemonSetUpdateStrategy {
 /// Whether replacements start before what they replace stops. What a pod has for itself, it has to give up first.
 pub(super) fn is_start_first(unit: &Unit) -> bool {
     let wanted = update_config(unit.service).is_some_and(|config| config.order == "start-first");
-    wanted && matches!(unit.kind, Kind::Deployment | Kind::DaemonSet) && !holds_node_ports(unit.service)
+    wanted && matches!(unit.kind, Kind::Deployment | Kind::DaemonSet) && !holds_node_ports(unit)
 }
 
 /// `update_config.delay`: how long a pod has to be ready before the next one is replaced.
@@ -101,8 +101,11 @@ fn bounds(unit: &Unit) -> (IntOrString, IntOrString) {
     if is_start_first(unit) { (step, IntOrString::Int(0)) } else { (IntOrString::Int(0), step) }
 }
 
-fn holds_node_ports(service: &Service) -> bool {
-    network::is_host_mode(service) || service.workload.ports.iter().any(|port| port.mode == "host")
+fn holds_node_ports(unit: &Unit) -> bool {
+    let service = unit.service;
+    unit.kompose.host_ports
+        || network::is_host_mode(service)
+        || service.workload.ports.iter().any(|port| port.mode == "host")
 }
 
 #[cfg(test)]

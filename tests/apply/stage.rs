@@ -363,7 +363,7 @@ pub fn states(outcome: &Outcome) -> BTreeMap<&str, &str> {
 }
 
 async fn watch(client: &Client, namespace: &str) -> (Arc<LiveStore>, JoinHandle<()>) {
-    let live = LiveStore::new(HashKey::new(b"a key for tests"), false);
+    let live = LiveStore::new(HashKey::new(b"a key for tests"), &[]);
     let mut stacks = Box::pin(changes(client, &live, Some(namespace), &|_| {}));
     let watches = tokio::spawn(async move { while stacks.next().await.is_some() {} });
     live.synced().await;

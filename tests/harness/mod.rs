@@ -15,6 +15,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+/// Where the definition of HTTPRoutes comes from: a Go module, as does the cluster itself.
+const GATEWAY_API: &str = "sigs.k8s.io/gateway-api@v1.4.1";
+
 /// A cluster that the environment names.
 pub struct Cluster {
     pub kubeconfig: PathBuf,
@@ -76,6 +79,20 @@ impl Cluster {
     /// Runs kubectl, which has to succeed, and returns what it prints.
     pub fn ok(&self, args: &[&str]) -> String {
         self.ok_with(args, "")
+    }
+
+    /// Installs the definitions of the APIs that not every cluster has: HTTPRoutes as the Gateway API publishes them, and
+    /// NetworkAttachmentDefinitions as Multus describes them.
+    pub fn install_optional_apis(&self) {
+        let output = Command::new("go").args(["mod", "download", "-json", GATEWAY_API]).output().unwrap();
+        let module: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let directory = module["Dir"].as_str().unwrap_or_else(|| panic!("no {GATEWAY_API}: {module}"));
+        let routes = format!("{directory}/config/crd/standard/gateway.networking.k8s.io_httproutes.yaml");
+        self.ok(&["apply", "--server-side", "-f", &routes]);
+        self.ok_with(&["apply", "--server-side", "-f", "-"], &read("tests/cluster/manifests/network-attachments.yaml"));
+        for name in ["httproutes.gateway.networking.k8s.io", "network-attachment-definitions.k8s.cni.cncf.io"] {
+            self.ok(&["wait", "--for=condition=Established", &format!("crd/{name}"), "--timeout=30s"]);
+        }
     }
 
     /// The same with text on its standard input.

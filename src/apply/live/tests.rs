@@ -14,7 +14,7 @@ fn object(name: &str, uid: &str, version: u64, replicas: i32) -> DynamicObject {
 }
 
 fn store() -> Arc<LiveStore> {
-    LiveStore::new(HashKey::new(b"key"), false)
+    LiveStore::new(HashKey::new(b"key"), &[])
 }
 
 fn version(store: &LiveStore, name: &str) -> Option<String> {

@@ -6,13 +6,10 @@ mod table;
 
 pub use table::ATTRIBUTES;
 
-use std::collections::BTreeMap;
-
 use serde_json::Value;
 
 use super::notes::Notes;
 use crate::compose::Project;
-use crate::compose::model::ContainerSpec;
 
 /// How an attribute is treated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,24 +45,12 @@ pub(super) fn note(project: &Project, notes: &mut Notes) {
     if !project.models.is_empty() {
         notes.ignored("models", "models are not run in the cluster: services that use one say so");
     }
-    for (name, service) in &project.services {
+    // It becomes part of the objects, where everybody could read what came from a Secret.
+    for name in project.services.keys() {
         note_taint(project, &format!("services.{name}.x-kubernetes"), "services.*.x-kubernetes", notes);
-        let deploy = service.deploy.as_ref().map(|deploy| &deploy.labels);
-        note_labels(&format!("services.{name}"), &service.container, deploy, notes);
     }
-    for (name, job) in &project.jobs {
+    for name in project.jobs.keys() {
         note_taint(project, &format!("jobs.{name}.x-kubernetes"), "jobs.*.x-kubernetes", notes);
-        note_labels(&format!("jobs.{name}"), &job.container, None, notes);
-    }
-}
-
-/// The labels that other tools gave a meaning, and that are not honoured yet.
-fn note_labels(path: &str, container: &ContainerSpec, deploy: Option<&BTreeMap<String, String>>, notes: &mut Notes) {
-    let deploy = deploy.into_iter().flat_map(BTreeMap::keys).map(|key| ("deploy.labels", key));
-    for (attribute, key) in container.labels.keys().map(|key| ("labels", key)).chain(deploy) {
-        if key.starts_with("kompose.") {
-            notes.rejected(format!("{path}.{attribute}.{key}"), "labels of kompose are not supported yet");
-        }
     }
 }
 
@@ -254,12 +239,5 @@ mod tests {
             project.tainted.insert(format!("services.web.{path}"));
         }
         assert_eq!(noted(&project), ["services.web.command[1]: Error", "services.web.labels.b: Error"]);
-    }
-
-    #[test]
-    fn what_other_tools_gave_a_meaning_is_not_dropped() {
-        let text = "x-top: 1\nservices: {web: {image: x, x-other: 1, labels: {kompose.service.type: \
-                    nodeport}}}";
-        assert_eq!(noted(&fixture::project(text)), ["services.web.labels.kompose.service.type: Rejected"]);
     }
 }

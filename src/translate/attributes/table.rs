@@ -161,7 +161,7 @@ pub const ATTRIBUTES: &[(&str, Treatment)] = &[
     ("services.*.ports[].mode", Mapped),
     ("services.*.ports[].name", Ignored("")),
     ("services.*.ports[].protocol", Mapped),
-    ("services.*.ports[].published", ByValue("by spec.publish.type")),
+    ("services.*.ports[].published", ByValue("by spec.publish.type; an Ingress or HTTPRoute leads to one port that speaks HTTP")),
     ("services.*.ports[].target", Mapped),
     ("services.*.post_start", ByValue("one command without settings of its own")),
     ("services.*.pre_start", Rejected("is not supported yet: write a service, and let this one wait for its completion")),

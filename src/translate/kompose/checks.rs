@@ -1,0 +1,168 @@
+//! Health checks by kompose's labels: they replace the readiness of the file's `healthcheck`, and ask for a liveness.
+
+use k8s_openapi::api::core::v1::{Container, ExecAction, HTTPGetAction, Probe, TCPSocketAction};
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+
+use super::super::context::Unit;
+use super::super::expansion::literals;
+use super::super::notes::Notes;
+use super::super::probe::{INTERVAL, RETRIES, TIMEOUT, seconds};
+use crate::compose::model::Duration;
+
+/// When a container is ready.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Readiness {
+    pub(super) disable: bool,
+    pub(super) test: Vec<String>,
+    pub(super) interval: Option<Duration>,
+    pub(super) timeout: Option<Duration>,
+    pub(super) start_period: Option<Duration>,
+    pub(super) retries: Option<i32>,
+    pub(super) handler: Handler,
+}
+
+/// A check that is no command.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Handler {
+    pub(super) http_path: Option<String>,
+    pub(super) http_port: Option<i32>,
+    pub(super) tcp_port: Option<i32>,
+}
+
+impl Handler {
+    fn is_given(&self) -> bool {
+        *self != Self::default()
+    }
+
+    /// The probe with this check in place of its own.
+    fn onto(&self, probe: Probe) -> Probe {
+        let http = self.http_path.is_some() || self.http_port.is_some();
+        Probe {
+            exec: None,
+            http_get: http.then(|| HTTPGetAction {
+                path: Some(self.http_path.clone().unwrap_or_else(|| "/".to_owned())),
+                port: IntOrString::Int(self.http_port.unwrap_or(80)),
+                ..HTTPGetAction::default()
+            }),
+            tcp_socket: self
+                .tcp_port
+                .filter(|_| !http)
+                .map(|port| TCPSocketAction { port: IntOrString::Int(port), host: None }),
+            ..probe
+        }
+    }
+}
+
+/// Writes the checks of the labels into the container, which has those of the file.
+pub(in super::super) fn checks(unit: &Unit, container: &mut Container, notes: &mut Notes) {
+    let readiness = &unit.kompose.readiness;
+    let label = |name: &str| format!("{}.labels.kompose.service.healthcheck.{name}", unit.path);
+    if unit.kompose.liveness.is_given() {
+        match container.liveness_probe.clone().or_else(|| container.readiness_probe.clone()) {
+            Some(probe) => container.liveness_probe = Some(unit.kompose.liveness.onto(probe)),
+            None => notes.error(
+                label("liveness"),
+                "NoHealthCheck",
+                "the file's `healthcheck` says how often, and there is none: add one with an interval and a test",
+            ),
+        }
+    }
+    if readiness.disable {
+        container.readiness_probe = None;
+        return;
+    }
+    if *readiness == Readiness::default() {
+        return;
+    }
+    let base = container.readiness_probe.clone().unwrap_or_else(|| Probe {
+        period_seconds: Some(INTERVAL),
+        timeout_seconds: Some(TIMEOUT),
+        failure_threshold: Some(RETRIES),
+        ..Probe::default()
+    });
+    let mut probe = Probe {
+        period_seconds: readiness.interval.map(|interval| seconds(Some(interval), INTERVAL)).or(base.period_seconds),
+        timeout_seconds: readiness.timeout.map(|timeout| seconds(Some(timeout), TIMEOUT)).or(base.timeout_seconds),
+        failure_threshold: readiness.retries.or(base.failure_threshold),
+        initial_delay_seconds: readiness.start_period.map(|period| seconds(Some(period), 1)),
+        ..base
+    };
+    if readiness.handler.is_given() {
+        probe = readiness.handler.onto(probe);
+    } else if let Some((first, rest)) = readiness.test.split_first() {
+        let command = match first.as_str() {
+            "NONE" => {
+                container.readiness_probe = None;
+                return;
+            }
+            "CMD" => rest.to_vec(),
+            "CMD-SHELL" => vec!["/bin/sh".to_owned(), "-c".to_owned(), rest.join(" ")],
+            _ => readiness.test.clone(),
+        };
+        probe.exec = Some(ExecAction { command: Some(literals(&command)) });
+    }
+    if probe.exec.is_none() && probe.http_get.is_none() && probe.tcp_socket.is_none() {
+        notes.error(label("readiness"), "NoHealthCheck", "says how often and not what: add `readiness.test`");
+        return;
+    }
+    container.readiness_probe = Some(probe);
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::translate::fixture;
+    use crate::translate::notes::Notes;
+
+    use super::*;
+
+    fn checked(labels: &str, more: &str) -> (Option<Probe>, Option<Probe>, Vec<String>) {
+        fixture::with(&format!("services: {{web: {{image: x, labels: {{{labels}}}, {more}}}}}"), |context, _| {
+            let mut notes = Notes::default();
+            let unit = &context.units["web"];
+            let mut container = Container::default();
+            crate::translate::probe::probe(context, unit, &mut container, &mut notes);
+            checks(unit, &mut container, &mut notes);
+            (container.readiness_probe, container.liveness_probe, notes.summary())
+        })
+    }
+
+    const CHECK: &str = "healthcheck: {test: [CMD, check], interval: 5s}";
+
+    #[test]
+    fn readiness_is_that_of_the_labels() {
+        let (probe, _, notes) = checked(
+            "kompose.service.healthcheck.readiness.test: CMD curl -f 'http://a b', \
+             kompose.service.healthcheck.readiness.interval: 7s, kompose.service.healthcheck.readiness.retries: \"2\"",
+            CHECK,
+        );
+        let probe = probe.unwrap();
+        assert_eq!(probe.exec.unwrap().command.unwrap(), ["curl", "-f", "http://a b"]);
+        assert_eq!((probe.period_seconds, probe.failure_threshold, notes), (Some(7), Some(2), vec![]));
+        let (probe, _, _) = checked("kompose.service.healthcheck.readiness.http_get_port: \"8080\"", "");
+        let probe = probe.unwrap();
+        assert_eq!(probe.http_get.unwrap().port, IntOrString::Int(8080));
+        assert_eq!(probe.period_seconds, Some(INTERVAL));
+        let (probe, _, _) = checked("kompose.service.healthcheck.readiness.disable: \"true\"", CHECK);
+        assert_eq!(probe, None);
+    }
+
+    #[test]
+    fn liveness_has_the_pace_of_the_health_check() {
+        let label = "kompose.service.healthcheck.liveness.tcp_port: \"8080\"";
+        let (readiness, liveness, notes) = checked(label, CHECK);
+        let liveness = liveness.unwrap();
+        assert_eq!((liveness.tcp_socket.unwrap().port, liveness.exec), (IntOrString::Int(8080), None));
+        assert_eq!((liveness.period_seconds, notes), (Some(5), vec![]));
+        assert!(readiness.unwrap().exec.is_some());
+        assert_eq!(checked(label, "").2, ["services.web.labels.kompose.service.healthcheck.liveness: Error"]);
+    }
+
+    #[test]
+    fn a_pace_without_a_check_is_an_error() {
+        let (probe, _, notes) = checked("kompose.service.healthcheck.readiness.interval: 7s", "");
+        assert_eq!(
+            (probe, notes),
+            (None, vec!["services.web.labels.kompose.service.healthcheck.readiness: Error".to_owned()])
+        );
+    }
+}
