@@ -132,15 +132,7 @@ fn build_attributes(build: &mut Map, at: &At<'_>, report: &mut Report) {
         }
     }
     if let Some(node) = build.get_mut("additional_contexts") {
-        let at = at.key("additional_contexts");
-        pairs(node, &at, report, |_| None);
-        for (name, context) in node.as_map_mut().into_iter().flatten() {
-            if context.as_str().is_none() && !context.is_broken() {
-                let message = format!("expected a string, and this is {}", context.kind());
-                report.error(&at.key(name), context.mark, ErrorClass::Decode, "InvalidType", message);
-                context.value = Value::Broken;
-            }
-        }
+        pairs(node, &at.key("additional_contexts"), report, |_| None);
     }
     if let Some(node) = build.get_mut("ssh") {
         pairs(node, &at.key("ssh"), report, |id| (id == "default").then_some(Value::Null));

@@ -164,6 +164,12 @@ fn hooks(map: &mut Map, report: &mut Report) {
         if let Value::Map(own) = std::mem::replace(&mut hook.value, Value::Null) {
             let mut merged = base.clone();
             merge::merge_maps(&mut merged, own, &place, report);
+            for volume in merged.get_mut("volumes").and_then(Node::as_list_mut).into_iter().flatten() {
+                // The reference implementation gives this default to the mounts of services only.
+                if let Some(bind) = volume.get_mut("bind").and_then(Node::as_map_mut) {
+                    bind.entry("create_host_path".to_owned()).or_insert_with(|| Node::new(Value::Bool(false), None));
+                }
+            }
             *hook = frame.like(Value::Map(merged));
         } else {
             hook.value = Value::Broken;

@@ -55,7 +55,8 @@ pub(super) fn parse(text: &str, source: Mark, report: &mut Report) -> Vec<Parsed
         report.error(&At::ROOT, start, ErrorClass::Yaml, "LimitExceeded", message);
         return Vec::new();
     }
-    let mut reader = Reader { events: Parser::new_from_str(text), source, arena: Arena::default() };
+    let lines = if text.contains("%YAML") { text.lines().collect() } else { Vec::new() };
+    let mut reader = Reader { events: Parser::new_from_str(text), source, arena: Arena::default(), lines };
     let mut documents = Vec::new();
     loop {
         match reader.document() {
@@ -87,6 +88,8 @@ struct Reader<'t> {
     events: Parser<'t, saphyr_parser::StrInput<'t>>,
     source: Mark,
     arena: Arena<'t>,
+    /// The lines of the text, where one of them may be a directive.
+    lines: Vec<&'t str>,
 }
 
 impl<'t> Reader<'t> {
@@ -113,13 +116,33 @@ impl<'t> Reader<'t> {
         loop {
             match self.next()? {
                 (Event::StreamEnd, _) => return Ok(None),
-                (Event::StreamStart | Event::DocumentStart(_) | Event::DocumentEnd | Event::Nothing, _) => {}
+                (Event::DocumentStart(_), span) => self.directives(span.start)?,
+                (Event::StreamStart | Event::DocumentEnd | Event::Nothing, _) => {}
                 (event, span) => {
                     let root = self.node(event, span, 0)?;
                     return Ok(Some(root));
                 }
             }
         }
+    }
+
+    /// Refuses a document that says that it is of another version of YAML than 1.1, as the reference implementation
+    /// does. The parser keeps directives to itself, so they are looked for above the line that starts the document.
+    fn directives(&self, start: Marker) -> Result<(), Failure> {
+        let above = self.lines.get(..start.line().saturating_sub(1)).unwrap_or_default();
+        for line in above.iter().rev() {
+            if let Some(version) = line.strip_prefix("%YAML")
+                && version.split_whitespace().next().is_some_and(|version| version != "1.1")
+            {
+                let message = "Docker Compose reads YAML 1.1 only; take the line %YAML out".to_owned();
+                return Err(Failure { marker: start, reason: "InvalidYaml", message });
+            }
+            let rest = line.trim_start();
+            if !(line.starts_with('%') || rest.is_empty() || rest.starts_with('#')) {
+                break;
+            }
+        }
+        Ok(())
     }
 
     fn add(&mut self, kind: RawKind<'t>, tag: Option<Cow<'t, Tag>>, anchor: usize, span: Span) -> usize {

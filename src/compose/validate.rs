@@ -14,6 +14,23 @@ pub(super) fn validate(root: &mut Map, report: &mut Report) {
     });
     entries(root, "secrets", report, |map, at, report| sources(map, &["file", "environment"], at, report));
     entries(root, "services", report, service);
+    for section in ["services", "jobs"] {
+        entries(root, section, report, contexts);
+    }
+}
+
+/// Contexts are looked at after all merges: merging a list onto a mapping makes texts of numbers.
+fn contexts(map: &mut Map, at: &At<'_>, report: &mut Report) {
+    let at = at.key("build");
+    let at = at.key("additional_contexts");
+    let contexts = map.get_mut("build").and_then(|build| build.get_mut("additional_contexts"));
+    for (name, context) in contexts.and_then(Node::as_map_mut).into_iter().flatten() {
+        if context.as_str().is_none() && !context.is_broken() {
+            let message = format!("expected a string, and this is {}", context.kind());
+            report.error(&at.key(name), context.mark, ErrorClass::Decode, "InvalidType", message);
+            context.value = Value::Broken;
+        }
+    }
 }
 
 fn entries(root: &mut Map, section: &str, report: &mut Report, check: impl Fn(&mut Map, &At<'_>, &mut Report)) {

@@ -47,9 +47,12 @@ pub(super) fn canonical(node: &mut Node, at: &At<'_>, report: &mut Report) {
 fn long(port: &Port, origin: &Node) -> Node {
     let mut map = Map::from([
         ("mode".to_owned(), Node { tainted: false, ..origin.text_like("ingress") }),
-        ("target".to_owned(), origin.like(Value::Int(port.target.into()))),
         ("protocol".to_owned(), origin.text_like(port.protocol.as_str())),
     ]);
+    // Port 0 is none, and missed later.
+    if port.target != 0 {
+        map.insert("target".to_owned(), origin.like(Value::Int(port.target.into())));
+    }
     for (key, text) in [("host_ip", &port.address), ("published", &port.published)] {
         if !text.is_empty() {
             map.insert(key.to_owned(), origin.text_like(text.as_str()));

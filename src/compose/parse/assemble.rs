@@ -224,8 +224,17 @@ impl Assembler<'_, '_> {
             RawKind::List(items) => items.clone(),
             _ => vec![value],
         };
+        // What a source in a list resets is left out of it, and resets nothing that was merged before.
+        let listed = matches!(self.arena.nodes[target].kind, RawKind::List(_));
         for source in sources {
-            let Some(node) = self.node(source, tags) else { continue };
+            if listed {
+                self.path.push(None);
+            }
+            let node = self.node(source, tags);
+            if listed {
+                self.path.pop();
+            }
+            let Some(node) = node else { continue };
             match node.value {
                 Value::Map(source) => {
                     for (key, node) in source {
