@@ -18,10 +18,10 @@ FUZZ_SECONDS ?= 180
 # A directory of its own: other compiler flags would throw away the debug build's work.
 RELEASE_DIR := target/static
 
-.PHONY: help lint deny unit crds generate image dist demo demo-down api-test node-test chart-test argocd-test fuzz test test-all clean
+.PHONY: help lint deny unit oracle-soak loader-mutants crds generate image dist demo demo-down api-test node-test chart-test argocd-test fuzz test test-all clean
 
 help: ## List the commands
-	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 lint: ## Check the format and the lints
 	cargo fmt --all --check
@@ -42,6 +42,13 @@ deny: $(DENY) ## Check licences, sources and duplicate crates; advisories where 
 
 unit: ## Run the tests that need no cluster
 	cargo test --locked --lib --bins --test crd --test docs --test imports --test golden --test loader_corpus --test loader_oracle
+
+oracle-soak: ## Compare 10,000 generated projects with compose-go
+	COMPOSE_OPERATOR_ORACLE=required ORACLE_PROJECTS=10000 \
+	  cargo test --locked --test loader_oracle -- generated --nocapture
+
+loader-mutants: ## Plant 20 bugs into the loader; the generated projects must find each
+	@hack/loader-mutants
 
 crds: ## Write what is made from the code: the resource's definition, and its reference
 	cargo run --quiet --locked --bin compose-operator -- crd > target/composestacks.yaml
@@ -94,7 +101,7 @@ test: ## Run all tests, as CI does
 	@hack/test lint deny unit api-test node-test chart-test argocd-test
 
 test-all: ## Run the long campaigns as well
-	@hack/test lint deny unit api-test node-test chart-test argocd-test fuzz
+	@hack/test lint deny unit oracle-soak loader-mutants api-test node-test chart-test argocd-test fuzz
 
 clean: ## Remove what was built
 	cargo clean

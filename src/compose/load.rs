@@ -258,6 +258,7 @@ impl<'a> Loader<'a> {
     }
 
     pub(super) fn locate(&mut self, root: &mut Map, directory: &str) {
+        validate::contexts(root, &mut self.report);
         let home = self.options.environment.get("HOME").map(|home| home.value.as_str());
         locate::locate(root, &Base { directory, home });
     }

@@ -14,13 +14,17 @@ pub(super) fn validate(root: &mut Map, report: &mut Report) {
     });
     entries(root, "secrets", report, |map, at, report| sources(map, &["file", "environment"], at, report));
     entries(root, "services", report, service);
+}
+
+/// Checks that the contexts of builds are texts. This comes after all merges, where paths are resolved: merging a list
+/// onto a mapping makes texts of numbers.
+pub(super) fn contexts(root: &mut Map, report: &mut Report) {
     for section in ["services", "jobs"] {
-        entries(root, section, report, contexts);
+        entries(root, section, report, additional_contexts);
     }
 }
 
-/// Contexts are looked at after all merges: merging a list onto a mapping makes texts of numbers.
-fn contexts(map: &mut Map, at: &At<'_>, report: &mut Report) {
+fn additional_contexts(map: &mut Map, at: &At<'_>, report: &mut Report) {
     let at = at.key("build");
     let at = at.key("additional_contexts");
     let contexts = map.get_mut("build").and_then(|build| build.get_mut("additional_contexts"));

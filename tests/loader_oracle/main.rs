@@ -5,7 +5,18 @@
 #[path = "../oracle_client/mod.rs"]
 mod oracle_client;
 
+mod attributes;
 mod cases;
 mod compare;
+mod coverage;
+mod dress;
+mod faults;
+mod generate;
 mod ours;
+mod project;
+mod property;
+mod random;
 mod schema;
+mod shrink;
+mod values;
+mod yaml;
