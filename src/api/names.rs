@@ -24,6 +24,8 @@ pub const LABEL_SERVICE: &str = "compose-operator.dev/service";
 pub const LABEL_COMPONENT: &str = "compose-operator.dev/component";
 /// The value of [`LABEL_COMPONENT`] on the pods of a Compose service.
 pub const COMPONENT_SERVICE: &str = "service";
+/// The value of [`LABEL_COMPONENT`] on the pods that prepare a Compose service (`pre_start`).
+pub const COMPONENT_PRE_START: &str = "pre-start";
 /// Prefix of the labels by which pods belong to networks; the engine's name of the network follows, the value is
 /// `"true"`. Pods outside of a stack may carry it to join a network.
 pub const NETWORK_LABEL_PREFIX: &str = "network.compose-operator.dev/";

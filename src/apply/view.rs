@@ -8,7 +8,7 @@ use super::readiness::{Facts, Progress};
 use super::record::Record;
 use super::standing::{is_done, is_ours};
 use super::wanted::Wanted;
-use crate::api::names::{COMPONENT_SERVICE, LABEL_SERVICE};
+use crate::api::names::{LABEL_COMPONENT, LABEL_SERVICE};
 
 /// How far a service is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -59,7 +59,7 @@ impl<'a> Scene<'a> {
             let complete = is_done(wanted, record);
             return View { complete, ..View::default() };
         };
-        let pods = self.pods_of(service_label(wanted), wanted.kind, &live);
+        let pods = self.pods_of(wanted, &live);
         let mut view = view(&live.facts, &pods);
         view.exists = true;
         view.digest = pods.iter().rev().find_map(|pod| pod.digest.clone());
@@ -70,28 +70,31 @@ impl<'a> Scene<'a> {
     }
 
     /// The service's pods that are not on their way out, oldest first.
-    fn pods_of(&self, service: Option<&str>, kind: Kind, workload: &Observed) -> Vec<&PodFacts> {
+    fn pods_of(&self, wanted: &Wanted, workload: &Observed) -> Vec<&PodFacts> {
+        let service = template_label(wanted, LABEL_SERVICE);
+        let component = template_label(wanted, LABEL_COMPONENT);
         let mut pods: Vec<&PodFacts> = self
             .pods
             .iter()
             .filter(|pod| pod.service.as_deref() == service && !pod.deleting)
             // Between a Deployment and its pods is a ReplicaSet; other pods name their workload, so that those of a
             // predecessor are not taken for its own.
-            .filter(|pod| kind == Kind::Deployment || pod.owners.iter().any(|of| of.uid == workload.uid))
+            .filter(|pod| wanted.kind == Kind::Deployment || pod.owners.iter().any(|of| of.uid == workload.uid))
             .filter_map(|pod| match &pod.facts {
                 Facts::Pod(pod) => Some(pod),
                 _ => None,
             })
-            .filter(|pod| pod.component.as_deref() == Some(COMPONENT_SERVICE))
+            .filter(|pod| pod.component.as_deref() == component)
             .collect();
         pods.sort_by_key(|pod| pod.created);
         pods
     }
 }
 
-/// What the label says by which the workload's pods are found: the service's name, if that can be a label.
-fn service_label(wanted: &Wanted) -> Option<&str> {
-    wanted.object.pointer("/spec/template/metadata/labels")?.get(LABEL_SERVICE)?.as_str()
+/// What a label says by which the workload's pods are found: the service's name, if that can be a label, and which of
+/// the service's pods they are.
+fn template_label<'a>(wanted: &'a Wanted, label: &str) -> Option<&'a str> {
+    wanted.object.pointer("/spec/template/metadata/labels")?.get(label)?.as_str()
 }
 
 fn view(facts: &Facts, pods: &[&PodFacts]) -> View {
@@ -131,7 +134,7 @@ mod tests {
     use super::super::readiness::{JobFacts, Replicas};
     use super::super::record::Applied;
     use super::*;
-    use crate::api::names::{LABEL_COMPONENT, LABEL_STACK};
+    use crate::api::names::{COMPONENT_SERVICE, LABEL_STACK};
 
     fn pod(second: i64, started: bool) -> PodFacts {
         PodFacts {

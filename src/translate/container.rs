@@ -1,19 +1,19 @@
 //! The container of a service.
 
-use k8s_openapi::api::core::v1::{Container, ContainerPort, ExecAction, Lifecycle, LifecycleHandler};
+use k8s_openapi::api::core::v1::{Container, ContainerPort};
 
 use super::context::{Context, Unit};
 use super::environment::environment;
 use super::expansion::literals;
 use super::generated::Generated;
 use super::kompose;
+use super::lifecycle::lifecycle;
 use super::network;
 use super::notes::Notes;
 use super::ports::{self, PortKey};
 use super::probe::probe;
 use super::resources::resources;
 use super::security::container_context;
-use crate::compose::model::Hook;
 
 /// The container, without its mounts.
 pub(super) fn container(context: &Context, unit: &Unit, generated: &mut Generated, notes: &mut Notes) -> Container {
@@ -136,39 +136,6 @@ fn container_ports(unit: &Unit, notes: &mut Notes) -> Option<Vec<ContainerPort>>
     (!list.is_empty()).then_some(list)
 }
 
-fn lifecycle(unit: &Unit, notes: &mut Notes) -> Option<Lifecycle> {
-    let service = unit.service;
-    let post_start = hook(&service.post_start, &format!("{}.post_start", unit.path), notes);
-    let pre_stop = hook(&service.pre_stop, &format!("{}.pre_stop", unit.path), notes);
-    (post_start.is_some() || pre_stop.is_some()).then_some(Lifecycle { post_start, pre_stop, stop_signal: None })
-}
-
-/// A hook: Kubernetes has one command without a user, an environment or a directory of its own, and does not expand it.
-fn hook(hooks: &[Hook], path: &str, notes: &mut Notes) -> Option<LifecycleHandler> {
-    let [hook] = hooks else {
-        if !hooks.is_empty() {
-            notes.rejected(path, "Kubernetes runs one hook only: join the commands into one, by `sh -c`");
-        }
-        return None;
-    };
-    let own = [
-        ("user", !hook.user.is_empty()),
-        ("privileged", hook.privileged),
-        ("working_dir", !hook.working_dir.is_empty()),
-        ("environment", !hook.environment.is_empty()),
-    ];
-    for (attribute, given) in own {
-        if given {
-            notes.rejected(
-                format!("{path}[0].{attribute}"),
-                "a hook runs like the container's own process: set this in the command, by `sh -c`",
-            );
-        }
-    }
-    let command = hook.command.clone().filter(|words| !words.is_empty())?;
-    Some(LifecycleHandler { exec: Some(ExecAction { command: Some(command) }), ..LifecycleHandler::default() })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -234,16 +201,5 @@ mod tests {
             .collect();
         assert_eq!(ports, [(53, "UDP".to_owned(), None), (80, "TCP".to_owned(), Some(8080))]);
         assert_eq!(notes, ["services.web.ports[1]: Rejected"]);
-    }
-
-    #[test]
-    fn one_simple_hook() {
-        let (container, notes) = container_of("post_start: [{command: [sh, -c, \"echo $(id)\"]}]");
-        let command = container.lifecycle.unwrap().post_start.unwrap().exec.unwrap().command.unwrap();
-        assert_eq!(command, ["sh", "-c", "echo $(id)"]);
-        assert_eq!(notes, Vec::<String>::new());
-        let (_, notes) =
-            container_of("pre_stop: [{command: [a], user: root}], post_start: [{command: [a]}, {command: [b]}]");
-        assert_eq!(notes, ["services.web.post_start: Rejected", "services.web.pre_stop[0].user: Rejected"]);
     }
 }

@@ -28,6 +28,7 @@ mod job;
 mod kind;
 mod kompose;
 mod labels;
+mod lifecycle;
 mod mention;
 mod mount;
 mod network;
@@ -39,6 +40,7 @@ mod plan;
 mod pod;
 mod pod_security;
 mod ports;
+mod pre_start;
 mod probe;
 mod project_file;
 mod publish;
@@ -138,6 +140,7 @@ pub fn translate(project: &Project, stack: &Stack, facts: &Facts, policy: &Polic
             services.push(service);
         }
         autoscalers.extend(autoscaler::autoscaler(&context, unit, &mut notes));
+        workloads.extend(pre_start::workload(&context, unit, &mut generated, &mut notes));
         workloads.extend(unit_workloads(&context, unit, &mut generated, &mut notes));
     }
     services.sort_by(|a, b| a.metadata.name.cmp(&b.metadata.name));
@@ -188,7 +191,8 @@ fn unit_workloads(
             list.into_iter().map(|object| WorkloadObject::CronJob(Box::new(object))).collect()
         }
     };
-    let (gates, discovery) = (gates::gates(context, unit, notes), discovery::discovery(context, unit));
+    let (mut gates, discovery) = (gates::gates(context, unit, notes), discovery::discovery(context, unit));
+    gates.extend(pre_start::gate(unit));
     let objects: Vec<_> = objects.into_iter().map(|object| overlay::overlaid(context, unit, object, notes)).collect();
     let (key, images) = (unit.key.to_owned(), objects.iter().map(|object| overlay::image(unit, object)));
     let images: Vec<String> = images.collect();

@@ -100,17 +100,16 @@ fn internal_policy<'a>(
     )
 }
 
-/// `network_mode: none`: nothing in, nothing out.
+/// `network_mode: none`: nothing in, nothing out, for the pods that prepare the service too.
 fn deny_policy(context: &Context, unit: &Unit) -> NetworkPolicy {
     let name = label(&format!("{}-{}-none", context.stack.name, unit.name), MAX_LABEL);
+    let mut selector = labels::selector(context, unit);
+    selector.remove(names::LABEL_COMPONENT);
     policy(
         context,
         name,
         NetworkPolicySpec {
-            pod_selector: Some(LabelSelector {
-                match_labels: Some(labels::selector(context, unit)),
-                ..LabelSelector::default()
-            }),
+            pod_selector: Some(LabelSelector { match_labels: Some(selector), ..LabelSelector::default() }),
             policy_types: Some(vec!["Ingress".to_owned(), "Egress".to_owned()]),
             ingress: None,
             egress: None,

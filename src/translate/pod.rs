@@ -12,7 +12,7 @@ use super::context::{Context, Unit};
 use super::generated::Generated;
 use super::mount::mounts;
 use super::notes::Notes;
-use super::{dns_label, kompose, labels, network, placement, pod_security, security};
+use super::{dns_label, kompose, labels, lifecycle, network, placement, pod_security, pre_start, security};
 use crate::compose::model::Duration;
 
 /// How long a container is given to stop when the file does not say (docker stop, "--timeout").
@@ -44,7 +44,8 @@ pub(super) fn template(
         // Variables such as REDIS_PORT=tcp://... break programs that read a port from them.
         enable_service_links: Some(false),
         termination_grace_period_seconds: Some(
-            unit.service.container.stop_grace_period.map_or(GRACE_SECONDS, Duration::whole_seconds_up),
+            unit.service.container.stop_grace_period.map_or(GRACE_SECONDS, Duration::whole_seconds_up)
+                + lifecycle::stop_seconds(unit),
         ),
         image_pull_secrets: pull_secrets(context, unit),
         hostname: hostname(unit, notes),
@@ -60,6 +61,7 @@ pub(super) fn template(
     security::pod_context(unit, &mut pod, notes);
     kompose::pod(unit, &mut pod);
     placement::place(context, unit, &mut pod, notes);
+    pre_start::prepare_replicas(context, unit, &mut pod, generated, notes);
     pod_security::meet(context, unit, &mut pod, notes);
     let mut labels = labels::service_labels(context, unit);
     labels.extend(network::pod_labels(context, unit));

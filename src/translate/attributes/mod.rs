@@ -36,7 +36,8 @@ pub(super) fn note(project: &Project, notes: &mut Notes) {
         notes.error("", "Invalid", "the project cannot be written as JSON");
         return;
     };
-    let Value::Object(top) = value else { return };
+    let Value::Object(mut top) = value else { return };
+    top.get_mut("services").into_iter().for_each(take_inherited_out);
     for (key, value) in &top {
         if !key.starts_with("x-") {
             visit(project, key, key, value, notes);
@@ -120,9 +121,20 @@ fn is_absent(value: &Value) -> bool {
     }
 }
 
-/// Jobs have most attributes in common with services, and their rows.
+/// Takes out of the `pre_start` of services what the loader has handed on to them: the service says it itself.
+fn take_inherited_out(services: &mut Value) {
+    for service in services.as_object_mut().into_iter().flat_map(|services| services.values_mut()) {
+        let of_service = service.clone();
+        let hooks = service.get_mut("pre_start").and_then(Value::as_array_mut);
+        for hook in hooks.into_iter().flatten().filter_map(Value::as_object_mut) {
+            hook.retain(|key, value| of_service.get(key) != Some(value));
+        }
+    }
+}
+
+/// Jobs and `pre_start` have most attributes in common with services, and their rows.
 fn shared(pattern: String) -> String {
-    match pattern.strip_prefix("jobs.*.") {
+    match pattern.strip_prefix("jobs.*.").or_else(|| pattern.strip_prefix("services.*.pre_start[].")) {
         Some(rest) if !has_rows_below(&pattern, "") => format!("services.*.{rest}"),
         _ => pattern,
     }

@@ -90,7 +90,7 @@ fn service() -> Service {
         external_links: list(),
         links: list(),
         net: text(),
-        pre_start: vec![PreStartHook { per_replica: true, ..PreStartHook::default() }],
+        pre_start: vec![PreStartHook { container: container(), per_replica: true, extensions: none() }],
         post_start: vec![Hook { user: text(), ..Hook::default() }],
         pre_stop: vec![Hook { user: text(), ..Hook::default() }],
         container: container(),

@@ -3,8 +3,8 @@
 use super::Treatment::{self, Approximated, ByValue, Ignored, Mapped, Rejected};
 
 /// How each attribute of the canonical project is treated, by its path: `*` for a key that users choose, `[]` for an
-/// item of a list. A row stands for all below it, unless there are rows for that. What jobs share with services has the
-/// services' rows. In the order of bytes.
+/// item of a list. A row stands for all below it, unless there are rows for that. What jobs and `pre_start` share
+/// with services has the services' rows. In the order of bytes.
 #[rustfmt::skip]
 pub const ATTRIBUTES: &[(&str, Treatment)] = &[
     ("configs.*.content", Mapped),
@@ -163,9 +163,9 @@ pub const ATTRIBUTES: &[(&str, Treatment)] = &[
     ("services.*.ports[].protocol", Mapped),
     ("services.*.ports[].published", ByValue("by spec.publish.type; an Ingress or HTTPRoute leads to one port that speaks HTTP")),
     ("services.*.ports[].target", Mapped),
-    ("services.*.post_start", ByValue("one command without settings of its own")),
-    ("services.*.pre_start", Rejected("is not supported yet: write a service, and let this one wait for its completion")),
-    ("services.*.pre_stop", ByValue("one command without settings of its own")),
+    ("services.*.post_start", ByValue("several, with variables and directories, are joined by the image's shell; users and privileges of their own are rejected")),
+    ("services.*.pre_start[].per_replica", Mapped),
+    ("services.*.pre_stop", ByValue("as `post_start`; its time is part of the time to stop")),
     ("services.*.privileged", ByValue("unless spec.security or the policy forbids it")),
     ("services.*.profiles", Ignored("")),
     ("services.*.provider", Rejected("programs that provide services run on a Docker host: run it in the cluster as a service")),

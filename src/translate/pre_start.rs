@@ -1,0 +1,276 @@
+//! `pre_start`: containers that run to completion before a service starts.
+//!
+//! Once for the service, they are a Job that the service's workload waits for; a Job runs once per definition, as
+//! Docker Compose runs such a step again only when its definition changed. Once for each replica, they are init
+//! containers.
+
+use k8s_openapi::api::batch::v1::{Job, JobSpec};
+use k8s_openapi::api::core::v1::{Container, PodSpec, PodTemplateSpec, Volume};
+use serde_json::{Map, Value};
+
+use super::container::container;
+use super::context::{Context, Unit};
+use super::dns_label::{MAX_LABEL, label};
+use super::drop_in::DropIn;
+use super::generated::Generated;
+use super::kind::Kind;
+use super::kompose::Kompose;
+use super::mount::mounts;
+use super::notes::Notes;
+use super::plan::{Gate, GateCondition, Workload, WorkloadObject};
+use super::{gates, labels, pod, pod_security};
+use crate::api::names::{COMPONENT_PRE_START, LABEL_COMPONENT};
+use crate::compose::model::{ContainerSpec, MountKind, Service};
+
+/// What the containers of a pod have in common.
+const OF_THE_POD: [&str; 18] = [
+    "dns",
+    "dns_opt",
+    "dns_search",
+    "domainname",
+    "extra_hosts",
+    "group_add",
+    "hostname",
+    "ipc",
+    "isolation",
+    "network_mode",
+    "networks",
+    "pid",
+    "platform",
+    "runtime",
+    "stop_grace_period",
+    "sysctls",
+    "userns_mode",
+    "uts",
+];
+
+/// A hook with the service that it would be if it stood alone.
+struct Step {
+    index: usize,
+    path: String,
+    service: Service,
+    /// How many of its mounts are its own; the service's follow.
+    own_mounts: usize,
+}
+
+/// The Job of the steps that run once for the service, if there are any.
+pub(super) fn workload(
+    context: &Context,
+    unit: &Unit,
+    generated: &mut Generated,
+    notes: &mut Notes,
+) -> Option<Workload> {
+    let steps: Vec<Step> = steps(unit, false).collect();
+    let (last, first) = steps.split_last()?;
+    // Docker Compose creates no container then, for which anything would have to be prepared.
+    if unit.replicas() == Some(0) {
+        return None;
+    }
+    note_order(unit, notes);
+    note_private_mounts(unit, notes);
+    let mut own = Notes::default();
+    let mut template = pod::template(context, &last.unit(unit), Some("Never"), generated, &mut own);
+    last.pass_on(unit, own, notes);
+    let containers = containers(context, unit, first, &last.service.container, generated, notes);
+    if let Some(pod) = &mut template.spec {
+        add_init_containers(pod, containers);
+        pod_security::meet(context, &last.unit(unit), pod, notes);
+    }
+    if let Some(metadata) = &mut template.metadata {
+        metadata.labels.get_or_insert_default().insert(LABEL_COMPONENT.to_owned(), COMPONENT_PRE_START.to_owned());
+    }
+    let_first_pod_run(&mut template);
+    let name = name(unit);
+    let mut metadata = labels::service_metadata(context, unit, name.clone());
+    metadata.labels.get_or_insert_default().insert(LABEL_COMPONENT.to_owned(), COMPONENT_PRE_START.to_owned());
+    let spec = JobSpec { backoff_limit: Some(0), template, ..JobSpec::default() };
+    Some(Workload {
+        service: name,
+        image: last.service.container.image.clone(),
+        object: WorkloadObject::Job(Box::new(Job { metadata, spec: Some(spec), ..Job::default() })),
+        // What the service waits for has been said.
+        gates: gates::gates(context, unit, &mut Notes::default()),
+        discovery: None,
+    })
+}
+
+/// What the service waits for when it has such a Job.
+pub(super) fn gate(unit: &Unit) -> Option<Gate> {
+    let waits = unit.replicas() != Some(0) && steps(unit, false).next().is_some();
+    waits.then(|| Gate { service: name(unit), condition: GateCondition::Complete, required: true })
+}
+
+/// Adds the steps that run in each replica.
+pub(super) fn prepare_replicas(
+    context: &Context,
+    unit: &Unit,
+    pod: &mut PodSpec,
+    generated: &mut Generated,
+    notes: &mut Notes,
+) {
+    let steps: Vec<Step> = steps(unit, true).collect();
+    let containers = containers(context, unit, &steps, &unit.service.container, generated, notes);
+    add_init_containers(pod, containers);
+}
+
+fn name(unit: &Unit) -> String {
+    label(&format!("{}-pre-start", unit.name), MAX_LABEL)
+}
+
+fn steps<'a>(unit: &'a Unit, per_replica: bool) -> impl Iterator<Item = Step> + use<'a> {
+    let hooks = unit.service.pre_start.iter().enumerate().filter(move |(_, hook)| hook.per_replica == per_replica);
+    hooks.map(|(index, hook)| {
+        let mut container = hook.container.clone();
+        let own_mounts = container.volumes.len();
+        // The loader hands everything on to the hook but the mounts, which Docker takes from the service's container.
+        for mount in &unit.service.container.volumes {
+            if !hook.container.volumes.iter().any(|own| own.target == mount.target) {
+                container.volumes.push(mount.clone());
+            }
+        }
+        let service = Service { container, ..Service::default() };
+        Step { index, path: format!("{}.pre_start[{index}]", unit.path), service, own_mounts }
+    })
+}
+
+impl Step {
+    fn unit<'a>(&'a self, of: &Unit<'a>) -> Unit<'a> {
+        Unit {
+            key: of.key,
+            name: format!("pre-start-{}", self.index + 1),
+            label: of.label.clone(),
+            path: self.path.clone(),
+            service: &self.service,
+            kind: Kind::Job,
+            drop_in: DropIn {
+                service_account: of.drop_in.service_account.clone(),
+                pull_secret: of.drop_in.pull_secret.clone(),
+                ..DropIn::default()
+            },
+            kompose: Kompose::default(),
+            route: None,
+            colocated: if of.colocated.is_empty() && self.has_claims() {
+                vec![of.label.clone()]
+            } else {
+                of.colocated.clone()
+            },
+        }
+    }
+
+    /// A claim that only one node can mount leads the pod to the service's.
+    fn has_claims(&self) -> bool {
+        self.service.container.volumes.iter().any(|mount| mount.kind == MountKind::Volume && !mount.source.is_empty())
+    }
+
+    /// Passes on what was noted, without what the hook only has from its service, which says so itself.
+    fn pass_on(&self, unit: &Unit, own: Notes, notes: &mut Notes) {
+        let (of_service, of_hook) = (fields(&unit.service.container), fields(&self.service.container));
+        for note in own.sorted() {
+            let Some(rest) = note.path.strip_prefix(&format!("{}.", self.path)) else {
+                notes.add(note);
+                continue;
+            };
+            let attribute = rest.split(['.', '[']).next().unwrap_or(rest);
+            let index = rest.strip_prefix("volumes[").and_then(|rest| rest.split(']').next()?.parse::<usize>().ok());
+            let inherited = match index {
+                Some(index) => index >= self.own_mounts,
+                None => of_service.get(attribute) == of_hook.get(attribute),
+            };
+            if !inherited {
+                notes.add(note);
+            }
+        }
+    }
+}
+
+fn fields(container: &ContainerSpec) -> Map<String, Value> {
+    match serde_json::to_value(container) {
+        Ok(Value::Object(fields)) => fields,
+        _ => Map::new(),
+    }
+}
+
+/// The containers of steps that share a pod with `main`, and their volumes.
+fn containers(
+    context: &Context,
+    unit: &Unit,
+    steps: &[Step],
+    main: &ContainerSpec,
+    generated: &mut Generated,
+    notes: &mut Notes,
+) -> Vec<(Container, Vec<Volume>)> {
+    let of_pod = fields(main);
+    let mut list = Vec::new();
+    for step in steps {
+        let own_fields = fields(&step.service.container);
+        for attribute in OF_THE_POD.iter().filter(|attribute| own_fields.get(**attribute) != of_pod.get(**attribute)) {
+            notes.rejected(
+                format!("{}.{attribute}", step.path),
+                "differs from what the other containers of the pod have, and a pod has only one: give all the same",
+            );
+        }
+        let step_unit = step.unit(unit);
+        let mut own = Notes::default();
+        let mut container = container(context, &step_unit, generated, &mut own);
+        let (volumes, volume_mounts) = mounts(context, &step_unit, generated, &mut own).into_lists();
+        container.volume_mounts = volume_mounts;
+        step.pass_on(unit, own, notes);
+        list.push((container, volumes.unwrap_or_default()));
+    }
+    list
+}
+
+fn add_init_containers(pod: &mut PodSpec, containers: Vec<(Container, Vec<Volume>)>) {
+    for (container, volumes) in containers {
+        add_volumes(pod, volumes);
+        pod.init_containers.get_or_insert_default().push(container);
+    }
+}
+
+/// Adds the volumes that are not there yet; those of one name are one.
+pub(super) fn add_volumes(pod: &mut PodSpec, volumes: Vec<Volume>) {
+    for volume in volumes {
+        let known = pod.volumes.get_or_insert_default();
+        if let Err(at) = known.binary_search_by(|other| other.name.cmp(&volume.name)) {
+            known.insert(at, volume);
+        }
+    }
+}
+
+/// A pod may only be the first one of those whose node it has to share if it is one of them itself; by its component,
+/// it is none of the service's.
+fn let_first_pod_run(template: &mut PodTemplateSpec) {
+    let affinity = template.spec.as_mut().and_then(|spec| spec.affinity.as_mut());
+    let terms = affinity.and_then(|affinity| affinity.pod_affinity.as_mut()).into_iter();
+    let terms = terms.flat_map(|affinity| affinity.required_during_scheduling_ignored_during_execution.iter_mut());
+    for selector in terms.flatten().filter_map(|term| term.label_selector.as_mut()) {
+        if let Some(labels) = &mut selector.match_labels {
+            labels.remove(LABEL_COMPONENT);
+        }
+    }
+}
+
+fn note_order(unit: &Unit, notes: &mut Notes) {
+    let after_replicas = unit.service.pre_start.iter().skip_while(|hook| !hook.per_replica);
+    if after_replicas.clone().any(|hook| !hook.per_replica) {
+        notes.approximated(
+            format!("{}.pre_start", unit.path),
+            "steps that run once for the service run before all that run for each replica",
+        );
+    }
+}
+
+/// What lives as long as its pod is another one's than the service's.
+fn note_private_mounts(unit: &Unit, notes: &mut Notes) {
+    let volumes = unit.service.container.volumes.iter();
+    for mount in volumes.filter(|mount| mount.kind == MountKind::Volume && mount.source.is_empty()) {
+        notes.approximated(
+            format!("{}.pre_start", unit.path),
+            format!(
+                "what it writes to {} does not reach the service, whose volume there lives as long as its pod: name \
+                 the volume, or set `per_replica: true`",
+                mount.target
+            ),
+        );
+    }
+}
