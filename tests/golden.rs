@@ -171,8 +171,10 @@ fn documents(plan: &Plan) -> Vec<Value> {
         .filter(|workload| !workload.gates.is_empty())
         .map(|workload| (workload.service.as_str(), workload.gates.iter().map(gate).collect()))
         .collect();
-    let discovery: BTreeMap<&str, Option<&str>> =
+    let mut discovery: BTreeMap<&str, Option<&str>> =
         workloads.iter().map(|workload| (workload.service.as_str(), workload.discovery)).collect();
+    let members = workloads.iter().flat_map(|workload| &workload.members);
+    discovery.extend(members.map(|member| (member.service.as_str(), member.discovery)));
     let said: Vec<String> = notes
         .iter()
         .map(|note| format!("{} {}: {} ({})", note.level.as_str(), note.path, note.message, note.reason))

@@ -42,7 +42,7 @@ pub(super) fn report_services(
         if state == "Failed" {
             gave_up.push(format!("{service}: {}", message.as_deref().unwrap_or_default()));
         }
-        services.push(ServiceStatus {
+        let status = ServiceStatus {
             name: service.clone(),
             kind: workload.wanted.kind.to_string(),
             image: workload.workload.image.clone(),
@@ -54,7 +54,17 @@ pub(super) fn report_services(
             waiting_for: remark.waiting_for,
             endpoints: endpoints(live, owner, &workload.wanted.name),
             discovery: workload.workload.discovery.map(str::to_owned),
-        });
+        };
+        // Containers of one pod are ready, or held back, together.
+        services.extend(workload.workload.members.iter().map(|member| ServiceStatus {
+            name: member.service.clone(),
+            image: member.image.clone(),
+            digest: None,
+            endpoints: endpoints(live, owner, &member.name),
+            discovery: member.discovery.map(str::to_owned),
+            ..status.clone()
+        }));
+        services.push(status);
     }
     services.sort_by(|one, other| one.name.cmp(&other.name));
     (services, gave_up)

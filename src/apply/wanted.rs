@@ -201,6 +201,7 @@ mod tests {
             object: WorkloadObject::Job(Box::default()),
             gates: after.iter().map(gate).collect(),
             discovery: None,
+            members: Vec::new(),
         }
     }
 

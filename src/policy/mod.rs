@@ -298,6 +298,7 @@ mod tests {
             object: WorkloadObject::Deployment(Box::new(object)),
             gates: Vec::new(),
             discovery: None,
+            members: Vec::new(),
         };
         Plan { workloads: vec![workload], ..Plan::default() }
     }

@@ -98,7 +98,7 @@ fn pull_policy(unit: &Unit, notes: &mut Notes) -> &'static str {
 
 /// The ports that are written into the pod: a list by port and protocol, since the API server refuses duplicates.
 fn container_ports(unit: &Unit, notes: &mut Notes) -> Option<Vec<ContainerPort>> {
-    if network::is_host_mode(unit.service) {
+    if network::is_host_mode(unit.pod) {
         // The API server would make each of them a port of the node; Docker opens what the program opens.
         return None;
     }

@@ -8,9 +8,8 @@ use super::drop_in::{DropIn, Replicas, drop_in};
 use super::kind::{self, Kind};
 use super::kompose::{Kompose, kompose};
 use super::notes::Notes;
-use super::placement;
 use super::route::{self, Route};
-use super::{Facts, Stack};
+use super::{Facts, Stack, placement, shared_pod, volumes_from};
 use crate::api::v1alpha1::ImageStatus;
 use crate::compose::Project;
 use crate::compose::model::Service;
@@ -39,6 +38,12 @@ pub(super) struct Unit<'a> {
     /// The path of its attributes.
     pub(super) path: String,
     pub(super) service: &'a Service,
+    /// The service that rules its pod: itself, unless it shares another one's.
+    pub(super) pod: &'a Service,
+    /// That service's key.
+    pub(super) host: &'a str,
+    /// The value of the label by which its pods are found, which is that service's.
+    pub(super) pod_label: String,
     pub(super) kind: Kind,
     /// What it asks for beyond Compose.
     pub(super) drop_in: DropIn,
@@ -56,13 +61,21 @@ impl Unit<'_> {
         match self.drop_in.replicas {
             Some(Replicas::Of(count)) => Some(count),
             Some(Replicas::External) => None,
-            None => Some(i32::try_from(self.service.replicas().max(0)).unwrap_or(i32::MAX)),
+            None => Some(i32::try_from(self.pod.replicas().max(0)).unwrap_or(i32::MAX)),
         }
     }
 
     /// Whether there may be more than one pod.
     pub(super) fn is_several(&self) -> bool {
         self.replicas().is_none_or(|count| count > 1)
+    }
+
+    /// The path of a mount by its number.
+    pub(super) fn mount_path(&self, index: usize) -> String {
+        match self.service.container.volumes.get(index) {
+            Some(mount) if volumes_from::is_from_another(mount) => format!("{}.volumes_from", self.path),
+            _ => format!("{}.volumes[{index}]", self.path),
+        }
     }
 }
 
@@ -86,9 +99,12 @@ impl<'a> Context<'a> {
                 Unit {
                     key,
                     name,
+                    pod_label: label.clone(),
                     label,
                     path,
                     service,
+                    pod: service,
+                    host: key,
                     kind: Kind::Deployment,
                     drop_in,
                     kompose,
@@ -97,9 +113,12 @@ impl<'a> Context<'a> {
                 },
             );
         }
+        share_pods(&mut units);
         let backings = claim::backings(project, stack, units.values().map(|unit| unit.service), notes);
         let mut context = Self { project, stack, facts, units, backings };
         let kinds = kind::kinds(&context);
+        shared_pod::note_conflicts(&context, &kinds, notes);
+        let kinds = shared_pod::common_kinds(&context, &kinds);
         let colocated = placement::colocated(&context, &kinds);
         let mut routes = route::routes(&context, notes);
         for (key, unit) in &mut context.units {
@@ -117,6 +136,18 @@ impl Context<'_> {
     /// What the service's image says of itself, when it could be read.
     pub(super) fn image(&self, service: &Service) -> Option<&ImageStatus> {
         self.facts.images.get(&service.container.image).filter(|image| image.unread.is_none())
+    }
+}
+
+fn share_pods<'a>(units: &mut BTreeMap<&'a str, Unit<'a>>) {
+    let services = units.iter().map(|(key, unit)| (*key, unit.service)).collect();
+    for (key, host) in shared_pod::hosts(&services) {
+        let Some(ruling) = units.get(host) else { continue };
+        let (label, pod, replicas) = (ruling.label.clone(), ruling.service, ruling.drop_in.replicas);
+        if let Some(unit) = units.get_mut(key) {
+            (unit.host, unit.pod_label, unit.pod) = (host, label, pod);
+            unit.drop_in.replicas = replicas;
+        }
     }
 }
 

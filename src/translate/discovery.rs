@@ -20,7 +20,7 @@ pub(super) const HEADLESS: &str = "Headless";
 /// How the service's name resolves; none when it has no Service.
 pub(super) fn discovery(context: &Context, unit: &Unit) -> Option<&'static str> {
     // A container without a network has no name in Docker either.
-    if network::is_none_mode(unit.service) {
+    if network::is_none_mode(unit.pod) {
         return None;
     }
     // Nobody looks for what comes and goes, unless the file gives it something to be found by.

@@ -25,21 +25,23 @@ pub(super) fn mark(context: &Context, workloads: &mut [Workload]) {
             continue;
         }
         let Some(template) = template(&mut workload.object) else { continue };
-        for target in followed(context, &workload.service) {
+        let Some(unit) = context.units.get(workload.service.as_str()) else { continue };
+        for target in followed(context, unit.key) {
             let annotations = template.metadata.get_or_insert_default().annotations.get_or_insert_default();
             annotations.insert(format!("{ANNOTATION_RESTART_PREFIX}{}", target.name), prints.of(target.key));
         }
     }
 }
 
-/// The services that a service follows.
-fn followed<'a>(context: &'a Context<'a>, service: &str) -> impl Iterator<Item = &'a Unit<'a>> {
-    let dependencies = context.units.get(service).map(|unit| &unit.service.workload.depends_on);
-    dependencies
-        .into_iter()
-        .flatten()
+/// The services whose pods the pod of a service follows.
+fn followed<'a>(context: &'a Context<'a>, service: &'a str) -> impl Iterator<Item = &'a Unit<'a>> {
+    let units = context.units.values().filter(move |unit| unit.host == service);
+    units
+        .flat_map(|unit| &unit.service.workload.depends_on)
         .filter(|(_, dependency)| dependency.restart)
         .filter_map(|(name, _)| context.units.get(name.as_str()))
+        .filter(move |target| target.host != service)
+        .filter_map(|target| context.units.get(target.host))
 }
 
 /// Hashes of pods, in which those of the pods that they follow are contained.
@@ -58,7 +60,8 @@ impl Fingerprints<'_> {
         // Stands there until the service is done, so that a circle comes to an end.
         self.whole.insert(service.to_owned(), String::new());
         let context = self.context;
-        for target in followed(context, service) {
+        let key = context.units.get(service).map_or("", |unit| unit.key);
+        for target in followed(context, key) {
             text.push_str(&self.of(target.key));
         }
         let print = hash(&text);

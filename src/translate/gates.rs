@@ -7,14 +7,49 @@ use super::kind::Kind;
 use super::notes::Notes;
 use super::plan::{Gate, GateCondition, Workload};
 use super::probe::is_checked;
+use super::shared_pod;
 use crate::compose::model::DependencyCondition;
 
-/// The gates of a service: its `depends_on`, without what has no containers.
+/// The gates of a pod: the `depends_on` of its services, without what has no containers.
 pub(super) fn gates(context: &Context, unit: &Unit, notes: &mut Notes) -> Vec<Gate> {
+    let mut gates: Vec<Gate> = Vec::new();
+    for unit in std::iter::once(unit).chain(shared_pod::members(context, unit)) {
+        for gate in own(context, unit, notes) {
+            let same = |other: &&mut Gate| other.service == gate.service && other.condition == gate.condition;
+            match gates.iter_mut().find(same) {
+                Some(other) => other.required |= gate.required,
+                None => gates.push(gate),
+            }
+        }
+    }
+    gates
+}
+
+fn own(context: &Context, unit: &Unit, notes: &mut Notes) -> Vec<Gate> {
     let mut gates = Vec::new();
     for (name, dependency) in &unit.service.workload.depends_on {
         let path = format!("{}.depends_on.{name}", unit.path);
         let Some(target) = context.units.get(name.as_str()) else { continue };
+        if target.host == unit.host {
+            if dependency.condition != DependencyCondition::Started {
+                notes.approximated(
+                    path,
+                    format!("does not wait for `{name}`, which is in the same pod: both start at once"),
+                );
+            }
+            continue;
+        }
+        if waits_for(context, target.host, unit.host, &mut BTreeSet::new()) {
+            notes.error(
+                path,
+                "PodConflict",
+                format!(
+                    "`{name}` waits for `{}`, in whose pod this service is: a pod cannot wait for what waits for it",
+                    unit.host
+                ),
+            );
+            continue;
+        }
         if target.kind == Kind::CronJob {
             notes.rejected(
                 path,
@@ -54,9 +89,20 @@ pub(super) fn gates(context: &Context, unit: &Unit, notes: &mut Notes) -> Vec<Ga
                 GateCondition::Ready
             }
         };
-        gates.push(Gate { service: name.clone(), condition, required: dependency.required });
+        gates.push(Gate { service: target.host.to_owned(), condition, required: dependency.required });
     }
     gates
+}
+
+/// Whether a pod waits for another one, directly or over others.
+fn waits_for<'a>(context: &Context<'a>, from: &'a str, to: &str, seen: &mut BTreeSet<&'a str>) -> bool {
+    if !seen.insert(from) {
+        return false;
+    }
+    let units = context.units.values().filter(|unit| unit.host == from);
+    let targets = units.flat_map(|unit| unit.service.workload.depends_on.keys());
+    let mut hosts = targets.filter_map(|name| context.units.get(name.as_str())).map(|target| target.host);
+    hosts.any(|host| host != from && (host == to || waits_for(context, host, to, seen)))
 }
 
 /// The workloads, each after those that its gates name, and by name where that leaves a choice.

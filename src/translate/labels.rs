@@ -18,7 +18,7 @@ pub(super) type Labels = BTreeMap<String, String>;
 pub(super) fn selector(context: &Context, unit: &Unit) -> Labels {
     Labels::from([
         (names::LABEL_STACK.to_owned(), context.stack.name.clone()),
-        (names::LABEL_SERVICE.to_owned(), unit.label.clone()),
+        (names::LABEL_SERVICE.to_owned(), unit.pod_label.clone()),
         (names::LABEL_COMPONENT.to_owned(), names::COMPONENT_SERVICE.to_owned()),
     ])
 }
@@ -36,6 +36,7 @@ pub(super) fn stack_labels(context: &Context) -> Labels {
 pub(super) fn service_labels(context: &Context, unit: &Unit) -> Labels {
     let mut labels = stack_labels(context);
     labels.extend(selector(context, unit));
+    labels.insert(names::LABEL_SERVICE.to_owned(), unit.label.clone());
     labels.insert(names::LABEL_NAME.to_owned(), unit.label.clone());
     labels
 }

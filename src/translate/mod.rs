@@ -49,14 +49,16 @@ mod resources;
 mod rollout;
 mod route;
 mod security;
+mod shared_pod;
 mod stateful_set;
 mod strategic_merge;
 mod taint;
 mod traefik;
+mod volumes_from;
 
 pub use attributes::{ATTRIBUTES, Treatment};
 pub use plan::{
-    Child, Claim, Gate, GateCondition, Note, NoteLevel, Plan, Workload, WorkloadObject, http_route_api,
+    Child, Claim, Gate, GateCondition, Member, Note, NoteLevel, Plan, Workload, WorkloadObject, http_route_api,
     network_attachment_api,
 };
 
@@ -121,7 +123,7 @@ pub struct Facts {
 pub fn translate(project: &Project, stack: &Stack, facts: &Facts, policy: &Policy) -> Plan {
     let mut notes = Notes::default();
     attributes::note(project, &mut notes);
-    let with_jobs = cron_job::among_services(project);
+    let with_jobs = volumes_from::with_mounts(cron_job::among_services(project));
     let context = Context::new(&with_jobs, stack, facts, &mut notes);
     let mut generated = Generated::default();
     let mut workloads = Vec::new();
@@ -139,9 +141,11 @@ pub fn translate(project: &Project, stack: &Stack, facts: &Facts, policy: &Polic
             }
             services.push(service);
         }
-        autoscalers.extend(autoscaler::autoscaler(&context, unit, &mut notes));
         workloads.extend(pre_start::workload(&context, unit, &mut generated, &mut notes));
-        workloads.extend(unit_workloads(&context, unit, &mut generated, &mut notes));
+        if unit.host == unit.key {
+            autoscalers.extend(autoscaler::autoscaler(&context, unit, &mut notes));
+            workloads.extend(unit_workloads(&context, unit, &mut generated, &mut notes));
+        }
     }
     services.sort_by(|a, b| a.metadata.name.cmp(&b.metadata.name));
     resources::note_requests(&context, &mut notes);
@@ -193,6 +197,15 @@ fn unit_workloads(
     };
     let (mut gates, discovery) = (gates::gates(context, unit, notes), discovery::discovery(context, unit));
     gates.extend(pre_start::gate(unit));
+    gates.extend(shared_pod::members(context, unit).filter_map(pre_start::gate));
+    let members: Vec<Member> = shared_pod::members(context, unit)
+        .map(|member| Member {
+            service: member.key.to_owned(),
+            name: member.name.clone(),
+            image: member.service.container.image.clone(),
+            discovery: discovery::discovery(context, member),
+        })
+        .collect();
     let objects: Vec<_> = objects.into_iter().map(|object| overlay::overlaid(context, unit, object, notes)).collect();
     let (key, images) = (unit.key.to_owned(), objects.iter().map(|object| overlay::image(unit, object)));
     let images: Vec<String> = images.collect();
@@ -202,6 +215,7 @@ fn unit_workloads(
         object,
         gates: gates.clone(),
         discovery,
+        members: members.clone(),
     })
 }
 

@@ -13,7 +13,7 @@ use super::dns_label::{MAX_LABEL, hash, label, shorten, slug};
 use super::generated::Generated;
 use super::notes::Notes;
 use super::quantity::{Amount, docker_bytes};
-use super::{PROJECT_DIRECTORY, file_object, project_file};
+use super::{PROJECT_DIRECTORY, file_object, project_file, volumes_from};
 use crate::compose::model::{BindOptions, Mount, MountKind};
 
 /// The mounts of a service, gathered one by one.
@@ -66,8 +66,15 @@ pub(super) fn mounts(context: &Context, unit: &Unit, generated: &mut Generated, 
     let mut mounts = Mounts::default();
     let container = &unit.service.container;
     for (index, mount) in container.volumes.iter().enumerate() {
-        let path = format!("{}.volumes[{index}]", unit.path);
+        let path = unit.mount_path(index);
         match mount.kind {
+            MountKind::Volume if mount.source.is_empty() && volumes_from::is_from_another(mount) => notes.rejected(
+                path,
+                format!(
+                    "the volume at {} lives as long as the other service's pod: give it a name to share it",
+                    mount.target
+                ),
+            ),
             MountKind::Volume if mount.source.is_empty() => anonymous(mount, &path, &mut mounts, notes),
             MountKind::Volume => named(context, mount, &path, &mut mounts, notes),
             MountKind::Bind => bind(context, unit, mount, &path, generated, &mut mounts, notes),
@@ -97,7 +104,23 @@ pub(super) fn mounts(context: &Context, unit: &Unit, generated: &mut Generated, 
         memory("/dev/shm", bytes(container.shm_size.0), false, &path, &mut mounts, notes);
     }
     file_object::mounts(context, unit, generated, &mut mounts, notes);
+    note_other_sources(context, unit, notes);
     mounts
+}
+
+/// What `volumes_from` names and nobody can mount here.
+fn note_other_sources(context: &Context, unit: &Unit, notes: &mut Notes) {
+    for (index, text) in unit.service.container.volumes_from.iter().enumerate() {
+        let path = format!("{}.volumes_from[{index}]", unit.path);
+        if text.starts_with("container:") {
+            notes.rejected(path, "a container that is no service of this file has no volumes here: mount them by name");
+            continue;
+        }
+        let source = context.units.get(text.split(':').next().unwrap_or_default()).map(|unit| &unit.service.container);
+        if source.is_some_and(|source| !source.configs.is_empty() || !source.secrets.is_empty()) {
+            notes.approximated(path, "configs and secrets are not taken over: list those that are needed");
+        }
+    }
 }
 
 fn named(context: &Context, mount: &Mount, path: &str, mounts: &mut Mounts, notes: &mut Notes) {

@@ -33,7 +33,7 @@ pub(super) fn is_none_mode(service: &Service) -> bool {
 /// Whether all networks of the service are internal: then it reaches nothing outside, and Docker publishes none of
 /// its ports.
 pub(super) fn is_internal_only(context: &Context, unit: &Unit) -> bool {
-    let memberships = memberships(context, unit.service);
+    let memberships = memberships(context, unit.pod);
     !memberships.is_empty() && memberships.iter().all(|membership| membership.internal)
 }
 
@@ -100,9 +100,11 @@ pub(super) fn note_differences(context: &Context, notes: &mut Notes) {
                     notes.approximated(format!("{}.network_mode", unit.path), message);
                 }
             }
-            _ => notes.rejected(
+            // Those of other services and containers are dealt with where pods are shared.
+            mode if mode.contains(':') => {}
+            mode => notes.rejected(
                 format!("{}.network_mode", unit.path),
-                "the containers of two services are two pods, which share no network: let them talk by name",
+                format!("`{mode}` is not known: use `host`, `none`, `bridge` or `service:<name>`"),
             ),
         }
     }
@@ -165,7 +167,7 @@ mod tests {
 
     #[test]
     fn drivers_of_other_kinds_are_rejected() {
-        let text = "services: {web: {image: x, networks: {lan: null}}, b: {image: x, network_mode: \"service:web\"}}\n\
+        let text = "services: {web: {image: x, networks: {lan: null}}, b: {image: x, network_mode: lan}}\n\
                     networks: {lan: {driver: macvlan}}";
         fixture::with(text, |context, notes| {
             note_differences(context, notes);

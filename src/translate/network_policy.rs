@@ -47,7 +47,7 @@ pub(super) fn policies(context: &Context) -> Vec<NetworkPolicy> {
             policies.push(deny_policy(context, unit));
         }
         let open = publish::open_targets(context, unit);
-        if !open.is_empty() && !is_host_mode(unit.service) {
+        if !open.is_empty() && !is_host_mode(unit.pod) {
             policies.push(published_policy(context, unit, &open));
         }
     }

@@ -62,7 +62,7 @@ pub(super) fn colocated<'a>(context: &Context<'a>, kinds: &BTreeMap<&'a str, Kin
             .filter(|unit| {
                 unit.service.container.volumes.iter().any(|m| m.kind == MountKind::Volume && m.source == **key)
             })
-            .map(|unit| unit.key)
+            .map(|unit| unit.host)
             .collect();
         groups.retain(|other| {
             let linked = !other.is_disjoint(&group);
@@ -79,7 +79,7 @@ pub(super) fn colocated<'a>(context: &Context<'a>, kinds: &BTreeMap<&'a str, Kin
         if !several {
             continue;
         }
-        let labels: Vec<String> = group.iter().map(|key| context.units[key].label.clone()).collect();
+        let labels: Vec<String> = group.iter().map(|key| context.units[key].pod_label.clone()).collect();
         for (key, _) in context.units.iter().filter(|(key, _)| group.contains(*key)) {
             colocated.insert(*key, labels.clone());
         }
@@ -96,7 +96,7 @@ pub(super) fn note_exclusive_claims(context: &Context, unit: &Unit, notes: &mut 
     for (index, mount) in unit.service.container.volumes.iter().enumerate() {
         if let Some(Backing::Claim { external: false, .. }) = context.backings.get(mount.source.as_str()) {
             notes.approximated(
-                format!("{}.volumes[{index}]", unit.path),
+                unit.mount_path(index),
                 "each node had a volume of its own in Docker, here all share one claim: set spec.volumes.accessModes to \
                  ReadWriteMany, or the pods of all nodes but one wait",
             );

@@ -77,6 +77,21 @@ pub struct Workload {
     pub gates: Vec<Gate>,
     /// How the service's name resolves, `VIP` or `Headless`; none when it has no Service.
     pub discovery: Option<&'static str>,
+    /// The other services whose containers are in its pods.
+    pub members: Vec<Member>,
+}
+
+/// A service that shares the pods of another one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// The Compose service.
+    pub service: String,
+    /// The name of its container and of its Service.
+    pub name: String,
+    /// The image of its container.
+    pub image: String,
+    /// How its name resolves, as [`Workload::discovery`].
+    pub discovery: Option<&'static str>,
 }
 
 /// The kinds of workloads.

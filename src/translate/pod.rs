@@ -12,7 +12,7 @@ use super::context::{Context, Unit};
 use super::generated::Generated;
 use super::mount::mounts;
 use super::notes::Notes;
-use super::{dns_label, kompose, labels, lifecycle, network, placement, pod_security, pre_start, security};
+use super::{dns_label, kompose, labels, lifecycle, network, placement, pod_security, pre_start, security, shared_pod};
 use crate::compose::model::Duration;
 
 /// How long a container is given to stop when the file does not say (docker stop, "--timeout").
@@ -45,7 +45,11 @@ pub(super) fn template(
         enable_service_links: Some(false),
         termination_grace_period_seconds: Some(
             unit.service.container.stop_grace_period.map_or(GRACE_SECONDS, Duration::whole_seconds_up)
-                + lifecycle::stop_seconds(unit),
+                + std::iter::once(unit)
+                    .chain(shared_pod::members(context, unit))
+                    .map(lifecycle::stop_seconds)
+                    .max()
+                    .unwrap_or_default(),
         ),
         image_pull_secrets: pull_secrets(context, unit),
         hostname: hostname(unit, notes),
@@ -57,22 +61,44 @@ pub(super) fn template(
         pod.host_network = Some(true);
         pod.dns_policy = Some("ClusterFirstWithHostNet".to_owned());
     }
-    note_processes(context, unit, notes);
+    for unit in std::iter::once(unit).chain(shared_pod::members(context, unit)) {
+        note_processes(context, unit, notes);
+    }
     security::pod_context(unit, &mut pod, notes);
     kompose::pod(unit, &mut pod);
     placement::place(context, unit, &mut pod, notes);
     pre_start::prepare_replicas(context, unit, &mut pod, generated, notes);
+    shared_pod::join(context, unit, &mut pod, generated, notes);
     pod_security::meet(context, unit, &mut pod, notes);
     let mut labels = labels::service_labels(context, unit);
-    labels.extend(network::pod_labels(context, unit));
+    for unit in std::iter::once(unit).chain(shared_pod::members(context, unit)) {
+        labels.extend(network::pod_labels(context, unit));
+    }
     PodTemplateSpec {
         metadata: Some(ObjectMeta {
             labels: Some(labels),
-            annotations: labels::pod_annotations(unit, notes),
+            annotations: annotations(context, unit, notes),
             ..ObjectMeta::default()
         }),
         spec: Some(pod),
     }
+}
+
+/// The annotations of all services whose containers are in the pod.
+fn annotations(context: &Context, unit: &Unit, notes: &mut Notes) -> Option<BTreeMap<String, String>> {
+    let mut annotations = labels::pod_annotations(unit, notes);
+    for member in shared_pod::members(context, unit) {
+        for (key, value) in labels::pod_annotations(member, notes).into_iter().flatten() {
+            let known = annotations.get_or_insert_default().entry(key.clone()).or_insert_with(|| value.clone());
+            if *known != value {
+                notes.approximated(
+                    format!("{}.labels.{key}", member.path),
+                    format!("is `{known}`, as of `{}`, whose pod it shares", unit.key),
+                );
+            }
+        }
+    }
+    annotations
 }
 
 /// The list is keyed by name.

@@ -6,7 +6,6 @@
 
 use k8s_openapi::api::batch::v1::{Job, JobSpec};
 use k8s_openapi::api::core::v1::{Container, PodSpec, PodTemplateSpec, Volume};
-use serde_json::{Map, Value};
 
 use super::container::container;
 use super::context::{Context, Unit};
@@ -18,31 +17,10 @@ use super::kompose::Kompose;
 use super::mount::mounts;
 use super::notes::Notes;
 use super::plan::{Gate, GateCondition, Workload, WorkloadObject};
+use super::shared_pod::{differing, fields, is_of_service};
 use super::{gates, labels, pod, pod_security};
 use crate::api::names::{COMPONENT_PRE_START, LABEL_COMPONENT};
 use crate::compose::model::{ContainerSpec, MountKind, Service};
-
-/// What the containers of a pod have in common.
-const OF_THE_POD: [&str; 18] = [
-    "dns",
-    "dns_opt",
-    "dns_search",
-    "domainname",
-    "extra_hosts",
-    "group_add",
-    "hostname",
-    "ipc",
-    "isolation",
-    "network_mode",
-    "networks",
-    "pid",
-    "platform",
-    "runtime",
-    "stop_grace_period",
-    "sysctls",
-    "userns_mode",
-    "uts",
-];
 
 /// A hook with the service that it would be if it stood alone.
 struct Step {
@@ -66,6 +44,7 @@ pub(super) fn workload(
     if unit.replicas() == Some(0) {
         return None;
     }
+    note_shared(unit, notes);
     note_order(unit, notes);
     note_private_mounts(unit, notes);
     let mut own = Notes::default();
@@ -91,6 +70,7 @@ pub(super) fn workload(
         // What the service waits for has been said.
         gates: gates::gates(context, unit, &mut Notes::default()),
         discovery: None,
+        members: Vec::new(),
     })
 }
 
@@ -137,10 +117,14 @@ impl Step {
     fn unit<'a>(&'a self, of: &Unit<'a>) -> Unit<'a> {
         Unit {
             key: of.key,
-            name: format!("pre-start-{}", self.index + 1),
+            name: self.name(of),
             label: of.label.clone(),
             path: self.path.clone(),
             service: &self.service,
+            pod: &self.service,
+            // Nobody else is in its pod.
+            host: "",
+            pod_label: of.label.clone(),
             kind: Kind::Job,
             drop_in: DropIn {
                 service_account: of.drop_in.service_account.clone(),
@@ -150,11 +134,17 @@ impl Step {
             kompose: Kompose::default(),
             route: None,
             colocated: if of.colocated.is_empty() && self.has_claims() {
-                vec![of.label.clone()]
+                vec![of.pod_label.clone()]
             } else {
                 of.colocated.clone()
             },
         }
+    }
+
+    /// The name of its container, which is unique in a pod.
+    fn name(&self, of: &Unit) -> String {
+        let name = format!("pre-start-{}", self.index + 1);
+        if of.host == of.key { name } else { label(&format!("{}-{name}", of.name), MAX_LABEL) }
     }
 
     /// A claim that only one node can mount leads the pod to the service's.
@@ -183,13 +173,6 @@ impl Step {
     }
 }
 
-fn fields(container: &ContainerSpec) -> Map<String, Value> {
-    match serde_json::to_value(container) {
-        Ok(Value::Object(fields)) => fields,
-        _ => Map::new(),
-    }
-}
-
 /// The containers of steps that share a pod with `main`, and their volumes.
 fn containers(
     context: &Context,
@@ -199,11 +182,9 @@ fn containers(
     generated: &mut Generated,
     notes: &mut Notes,
 ) -> Vec<(Container, Vec<Volume>)> {
-    let of_pod = fields(main);
     let mut list = Vec::new();
     for step in steps {
-        let own_fields = fields(&step.service.container);
-        for attribute in OF_THE_POD.iter().filter(|attribute| own_fields.get(**attribute) != of_pod.get(**attribute)) {
+        for attribute in differing(&step.service.container, main) {
             notes.rejected(
                 format!("{}.{attribute}", step.path),
                 "differs from what the other containers of the pod have, and a pod has only one: give all the same",
@@ -247,6 +228,18 @@ fn let_first_pod_run(template: &mut PodTemplateSpec) {
         if let Some(labels) = &mut selector.match_labels {
             labels.remove(LABEL_COMPONENT);
         }
+    }
+}
+
+/// The Job has a pod of its own.
+fn note_shared(unit: &Unit, notes: &mut Notes) {
+    let container = &unit.service.container;
+    let modes = [("network_mode", &container.network_mode), ("pid", &container.pid), ("ipc", &container.ipc)];
+    for (attribute, _) in modes.iter().filter(|(_, mode)| is_of_service(mode)) {
+        notes.rejected(
+            format!("{}.pre_start", unit.path),
+            format!("what runs once for the service cannot share another one's {attribute}: set `per_replica: true`"),
+        );
     }
 }
 

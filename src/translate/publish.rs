@@ -73,7 +73,7 @@ pub(super) fn open_targets(context: &Context, unit: &Unit) -> Vec<PortKey> {
         .filter(|port| port.mode == "host" || !port.published.is_empty())
         .map(ports::target)
         .collect();
-    if network::is_internal_only(context, unit) || network::is_none_mode(unit.service) {
+    if network::is_internal_only(context, unit) || network::is_none_mode(unit.pod) {
         open.clear();
     }
     // What leads there by HTTP was asked for in so many words.
@@ -87,11 +87,11 @@ fn service_ports(context: &Context, unit: &Unit, kind: &str, notes: &mut Notes) 
     let mut list: Vec<ServicePort> = Vec::new();
     for (index, port) in unit.service.workload.ports.iter().enumerate().filter(|(_, port)| port.mode != "host") {
         let path = format!("{}.ports[{index}]", unit.path);
-        if network::is_host_mode(unit.service) {
+        if network::is_host_mode(unit.pod) {
             notes.ignored(path, "the service uses the node's network, where its ports are open anyway");
             continue;
         }
-        if network::is_none_mode(unit.service) || network::is_internal_only(context, unit) {
+        if network::is_none_mode(unit.pod) || network::is_internal_only(context, unit) {
             notes.ignored(path, "is not published, as in Docker: the service has internal networks only, or none");
             continue;
         }

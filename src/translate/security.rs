@@ -88,15 +88,18 @@ pub(super) fn pod_context(unit: &Unit, pod: &mut PodSpec, notes: &mut Notes) {
 fn namespaces(unit: &Unit, pod: &mut PodSpec, notes: &mut Notes) {
     let container = &unit.service.container;
     let mut reject = |attribute: &str, message: &str| notes.rejected(format!("{}.{attribute}", unit.path), message);
+    // Those of other services and containers are dealt with where pods are shared.
     match container.ipc.as_str() {
         "" | "private" | "shareable" | "none" => {}
         "host" => pod.host_ipc = Some(true),
-        _ => reject("ipc", "the containers of two services are two pods, which share no IPC namespace"),
+        mode if mode.contains(':') => {}
+        _ => reject("ipc", "is not known: use `private`, `host` or `service:<name>`"),
     }
     match container.pid.as_str() {
         "" | "private" => {}
         "host" => pod.host_pid = Some(true),
-        _ => reject("pid", "the containers of two services are two pods, which share no process namespace"),
+        mode if mode.contains(':') => {}
+        _ => reject("pid", "is not known: use `private`, `host` or `service:<name>`"),
     }
     if container.cgroup == "host" {
         reject("cgroup", "pods have a control group namespace of their own");
@@ -104,7 +107,7 @@ fn namespaces(unit: &Unit, pod: &mut PodSpec, notes: &mut Notes) {
     if !matches!(container.userns_mode.as_str(), "" | "host") {
         reject("userns_mode", "only `host`, which is Kubernetes' default too, is understood");
     }
-    if !matches!(container.uts.as_str(), "" | "private") {
+    if !matches!(container.uts.as_str(), "" | "private") && !container.uts.contains(':') {
         reject("uts", "pods have a host name of their own unless they use the host's network");
     }
     if !matches!(container.isolation.as_str(), "" | "default" | "process") {
@@ -269,8 +272,8 @@ mod tests {
     }
 
     #[test]
-    fn namespaces_of_other_containers_are_rejected() {
-        let (_, pod, notes) = secured("ipc: host, pid: \"service:db\"");
+    fn namespaces_are_the_hosts_or_of_the_pod() {
+        let (_, pod, notes) = secured("ipc: host, pid: other");
         assert_eq!((pod.host_ipc, pod.host_pid), (Some(true), None));
         assert_eq!(notes, ["services.web.pid: Rejected"]);
     }

@@ -131,7 +131,14 @@ impl Make<'_> {
 }
 
 fn workload(service: &str, image: &str, object: WorkloadObject) -> Workload {
-    Workload { service: service.to_owned(), image: image.to_owned(), object, gates: Vec::new(), discovery: None }
+    Workload {
+        service: service.to_owned(),
+        image: image.to_owned(),
+        object,
+        gates: Vec::new(),
+        discovery: None,
+        members: Vec::new(),
+    }
 }
 
 pub fn object<T: DeserializeOwned>(value: Value) -> T {
