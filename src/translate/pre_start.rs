@@ -52,6 +52,7 @@ pub(super) fn workload(
     last.pass_on(unit, own, notes);
     let containers = containers(context, unit, first, &last.service.container, generated, notes);
     if let Some(pod) = &mut template.spec {
+        pod.containers.iter_mut().for_each(take_probes_out);
         add_init_containers(pod, containers);
         pod_security::meet(context, &last.unit(unit), pod, notes);
     }
@@ -193,12 +194,18 @@ fn containers(
         let step_unit = step.unit(unit);
         let mut own = Notes::default();
         let mut container = container(context, &step_unit, generated, &mut own);
+        take_probes_out(&mut container);
         let (volumes, volume_mounts) = mounts(context, &step_unit, generated, &mut own).into_lists();
         container.volume_mounts = volume_mounts;
         step.pass_on(unit, own, notes);
         list.push((container, volumes.unwrap_or_default()));
     }
     list
+}
+
+/// What an image says of its health is about its server; a step ends, and init containers may have no probes.
+fn take_probes_out(container: &mut Container) {
+    (container.readiness_probe, container.liveness_probe, container.startup_probe) = (None, None, None);
 }
 
 fn add_init_containers(pod: &mut PodSpec, containers: Vec<(Container, Vec<Volume>)>) {
@@ -265,5 +272,52 @@ fn note_private_mounts(unit: &Unit, notes: &mut Notes) {
                 mount.target
             ),
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::policy::Policy;
+    use crate::translate::{Facts, Plan, fixture, translate};
+
+    fn plan(service: &str, facts: &Facts) -> Plan {
+        let text = format!("services: {{web: {{image: x, {service}}}}}");
+        translate(&fixture::project(&text), &fixture::stack(), facts, &Policy::default())
+    }
+
+    #[test]
+    fn steps_have_no_probes_of_their_image() {
+        let facts = fixture::image(serde_json::json!({"healthCheck": {"test": ["CMD", "true"]}}));
+        let plan = plan("pre_start: [{image: x, command: [a]}, {image: x, command: [b], per_replica: true}]", &facts);
+        let names: Vec<&str> = plan.workloads.iter().map(|workload| workload.service.as_str()).collect();
+        assert_eq!(names, ["web-pre-start", "web"]);
+        for workload in &plan.workloads {
+            let pod = workload.object.template().and_then(|template| template.spec.clone()).unwrap();
+            let steps = pod.init_containers.iter().flatten().chain(&pod.containers);
+            for step in steps.filter(|container| container.name.starts_with("pre-start")) {
+                assert_eq!(step.readiness_probe, None, "{}", step.name);
+            }
+        }
+        assert_eq!(plan.workloads[1].gates[0].service, "web-pre-start");
+        let server = plan.workloads[1].object.template().unwrap().spec.clone().unwrap().containers.remove(0);
+        assert!(server.readiness_probe.is_some());
+    }
+
+    #[test]
+    fn nothing_is_prepared_for_a_service_that_is_scaled_to_none() {
+        let plan = plan("scale: 0, pre_start: [{image: x, command: [a]}]", &Facts::default());
+        assert_eq!((plan.workloads.len(), plan.workloads[0].gates.len()), (1, 0));
+    }
+
+    #[test]
+    fn only_what_a_step_says_itself_is_noted() {
+        let noted = |service: &str| {
+            let notes = plan(service, &Facts::default()).notes;
+            notes.into_iter().filter(|note| note.path.contains("pre_start[")).map(|note| note.path).collect::<Vec<_>>()
+        };
+        assert_eq!(noted("cpuset: \"0\", pre_start: [{image: x, cpuset: \"0\"}]"), [""; 0]);
+        assert_eq!(noted("pre_start: [{image: x, cpuset: \"0\"}]"), ["services.web.pre_start[0].cpuset"]);
+        let other_host = "hostname: a, pre_start: [{image: x, hostname: b, per_replica: true}]";
+        assert!(noted(other_host).contains(&"services.web.pre_start[0].hostname".to_owned()));
     }
 }
