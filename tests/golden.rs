@@ -16,9 +16,7 @@ use std::path::Path;
 use compose_operator::api::v1alpha1::{ComposeStackSpec, ImageStatus};
 use compose_operator::compose::{Document, DocumentBody, LoadOptions, ProjectFile, ProjectTree, Variable, load};
 use compose_operator::policy::Policy;
-use compose_operator::translate::{
-    Child, Facts, Gate, PROJECT_DIRECTORY, Plan, Stack, http_route_api, network_attachment_api, translate,
-};
+use compose_operator::translate::{Facts, Gate, PROJECT_DIRECTORY, Plan, Stack, translate};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -147,19 +145,7 @@ fn add_files(root: &Path, directory: &Path, settings: &Settings, files: &mut Pro
 
 /// The plan as documents: what is said first, then the objects in the order in which they are applied.
 fn documents(plan: &Plan) -> Vec<Value> {
-    let Plan {
-        config_maps,
-        secrets,
-        claims,
-        network_policies,
-        network_attachments,
-        services,
-        ingresses,
-        http_routes,
-        autoscalers,
-        workloads,
-        notes,
-    } = plan;
+    let Plan { claims, workloads, notes, .. } = plan;
     let gate = |gate: &Gate| {
         let required = if gate.required { "" } else { ", or its failure" };
         format!("{}: {}{required}", gate.service, gate.condition.as_str())
@@ -186,37 +172,6 @@ fn documents(plan: &Plan) -> Vec<Value> {
     if !external.is_empty() {
         about["claimsThatHaveToBeThere"] = json!(external);
     }
-    let mut documents = vec![about];
-    let mut add = |child: Result<Child, serde_json::Error>| documents.push(child.unwrap().object);
-    for object in config_maps {
-        add(Child::new(object));
-    }
-    for object in secrets {
-        add(Child::new(object));
-    }
-    for object in claims.iter().filter_map(|claim| claim.object.as_ref()) {
-        add(Child::new(object));
-    }
-    for object in network_policies {
-        add(Child::new(object));
-    }
-    for object in network_attachments {
-        add(Child::untyped(network_attachment_api(), object));
-    }
-    for object in services {
-        add(Child::new(object));
-    }
-    for object in ingresses {
-        add(Child::new(object));
-    }
-    for object in http_routes {
-        add(Child::untyped(http_route_api(), object));
-    }
-    for object in autoscalers {
-        add(Child::new(object));
-    }
-    for workload in workloads {
-        add(workload.object.child());
-    }
-    documents
+    let objects = plan.children().unwrap().into_iter().map(|child| child.object);
+    std::iter::once(about).chain(objects).collect()
 }

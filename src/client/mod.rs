@@ -1,6 +1,7 @@
 //! The commands of `kubectl compose`: what people run on their own machine, without the operator.
 
 mod config;
+mod convert;
 mod discovery;
 mod disk;
 mod findings;
@@ -20,6 +21,8 @@ pub struct Cli {
 enum Command {
     /// Show the project as it is understood: merged, interpolated, in its canonical form
     Config(config::ConfigArgs),
+    /// Write the Kubernetes objects that the operator would apply, or a ComposeStack; needs no cluster
+    Convert(convert::ConvertArgs),
 }
 
 /// Why a command did not do what it was asked.
@@ -34,9 +37,12 @@ pub enum ClientError {
     /// The Compose files do not make a project; what is wrong was printed.
     #[error("the Compose files do not make a project: correct the errors above")]
     Invalid,
-    /// The result cannot be written as text.
-    #[error("cannot write the project: {0}")]
+    /// The result cannot be written.
+    #[error("cannot write the result: {0}")]
     Output(String),
+    /// What is wrong was said already.
+    #[error("there are errors")]
+    Reported,
 }
 
 impl Cli {
@@ -47,6 +53,7 @@ impl Cli {
     pub fn run(self) -> Result<(), ClientError> {
         match self.command {
             Command::Config(args) => config::config(&args),
+            Command::Convert(args) => convert::convert(&args),
         }
     }
 }

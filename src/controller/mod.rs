@@ -6,13 +6,12 @@ mod events;
 mod hash_key;
 mod memory;
 mod metrics;
-mod not_honoured;
 mod reconcile;
 mod retry;
 mod server;
 mod shutdown;
 
-pub use args::{Known, PolicyArgs, RunArgs, Switch};
+pub use args::{Known, RunArgs, Switch};
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;

@@ -13,17 +13,16 @@ use super::Root;
 use super::args::Switch;
 use super::context::Context;
 use super::events;
-use super::not_honoured::not_honoured;
 use super::retry::jittered;
 use crate::api::ComposeStack;
 use crate::api::names::ANNOTATION_RECONCILE_REQUESTED;
-use crate::api::v1alpha1::{ImageStatus, Unsupported, Warning};
+use crate::api::v1alpha1::{ImageStatus, Warning};
 use crate::apply::{Applier, Class, Outcome, Owner, Request};
 use crate::compose::{self, Diagnostic, Diagnostics, Level};
 use crate::policy;
 use crate::source::{self, Again, SourceError, WantedImage};
 use crate::status::{self, Finding, Pass};
-use crate::translate::{Note, NoteLevel, Plan, Stack, translate};
+use crate::translate::{Note, Plan, Stack, not_honoured, translate};
 
 /// How long a waiting stack is left to its watches.
 const WAITING: Duration = Duration::from_secs(30);
@@ -165,7 +164,7 @@ async fn pipeline(stack: &ComposeStack, context: &Context) -> Passed {
     let (forbidden, refused): (Vec<Note>, Vec<Note>) = plan
         .notes
         .iter()
-        .filter(|note| stops(note, stack.spec.unsupported))
+        .filter(|note| note.level.stops(stack.spec.unsupported))
         .cloned()
         .partition(|note| note.reason == policy::FORBIDDEN);
     if !refused.is_empty() {
@@ -217,14 +216,6 @@ async fn applied(stack: &ComposeStack, context: &Context, plan: &Plan) -> Outcom
     let inventory = stack.status.as_ref().map_or(&[][..], |status| &status.inventory);
     let request = Request { plan, inventory, prune: stack.spec.prune, verify };
     Applier::new(&context.client, &context.live, &owner).apply(request).await
-}
-
-fn stops(note: &Note, unsupported: Unsupported) -> bool {
-    match note.level {
-        NoteLevel::Error => true,
-        NoteLevel::Rejected => unsupported == Unsupported::Fail,
-        NoteLevel::Approximated | NoteLevel::Ignored => false,
-    }
 }
 
 fn not_gathered(error: &SourceError) -> Ended {

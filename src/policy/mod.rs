@@ -1,5 +1,9 @@
 //! What a plan may contain, judged on the finished plan so that no override is a way round it.
 
+mod args;
+
+pub use args::PolicyArgs;
+
 use std::path::{Component, Path};
 
 use k8s_openapi::api::core::v1::{Container, PodSpec, Service, Volume};

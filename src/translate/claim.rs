@@ -12,7 +12,7 @@ use super::labels;
 use super::notes::Notes;
 use super::plan::Claim;
 use super::quantity::{Amount, docker_bytes};
-use super::{PROJECT_DIRECTORY, Stack};
+use super::{Stack, project_directory};
 use crate::api::v1alpha1::{AccessMode, Reclaim, VolumeMode};
 use crate::compose::Project;
 use crate::compose::model::{MountKind, Service, Volume};
@@ -100,7 +100,7 @@ fn backing(project: &Project, stack: &Stack, key: &str, volume: &Volume, notes: 
     };
     match kept_on {
         // The loader completes a relative path by the project directory, which is on no node.
-        Some(Backing::HostPath { path: device }) if device.starts_with(PROJECT_DIRECTORY) => {
+        Some(Backing::HostPath { path: device }) if project_directory::as_relative(&device).is_some() => {
             notes.error(
                 format!("{path}.driver_opts.device"),
                 "NotInProject",

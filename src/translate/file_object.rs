@@ -12,6 +12,7 @@ use super::dns_label;
 use super::generated::{Content, Generated};
 use super::mount::{Mounts, volume_name};
 use super::notes::Notes;
+use super::project_directory;
 use crate::compose::ProjectFiles;
 use crate::compose::model::{FileMode, FileObject, FileReference};
 
@@ -179,13 +180,12 @@ fn file(context: &Context, object: &FileObject, path: &str, notes: &mut Notes) -
     match context.stack.files.read(&object.file) {
         Ok(file) => Some((file.content, file.secret)),
         Err(error) => {
-            let shown = object.file.strip_prefix(super::PROJECT_DIRECTORY).unwrap_or(&object.file);
             notes.error(
                 format!("{path}.file"),
                 "NotInProject",
                 format!(
                     "`{}`: {error} among the project's files; add it to spec.files or spec.filesFrom",
-                    shown.trim_start_matches('/')
+                    project_directory::shown(&object.file)
                 ),
             );
             None

@@ -33,6 +33,7 @@ mod mention;
 mod mount;
 mod network;
 mod network_policy;
+mod not_honoured;
 mod notes;
 mod overlay;
 mod placement;
@@ -42,6 +43,7 @@ mod pod_security;
 mod ports;
 mod pre_start;
 mod probe;
+mod project_directory;
 mod project_file;
 mod publish;
 mod quantity;
@@ -56,15 +58,18 @@ mod taint;
 mod traefik;
 mod volumes_from;
 
-pub use attributes::{ATTRIBUTES, Treatment};
+pub use attributes::{ATTRIBUTES, Treatment, attributes_used};
+pub use not_honoured::not_honoured;
 pub use plan::{
     Child, Claim, Gate, GateCondition, Member, Note, NoteLevel, Plan, Workload, WorkloadObject, http_route_api,
     network_attachment_api,
 };
+pub use project_directory::{PROJECT_DIRECTORY, as_relative};
 
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::networking::v1::NetworkPolicyPeer;
+use serde::{Deserialize, Serialize};
 
 use crate::api::v1alpha1::{ComposeStackSpec, ImageStatus};
 use crate::compose::{Project, ProjectTree, Variable};
@@ -94,12 +99,9 @@ pub struct Stack {
     pub hash_key: Vec<u8>,
 }
 
-/// Where the project directory is mounted in the virtual file system. No host has this path, so a bind of the
-/// project's own files is told apart from a bind of the host's.
-pub const PROJECT_DIRECTORY: &str = "/.compose-project";
-
 /// What is known of the cluster.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
 pub struct Facts {
     /// Whether NetworkPolicies are enforced, when that was declared or probed.
     pub network_policy_enforced: Option<bool>,

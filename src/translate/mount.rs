@@ -13,7 +13,7 @@ use super::dns_label::{MAX_LABEL, hash, label, shorten, slug};
 use super::generated::Generated;
 use super::notes::Notes;
 use super::quantity::{Amount, docker_bytes};
-use super::{PROJECT_DIRECTORY, file_object, project_file, volumes_from};
+use super::{file_object, project_directory, project_file, volumes_from};
 use crate::compose::model::{BindOptions, Mount, MountKind};
 
 /// The mounts of a service, gathered one by one.
@@ -184,7 +184,7 @@ fn bind(
     notes: &mut Notes,
 ) {
     let source = mount.source.trim_end_matches('/');
-    if source == PROJECT_DIRECTORY || source.starts_with(&format!("{PROJECT_DIRECTORY}/")) {
+    if project_directory::as_relative(source).is_some() {
         project_file::mount(context, unit, mount, path, generated, mounts, notes);
         return;
     }

@@ -10,6 +10,8 @@ use kube::core::{ApiResource, DynamicObject, GroupVersionKind};
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::api::v1alpha1::Unsupported;
+
 /// Every object that a stack consists of, and what there is to say about how it was translated.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Plan {
@@ -35,6 +37,42 @@ pub struct Plan {
     pub workloads: Vec<Workload>,
     /// What is not honoured to the letter, or not at all, in the order of their paths.
     pub notes: Vec<Note>,
+}
+
+impl Plan {
+    /// The objects to apply, in an order in which each comes after what it refers to.
+    ///
+    /// # Errors
+    /// As [`Child::new`].
+    pub fn children(&self) -> Result<Vec<Child>, serde_json::Error> {
+        // Without `..`: a new kind of child has to be thought of here.
+        let Self {
+            config_maps,
+            secrets,
+            claims,
+            network_policies,
+            network_attachments,
+            services,
+            ingresses,
+            http_routes,
+            autoscalers,
+            workloads,
+            notes: _,
+        } = self;
+        let claims = claims.iter().filter_map(|claim| claim.object.as_ref());
+        let mut children = Vec::new();
+        children.extend(config_maps.iter().map(Child::new));
+        children.extend(secrets.iter().map(Child::new));
+        children.extend(claims.map(Child::new));
+        children.extend(network_policies.iter().map(Child::new));
+        children.extend(network_attachments.iter().map(|object| Child::untyped(network_attachment_api(), object)));
+        children.extend(services.iter().map(Child::new));
+        children.extend(ingresses.iter().map(Child::new));
+        children.extend(http_routes.iter().map(|object| Child::untyped(http_route_api(), object)));
+        children.extend(autoscalers.iter().map(Child::new));
+        children.extend(workloads.iter().map(|workload| workload.object.child()));
+        children.into_iter().collect()
+    }
 }
 
 /// The API of HTTPRoutes, which not every cluster has (gateway-api.sigs.k8s.io).
@@ -169,6 +207,15 @@ pub enum NoteLevel {
 }
 
 impl NoteLevel {
+    /// Whether nothing is applied because of it.
+    pub fn stops(self, unsupported: Unsupported) -> bool {
+        match self {
+            Self::Error => true,
+            Self::Rejected => unsupported == Unsupported::Fail,
+            Self::Approximated | Self::Ignored => false,
+        }
+    }
+
     /// The word that users read in `status.warnings[].level`.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -3,12 +3,12 @@
 
 use k8s_openapi::api::core::v1::{ConfigMapVolumeSource, KeyToPath, SecretVolumeSource, Volume, VolumeMount};
 
-use super::PROJECT_DIRECTORY;
 use super::context::{Context, Unit};
 use super::dns_label::hash;
 use super::generated::{Content, Generated};
 use super::mount::{Mounts, volume_name};
 use super::notes::Notes;
+use super::project_directory::shown;
 use crate::compose::model::Mount;
 use crate::compose::{FileError, ProjectFile, ProjectFiles};
 
@@ -26,7 +26,7 @@ pub(super) fn mount(
     notes: &mut Notes,
 ) {
     let source = mount.source.trim_end_matches('/');
-    let relative = source.strip_prefix(PROJECT_DIRECTORY).unwrap_or(source).trim_start_matches('/');
+    let relative = shown(source);
     if unit.service.workload.build.as_ref().is_some_and(|build| build.context.trim_end_matches('/') == source) {
         notes.ignored(path, "is the build context, and the image holds its content already");
         return;
@@ -34,7 +34,7 @@ pub(super) fn mount(
     let files = &context.stack.files;
     match files.read(source) {
         Ok(file) => {
-            let name = relative.rsplit('/').next().unwrap_or(relative);
+            let name = relative.rsplit('/').next().unwrap_or(&relative);
             let object = format!("{}-{name}", unit.key);
             let volume = volume(context, &object, path, &[(name, &file)], generated, notes);
             let volume_mount = VolumeMount {
@@ -47,7 +47,7 @@ pub(super) fn mount(
         }
         Err(FileError::IsDirectory) => {
             let entries: Vec<(&str, &ProjectFile)> = files.under(source).collect();
-            let name = if relative.is_empty() { "project" } else { relative };
+            let name = if relative == "." { "project" } else { &relative };
             let object = format!("{}-{name}", unit.key);
             let volume = volume(context, &object, path, &entries, generated, notes);
             let volume_mount =
@@ -55,12 +55,11 @@ pub(super) fn mount(
             mounts.add(Volume { name: volume_name("files", &mount.target), ..volume }, volume_mount, path, notes);
         }
         Err(FileError::NotFound | FileError::Unreadable(_)) => {
-            let shown = if relative.is_empty() { "." } else { relative };
             notes.error(
                 path,
                 "NotInProject",
                 format!(
-                    "`{shown}` is not among the project's files: add it to spec.files or spec.filesFrom, or use a named \
+                    "`{relative}` is not among the project's files: add it to spec.files or spec.filesFrom, or use a named \
                      volume if it holds data, or remove the mount if the image holds its content"
                 ),
             );
@@ -123,7 +122,7 @@ fn key(path: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::translate::fixture;
+    use crate::translate::{PROJECT_DIRECTORY, fixture};
 
     fn mounted(service: &str) -> (Vec<Volume>, Vec<VolumeMount>, Generated, Vec<String>) {
         let mut stack = fixture::stack();
@@ -184,6 +183,13 @@ mod tests {
     fn a_path_that_is_not_there_is_an_error() {
         let (_, _, _, notes) = mounted(&format!("volumes: [{}]", bind("/data")));
         assert_eq!(notes, ["services.web.volumes[0]: Error"]);
+    }
+
+    #[test]
+    fn what_lies_beside_the_project_is_not_taken_for_a_path_of_the_node() {
+        let beside = format!("{}/data", PROJECT_DIRECTORY.rsplit_once('/').unwrap().0);
+        let service = format!("volumes: [{{type: bind, source: {beside}, target: /t}}]");
+        assert_eq!(mounted(&service).3, ["services.web.volumes[0]: Error"]);
     }
 
     #[test]

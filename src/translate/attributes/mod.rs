@@ -32,17 +32,24 @@ const SECRET_HOLDERS: [&str; 5] =
 
 /// Notes every attribute that is not mapped, and every value from a Secret that would become readable.
 pub(super) fn note(project: &Project, notes: &mut Notes) {
-    let Ok(value) = serde_json::to_value(project) else {
+    let Ok(value) = written(project) else {
         notes.error("", "Invalid", "the project cannot be written as JSON");
         return;
     };
-    let Value::Object(mut top) = value else { return };
-    top.get_mut("services").into_iter().for_each(take_inherited_out);
-    for (key, value) in &top {
-        if !key.starts_with("x-") {
-            visit(project, key, key, value, notes);
+    walk(&value, &mut |attribute| {
+        let Attribute { path, pattern, treatment } = attribute;
+        match treatment {
+            Some(Treatment::Ignored("")) => {}
+            Some(Treatment::Ignored(message)) => notes.ignored(path, message),
+            Some(Treatment::Rejected(message)) => notes.rejected(path, message),
+            Some(Treatment::Approximated(message)) => {
+                notes.approximated(path, message);
+                note_taint(project, path, pattern, notes);
+            }
+            Some(Treatment::Mapped | Treatment::ByValue(_)) => note_taint(project, path, pattern, notes),
+            None => notes.rejected(path, "is not supported yet"),
         }
-    }
+    });
     if !project.models.is_empty() {
         notes.ignored("models", "models are not run in the cluster: services that use one say so");
     }
@@ -55,40 +62,55 @@ pub(super) fn note(project: &Project, notes: &mut Notes) {
     }
 }
 
-fn visit(project: &Project, path: &str, pattern: &str, value: &Value, notes: &mut Notes) {
+/// An attribute that a project uses.
+struct Attribute<'a> {
+    /// Its path, such as `services.web.ports[0].target`.
+    path: &'a str,
+    /// The row that it would have, such as `services.*.ports[].target`.
+    pattern: &'a str,
+    /// The treatment of that row; none when there is no row.
+    treatment: Option<Treatment>,
+}
+
+/// Every attribute that a project uses, by its path, with its row of the table and how that row treats it; no row when
+/// the table does not know it.
+pub fn attributes_used(project: &Project) -> Vec<(String, Option<(&'static str, Treatment)>)> {
+    let mut used = Vec::new();
+    if let Ok(value) = written(project) {
+        walk(&value, &mut |attribute| used.push((attribute.path.to_owned(), row(attribute.pattern))));
+    }
+    used
+}
+
+/// Shows every attribute of a project in its JSON form, as deep as the table has rows.
+fn walk(project: &Value, each: &mut impl FnMut(Attribute)) {
+    for (key, value) in project.as_object().into_iter().flatten().filter(|(key, _)| !key.starts_with("x-")) {
+        visit(key, key, value, each);
+    }
+}
+
+fn visit(path: &str, pattern: &str, value: &Value, each: &mut impl FnMut(Attribute)) {
     if is_absent(value) {
         return;
     }
-    let treatment = treatment(pattern);
-    match treatment {
-        Some(Treatment::Approximated(message)) => notes.approximated(path, message),
-        Some(Treatment::Ignored(message)) => {
-            if !message.is_empty() {
-                notes.ignored(path, message);
-            }
-            return;
-        }
-        Some(Treatment::Rejected(message)) => {
-            notes.rejected(path, message);
-            return;
-        }
-        Some(Treatment::Mapped | Treatment::ByValue(_)) | None => {}
+    let treatment = row(pattern).map(|(_, treatment)| treatment);
+    if matches!(treatment, Some(Treatment::Ignored(_) | Treatment::Rejected(_))) {
+        return each(Attribute { path, pattern, treatment });
     }
     match value {
         Value::Object(entries) if has_rows_below(pattern, ".") => {
             let is_map = has_rows_below(pattern, ".*");
             for (key, value) in entries {
                 let below = if is_map { format!("{pattern}.*") } else { format!("{pattern}.{key}") };
-                visit(project, &format!("{path}.{key}"), &shared(below), value, notes);
+                visit(&format!("{path}.{key}"), &shared(below), value, each);
             }
         }
         Value::Array(items) if has_rows_below(pattern, "[]") => {
             for (index, value) in items.iter().enumerate() {
-                visit(project, &format!("{path}[{index}]"), &format!("{pattern}[]"), value, notes);
+                visit(&format!("{path}[{index}]"), &format!("{pattern}[]"), value, each);
             }
         }
-        _ if treatment.is_none() => notes.rejected(path, "is not supported yet"),
-        _ => note_taint(project, path, pattern, notes),
+        _ => each(Attribute { path, pattern, treatment }),
     }
 }
 
@@ -121,6 +143,13 @@ fn is_absent(value: &Value) -> bool {
     }
 }
 
+/// What the file says, as JSON.
+fn written(project: &Project) -> Result<Value, serde_json::Error> {
+    let mut value = serde_json::to_value(project)?;
+    value.get_mut("services").into_iter().for_each(take_inherited_out);
+    Ok(value)
+}
+
 /// Takes out of the `pre_start` of services what the loader has handed on to them: the service says it itself.
 fn take_inherited_out(services: &mut Value) {
     for service in services.as_object_mut().into_iter().flat_map(|services| services.values_mut()) {
@@ -140,9 +169,9 @@ fn shared(pattern: String) -> String {
     }
 }
 
-fn treatment(pattern: &str) -> Option<Treatment> {
+fn row(pattern: &str) -> Option<(&'static str, Treatment)> {
     let at = ATTRIBUTES.binary_search_by(|(row, _)| (*row).cmp(pattern)).ok()?;
-    Some(ATTRIBUTES[at].1)
+    Some(ATTRIBUTES[at])
 }
 
 fn has_rows_below(pattern: &str, separator: &str) -> bool {
@@ -194,39 +223,15 @@ mod tests {
         let value = serde_json::to_value(&project).unwrap();
         let mut seen = BTreeSet::new();
         let mut missing = Vec::new();
-        for (key, value) in value.as_object().unwrap() {
-            walk(key, value, &mut seen, &mut missing);
-        }
+        walk(&value, &mut |attribute| match attribute.treatment {
+            Some(_) => {
+                seen.insert(attribute.pattern.to_owned());
+            }
+            None => missing.push(attribute.pattern.to_owned()),
+        });
         assert_eq!(missing, Vec::<String>::new(), "attributes without a row");
         let unused: Vec<&str> = ATTRIBUTES.iter().map(|(row, _)| *row).filter(|row| !seen.contains(*row)).collect();
         assert_eq!(unused, Vec::<&str>::new(), "rows without an attribute");
-    }
-
-    fn walk(pattern: &str, value: &Value, seen: &mut BTreeSet<String>, missing: &mut Vec<String>) {
-        assert!(!is_absent(value), "{pattern} is not populated");
-        let treatment = treatment(pattern);
-        if treatment.is_some() {
-            seen.insert(pattern.to_owned());
-        }
-        if matches!(treatment, Some(Treatment::Ignored(_) | Treatment::Rejected(_))) {
-            return;
-        }
-        match value {
-            Value::Object(entries) if has_rows_below(pattern, ".") => {
-                let is_map = has_rows_below(pattern, ".*");
-                for (key, value) in entries {
-                    let below = if is_map { format!("{pattern}.*") } else { format!("{pattern}.{key}") };
-                    walk(&shared(below), value, seen, missing);
-                }
-            }
-            Value::Array(items) if has_rows_below(pattern, "[]") => {
-                for item in items {
-                    walk(&format!("{pattern}[]"), item, seen, missing);
-                }
-            }
-            _ if treatment.is_none() => missing.push(pattern.to_owned()),
-            _ => {}
-        }
     }
 
     #[test]

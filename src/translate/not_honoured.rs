@@ -4,7 +4,7 @@
 use crate::api::v1alpha1::ComposeStackSpec;
 
 /// The fields that are set and not honoured, each with what to do.
-pub(super) fn not_honoured(spec: &ComposeStackSpec) -> Vec<String> {
+pub fn not_honoured(spec: &ComposeStackSpec) -> Vec<String> {
     // Without `..`: a new field has to be thought of here.
     let ComposeStackSpec {
         compose_file: _,

@@ -1,0 +1,59 @@
+//! What is known of the cluster, and what is assumed.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::super::ClientError;
+use crate::translate::Facts;
+
+/// The facts of a file; without one, nothing is known.
+pub(super) fn facts(path: Option<&Path>) -> Result<Facts, ClientError> {
+    let Some(path) = path else { return Ok(Facts::default()) };
+    let text = String::from_utf8(read(path)?)
+        .map_err(|_| ClientError::Usage(format!("{}: facts are YAML, and this is not UTF-8 text", path.display())))?;
+    serde_saphyr::from_str(&text).map_err(|error| ClientError::Usage(format!("{}: {error}", path.display())))
+}
+
+/// A file's bytes.
+pub(super) fn read(path: &Path) -> Result<Vec<u8>, ClientError> {
+    std::fs::read(path).map_err(|error| ClientError::Usage(format!("cannot read {}: {error}", path.display())))
+}
+
+/// Each fact with what is assumed where nothing is known: `unknown`, or `none` of a list.
+pub(super) fn assumed(facts: &Facts) -> Result<Vec<(String, &'static str)>, ClientError> {
+    let value = serde_json::to_value(facts).map_err(|error| ClientError::Output(error.to_string()))?;
+    let unknown = |value: &Value| match value {
+        Value::Null => Some("unknown"),
+        Value::Array(items) if items.is_empty() => Some("none"),
+        Value::Object(entries) if entries.is_empty() => Some("none"),
+        _ => None,
+    };
+    let entries = value.as_object().into_iter().flatten();
+    Ok(entries.filter_map(|(name, value)| Some((name.clone(), unknown(value)?))).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_given_is_not_assumed() {
+        let facts: Facts = serde_saphyr::from_str("networkPolicyEnforced: false\nsecretKeys: {token: [a]}").unwrap();
+        let assumed = assumed(&facts).unwrap();
+        assert!(assumed.contains(&("configMapKeys".to_owned(), "none")));
+        assert!(!assumed.iter().any(|(name, _)| name == "networkPolicyEnforced" || name == "secretKeys"));
+        assert!(serde_saphyr::from_str::<Facts>("networkPolicyEnforce: true").is_err());
+    }
+
+    /// The documentation names every fact.
+    #[test]
+    fn facts_are_documented() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/convert.md");
+        let page = std::fs::read_to_string(path).unwrap();
+        let facts = serde_json::to_value(Facts::default()).unwrap();
+        for name in facts.as_object().unwrap().keys() {
+            assert!(page.contains(&format!("| `{name}` |")), "docs/convert.md does not tell of {name}");
+        }
+    }
+}

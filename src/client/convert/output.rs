@@ -1,0 +1,108 @@
+//! Objects as text: documents, a list, or a directory.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::Write as _;
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use super::super::ClientError;
+use super::Output;
+use crate::translate::Plan;
+
+/// The first line of a kustomization.yaml that a conversion may replace, with the files that it names.
+const HEADER: &str = "# Written by `kubectl compose convert`, which replaces this file and those that it names.";
+
+/// The objects of a plan; with their namespace only when it was asked for.
+pub(super) fn objects(plan: &Plan, namespaced: bool) -> Result<Vec<Value>, ClientError> {
+    let children = plan.children().map_err(|error| ClientError::Output(error.to_string()))?;
+    let mut objects: Vec<Value> = children.into_iter().map(|child| child.object).collect();
+    if !namespaced {
+        for metadata in objects.iter_mut().filter_map(|object| object["metadata"].as_object_mut()) {
+            metadata.remove("namespace");
+        }
+    }
+    Ok(objects)
+}
+
+/// Writes text to standard output.
+pub(super) fn text(text: &str) -> Result<(), ClientError> {
+    let mut stdout = std::io::stdout().lock();
+    stdout.write_all(text.as_bytes()).map_err(|error| ClientError::Output(error.to_string()))
+}
+
+/// Writes the objects in their order.
+pub(super) fn write(
+    objects: &[Value],
+    output: Output,
+    directory: &Path,
+    namespace: Option<&str>,
+) -> Result<(), ClientError> {
+    match output {
+        Output::Yaml => {
+            let documents = objects.iter().map(|object| Ok(format!("---\n{}", yaml(object)?)));
+            text(&documents.collect::<Result<String, ClientError>>()?)
+        }
+        Output::Json => {
+            let list = json!({ "apiVersion": "v1", "kind": "List", "items": objects });
+            let list = serde_json::to_string_pretty(&list).map_err(|error| ClientError::Output(error.to_string()))?;
+            text(&(list + "\n"))
+        }
+        Output::Dir => write_directory(objects, directory, namespace),
+    }
+}
+
+pub(super) fn yaml(object: &Value) -> Result<String, ClientError> {
+    let text = serde_saphyr::to_string(object).map_err(|error| ClientError::Output(error.to_string()))?;
+    Ok(text.trim_end().to_owned() + "\n")
+}
+
+fn write_directory(objects: &[Value], directory: &Path, namespace: Option<&str>) -> Result<(), ClientError> {
+    let failed =
+        |path: &Path, error: std::io::Error| ClientError::Usage(format!("cannot write {}: {error}", path.display()));
+    let kustomization = directory.join("kustomization.yaml");
+    let before = fs::read_to_string(&kustomization).unwrap_or_default();
+    if !before.is_empty() && !before.starts_with(HEADER) {
+        return Err(ClientError::Usage(format!(
+            "{} was written by somebody else: choose another directory with --output-dir, and name it as a resource there",
+            kustomization.display()
+        )));
+    }
+    fs::create_dir_all(directory).map_err(|error| failed(directory, error))?;
+    let mut names = Vec::new();
+    for object in objects {
+        let word = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let name = format!("{}-{}.yaml", word("/kind").to_lowercase(), word("/metadata/name"));
+        let path = directory.join(&name);
+        fs::write(&path, yaml(object)?).map_err(|error| failed(&path, error))?;
+        names.push(name);
+    }
+    let mut content = json!({
+        "apiVersion": "kustomize.config.k8s.io/v1beta1",
+        "kind": "Kustomization",
+        "resources": names,
+        // The order is that of the list.
+        "sortOptions": { "order": "fifo" },
+    });
+    if let Some(namespace) = namespace {
+        content["namespace"] = json!(namespace);
+    }
+    let content = format!("{HEADER}\n{}", yaml(&content)?);
+    fs::write(&kustomization, content).map_err(|error| failed(&kustomization, error))?;
+    for stale in stale(&before, &names.into_iter().collect()) {
+        let path = directory.join(&stale);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed(&path, error)),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// The files that the kustomization before named and this one does not.
+fn stale(before: &str, names: &BTreeSet<String>) -> Vec<String> {
+    let before: Value = serde_saphyr::from_str(before).unwrap_or_default();
+    let resources = before["resources"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    resources.filter(|name| !name.contains(['/', '\\']) && !names.contains(*name)).map(str::to_owned).collect()
+}

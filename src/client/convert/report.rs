@@ -1,0 +1,127 @@
+//! What a conversion has to say, on standard error.
+
+use clap::ValueEnum;
+use serde::Serialize;
+
+use super::super::ClientError;
+use super::known;
+use crate::compose::{Diagnostic, Diagnostics, Level, Position, Project};
+use crate::translate::{Facts, Note};
+
+/// The form of what is said.
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    Text,
+    Json,
+}
+
+/// One thing that is said.
+#[derive(Debug, Serialize)]
+pub(super) struct Finding {
+    path: String,
+    level: &'static str,
+    reason: &'static str,
+    message: String,
+    #[serde(skip)]
+    position: Option<Position>,
+}
+
+impl Finding {
+    fn new(path: impl Into<String>, level: &'static str, reason: &'static str, message: impl Into<String>) -> Self {
+        Self { path: path.into(), level, reason, message: message.into(), position: None }
+    }
+
+    /// The project's name is no name of a stack.
+    pub(super) fn renamed(from: &str, to: &str) -> Self {
+        let message = format!("`{from}` is no name in a cluster: the stack is called `{to}`");
+        Self::new("name", "Approximated", "Renamed", message)
+    }
+
+    /// What to do about a forbidden object.
+    pub(super) fn about_policy() -> Self {
+        let message = "the operator forbids by default what reaches beyond the stack: the option that is named allows \
+                       it, here as in the operator that is to run it";
+        Self::new("", "Note", "Policy", message)
+    }
+
+    /// Something to know about a stack.
+    pub(super) fn of_stack(path: impl Into<String>, reason: &'static str, message: impl Into<String>) -> Self {
+        Self::new(path, "Warning", reason, message)
+    }
+}
+
+/// Says things as they come.
+#[derive(Debug)]
+pub(super) struct Report {
+    form: Form,
+}
+
+impl Report {
+    pub(super) fn new(form: Form) -> Self {
+        Self { form }
+    }
+
+    pub(super) fn say(&mut self, finding: &Finding) {
+        if self.form == Form::Json
+            && let Ok(line) = serde_json::to_string(finding)
+        {
+            eprintln!("{line}");
+            return;
+        }
+        let position = finding.position.as_ref().map_or_else(String::new, |position| format!("{position}: "));
+        let path = if finding.path.is_empty() { String::new() } else { format!(" {}", finding.path) };
+        eprintln!("{position}{}{path}: {}", finding.level, finding.message);
+    }
+
+    pub(super) fn note(&mut self, note: &Note, project: &Project) {
+        let position = project.positions.get(&note.path).cloned();
+        let finding = Finding::new(note.path.clone(), note.level.as_str(), note.reason, note.message.clone());
+        self.say(&Finding { position, ..finding });
+    }
+
+    /// A field of the spec that is not honoured: `spec.field: what`.
+    pub(super) fn field(&mut self, line: &str) {
+        let (path, message) = line.split_once(": ").unwrap_or(("spec", line));
+        self.say(&Finding::new(path, "Error", "FieldNotSupported", message));
+    }
+
+    pub(super) fn loaded(&mut self, diagnostics: &[Diagnostic]) {
+        for diagnostic in diagnostics {
+            let level = if diagnostic.level == Level::Error { "Error" } else { "Warning" };
+            let finding = Finding::new(diagnostic.path.clone(), level, diagnostic.reason, diagnostic.message.clone());
+            self.say(&Finding { position: diagnostic.position.clone(), ..finding });
+        }
+    }
+
+    /// Says why there is no project.
+    pub(super) fn failed(&mut self, errors: &Diagnostics) -> ClientError {
+        self.loaded(&errors.0);
+        let count = errors.0.iter().filter(|diagnostic| diagnostic.level == Level::Error).count();
+        self.refusal(count, false)
+    }
+
+    /// Says what is assumed of the cluster.
+    pub(super) fn known(&mut self, facts: &Facts, given: bool) -> Result<(), ClientError> {
+        let assumed = known::assumed(facts)?;
+        if self.form == Form::Json {
+            for (name, value) in assumed {
+                self.say(&Finding::new(format!("facts.{name}"), "Assumed", "Facts", value));
+            }
+        } else if !assumed.is_empty() {
+            let list: Vec<String> = assumed.iter().map(|(name, value)| format!("{name} {value}")).collect();
+            let hint = if given { "" } else { "; --facts FILE tells what is known" };
+            eprintln!("Assumed of the cluster: {}{hint}", list.join(", "));
+        }
+        Ok(())
+    }
+
+    /// Ends a conversion that wrote nothing.
+    pub(super) fn refusal(&mut self, count: usize, unsupported_only: bool) -> ClientError {
+        if self.form == Form::Text {
+            let what = if count == 1 { "problem".to_owned() } else { format!("{count} problems") };
+            let hint = if unsupported_only { "; --unsupported=warn goes on without what is rejected" } else { "" };
+            eprintln!("Nothing was written because of the {what} above{hint}");
+        }
+        ClientError::Reported
+    }
+}
