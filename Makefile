@@ -18,7 +18,7 @@ FUZZ_SECONDS ?= 180
 # A directory of its own: other compiler flags would throw away the debug build's work.
 RELEASE_DIR := target/static
 
-.PHONY: help lint deny unit oracle-soak loader-mutants crds generate image dist demo demo-down api-test node-test chart-test argocd-test fuzz test test-all clean
+.PHONY: help lint deny unit docs mutate oracle-soak loader-mutants crds generate image dist demo demo-down api-test node-test chart-test argocd-test fuzz test test-all clean
 
 help: ## List the commands
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -60,6 +60,12 @@ generate: crds ## Write all that is made from the code and from the chart
 	hack/manifests deploy > target/operator.yaml
 	mv target/operator.yaml deploy/operator.yaml
 	UPDATE_CHART=1 HELM=$$($(CLUSTER) program helm) cargo test --quiet --locked --test chart -- recorded readme
+
+docs: ## Write docs/compose-support.md from the attribute table
+	@UPDATE_DOCS=1 cargo test --quiet --locked --test golden the_support_matrix_is_current
+
+mutate: ## Take each attribute out of the golden cases, and see that one of them notices
+	@cargo test --quiet --locked --test golden every_promise_is_held -- --nocapture
 
 image: ## Make the operator's image without Docker: what the Dockerfile makes
 	@rustup target list --installed | grep -qx $(TARGET) || rustup target add $(TARGET)

@@ -10,11 +10,15 @@
     reason = "a test fails by a panic; its documents are small"
 )]
 
+mod support_matrix;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use compose_operator::api::v1alpha1::{ComposeStackSpec, ImageStatus};
-use compose_operator::compose::{Document, DocumentBody, LoadOptions, ProjectFile, ProjectTree, Variable, load};
+use compose_operator::compose::{
+    Document, DocumentBody, LoadOptions, Project, ProjectFile, ProjectTree, Variable, load,
+};
 use compose_operator::policy::Policy;
 use compose_operator::translate::{Facts, Gate, PROJECT_DIRECTORY, Plan, Stack, translate};
 use serde::Deserialize;
@@ -52,12 +56,9 @@ struct Settings {
 fn golden() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
     let mut failures = Vec::new();
-    let mut cases: Vec<_> = std::fs::read_dir(&root).unwrap().map(|entry| entry.unwrap().path()).collect();
-    cases.sort();
-    assert!(!cases.is_empty());
-    for case in cases {
+    for case in cases() {
         let actual = rendered(&case);
-        let path = case.join("expected.yaml");
+        let path = root.join(&case.name).join("expected.yaml");
         if std::env::var_os("UPDATE_GOLDEN").is_some() {
             std::fs::write(&path, &actual).unwrap();
             continue;
@@ -65,14 +66,62 @@ fn golden() {
         let expected = std::fs::read_to_string(&path).unwrap_or_default();
         if actual != expected {
             let diff = similar::TextDiff::from_lines(&expected, &actual);
-            failures.push(format!("{}\n{}", case.display(), diff.unified_diff().context_radius(3)));
+            failures.push(format!("{}\n{}", case.name, diff.unified_diff().context_radius(3)));
         }
     }
     assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
 
+/// A case, loaded.
+struct Case {
+    name: String,
+    project: Project,
+    stack: Stack,
+    facts: Facts,
+    policy: Policy,
+    /// What it was loaded with.
+    options: LoadOptions,
+}
+
+impl Case {
+    /// The project when something is taken out of its file; none when that was not there.
+    fn loaded_without(&self, row: &str, take_out: impl FnOnce(&mut Value) -> bool) -> Option<Project> {
+        let mut options = self.options.clone();
+        let document = options.documents.first_mut()?;
+        let DocumentBody::Text(text) = &document.body else { return None };
+        if !text.contains(row.trim_end_matches("[]").rsplit('.').next()?) {
+            return None;
+        }
+        let mut file: Value = serde_saphyr::from_str(text).ok()?;
+        if !take_out(&mut file) {
+            return None;
+        }
+        document.body = DocumentBody::Object(file);
+        load(&self.stack.files, &options).ok()
+    }
+
+    /// What becomes of a project in the case's surroundings.
+    fn plan(&self, project: &Project) -> Plan {
+        translate(project, &self.stack, &self.facts, &self.policy)
+    }
+}
+
+fn cases() -> Vec<Case> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    let mut cases: Vec<_> = std::fs::read_dir(&root).unwrap().map(|entry| entry.unwrap().path()).collect();
+    cases.sort();
+    assert!(!cases.is_empty());
+    cases.iter().map(|case| read(case)).collect()
+}
+
 /// The objects and notes of a case.
-fn rendered(case: &Path) -> String {
+fn rendered(case: &Case) -> String {
+    let plan = case.plan(&case.project);
+    assert_eq!(plan, case.plan(&case.project), "{}: the outcome depends on chance", case.name);
+    documents(&plan).iter().map(|document| format!("---\n{}", serde_saphyr::to_string(document).unwrap())).collect()
+}
+
+fn read(case: &Path) -> Case {
     let settings: Settings = match std::fs::read_to_string(case.join("settings.yaml")) {
         Ok(text) => serde_saphyr::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", case.display())),
         Err(_) => Settings::default(),
@@ -121,9 +170,8 @@ fn rendered(case: &Path) -> String {
         service_accounts: settings.allow_service_account,
         ..Policy::default()
     };
-    let plan = translate(&project, &stack, &facts, &policy);
-    assert_eq!(plan, translate(&project, &stack, &facts, &policy), "the outcome depends on chance");
-    documents(&plan).iter().map(|document| format!("---\n{}", serde_saphyr::to_string(document).unwrap())).collect()
+    let name = case.file_name().unwrap().to_str().unwrap().to_owned();
+    Case { name, project, stack, facts, policy, options }
 }
 
 fn add_files(root: &Path, directory: &Path, settings: &Settings, files: &mut ProjectTree) {

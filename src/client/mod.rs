@@ -22,7 +22,7 @@ enum Command {
     /// Show the project as it is understood: merged, interpolated, in its canonical form
     Config(config::ConfigArgs),
     /// Write the Kubernetes objects that the operator would apply, or a ComposeStack; needs no cluster
-    Convert(convert::ConvertArgs),
+    Convert(Box<convert::ConvertArgs>),
 }
 
 /// Why a command did not do what it was asked.

@@ -40,6 +40,9 @@ mod unicity;
 mod validate;
 mod yaml_scalar;
 
+#[cfg(test)]
+pub(crate) use schema::attribute_paths;
+
 pub use diagnostic::{Diagnostic, Diagnostics, ErrorClass, Level, Position};
 pub use files::{FileError, ProjectFile, ProjectFiles, ProjectTree};
 pub use model::Project;

@@ -183,3 +183,23 @@ impl Shape {
 pub(super) fn is_container_attribute(key: &str) -> bool {
     container::CONTAINER.iter().any(|(name, _)| *name == key)
 }
+/// The path of every attribute that the schema knows, such as `services.*.ports[].target`.
+#[cfg(test)]
+pub(crate) fn attribute_paths() -> std::collections::BTreeSet<String> {
+    fn visit(path: &str, shape: &Shape, paths: &mut std::collections::BTreeSet<String>) {
+        match shape {
+            Shape::Any | Shape::Scalar(_) | Shape::Bounded(..) | Shape::Word(_) | Shape::Text(..) => {}
+            Shape::List(item) | Shape::Set(item) => visit(&format!("{path}[]"), item, paths),
+            Shape::Entries(value, _) => visit(&format!("{path}.*"), value, paths),
+            Shape::Either(shapes) => shapes.iter().for_each(|shape| visit(path, shape, paths)),
+            Shape::Object(object) => object.attributes.iter().copied().flatten().for_each(|(name, shape)| {
+                let path = if path.is_empty() { (*name).to_owned() } else { format!("{path}.{name}") };
+                visit(&path, shape, paths);
+                paths.insert(path);
+            }),
+        }
+    }
+    let mut paths = std::collections::BTreeSet::new();
+    visit("", &Shape::Object(&resources::DOCUMENT), &mut paths);
+    paths
+}

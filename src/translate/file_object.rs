@@ -296,6 +296,19 @@ mod tests {
     }
 
     #[test]
+    fn a_content_becomes_what_its_kind_is_kept_in() {
+        let text = web(
+            "configs: [{source: a}], secrets: [{source: b}]",
+            "configs: {a: {content: one}}\nsecrets: {b: {content: two}}",
+        );
+        let (_, _, generated, _) = mounted_in(&text, &fixture::stack(), &Facts::default());
+        let config_map = generated.config_maps.values().next().unwrap();
+        assert_eq!(config_map.data.as_ref().unwrap()["a"], "one");
+        let secret = generated.secrets.values().next().unwrap();
+        assert_eq!(secret.data.as_ref().unwrap()["b"].0, b"two");
+    }
+
+    #[test]
     fn variables_are_a_source_and_secret_ones_make_secrets() {
         let mut stack = fixture::stack();
         let variable = Variable { value: "v".to_owned(), secret: true };

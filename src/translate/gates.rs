@@ -109,18 +109,37 @@ fn waits_for<'a>(context: &Context<'a>, from: &'a str, to: &str, seen: &mut BTre
 pub(super) fn in_order(workloads: Vec<Workload>) -> Vec<Workload> {
     let mut waiting: BTreeMap<String, Workload> =
         workloads.into_iter().map(|workload| (workload.service.clone(), workload)).collect();
-    let mut ordered = Vec::with_capacity(waiting.len());
-    while !waiting.is_empty() {
-        let names: BTreeSet<String> = waiting.keys().cloned().collect();
-        let free = |workload: &Workload| workload.gates.iter().all(|gate| !names.contains(&gate.service));
-        let mut next: Vec<String> =
-            waiting.values().filter(|workload| free(workload)).map(|workload| workload.service.clone()).collect();
-        if next.is_empty() {
-            // A cycle, which the loader refuses: better all of them than none.
-            next.extend(names);
+    // How many each one waits for, and who waits for each one: so that no round looks at all of them again.
+    let mut missing: BTreeMap<String, usize> = BTreeMap::new();
+    let mut followers: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (name, workload) in &waiting {
+        let names: BTreeSet<&String> =
+            workload.gates.iter().map(|gate| &gate.service).filter(|service| waiting.contains_key(*service)).collect();
+        missing.insert(name.clone(), names.len());
+        for service in names {
+            followers.entry(service.clone()).or_default().push(name.clone());
         }
-        ordered.extend(next.iter().filter_map(|name| waiting.remove(name)));
     }
+    let mut next: BTreeSet<String> =
+        missing.iter().filter(|(_, count)| **count == 0).map(|(name, _)| name.clone()).collect();
+    let mut ordered = Vec::with_capacity(waiting.len());
+    while !next.is_empty() {
+        let mut after = BTreeSet::new();
+        for name in next {
+            for follower in followers.remove(&name).unwrap_or_default() {
+                if let Some(count) = missing.get_mut(&follower) {
+                    *count -= 1;
+                    if *count == 0 {
+                        after.insert(follower);
+                    }
+                }
+            }
+            ordered.extend(waiting.remove(&name));
+        }
+        next = after;
+    }
+    // A cycle, which the loader refuses: better all of them than none.
+    ordered.extend(waiting.into_values());
     ordered
 }
 

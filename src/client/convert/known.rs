@@ -20,17 +20,18 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>, ClientError> {
     std::fs::read(path).map_err(|error| ClientError::Usage(format!("cannot read {}: {error}", path.display())))
 }
 
-/// Each fact with what is assumed where nothing is known: `unknown`, or `none` of a list.
+/// Each fact with what is assumed where nothing is known: `unknown`, `no`, or `none` of a list.
 pub(super) fn assumed(facts: &Facts) -> Result<Vec<(String, &'static str)>, ClientError> {
-    let value = serde_json::to_value(facts).map_err(|error| ClientError::Output(error.to_string()))?;
-    let unknown = |value: &Value| match value {
-        Value::Null => Some("unknown"),
-        Value::Array(items) if items.is_empty() => Some("none"),
-        Value::Object(entries) if entries.is_empty() => Some("none"),
-        _ => None,
-    };
+    let object = |facts| serde_json::to_value(facts).map_err(|error| ClientError::Output(error.to_string()));
+    let (value, nothing) = (object(facts)?, object(&Facts::default())?);
     let entries = value.as_object().into_iter().flatten();
-    Ok(entries.filter_map(|(name, value)| Some((name.clone(), unknown(value)?))).collect())
+    let unknown = entries.filter(|(name, value)| nothing.get(name.as_str()) == Some(value));
+    let word = |value: &Value| match value {
+        Value::Null => "unknown",
+        Value::Bool(_) => "no",
+        _ => "none",
+    };
+    Ok(unknown.map(|(name, value)| (name.clone(), word(value))).collect())
 }
 
 #[cfg(test)]
@@ -42,6 +43,7 @@ mod tests {
         let facts: Facts = serde_saphyr::from_str("networkPolicyEnforced: false\nsecretKeys: {token: [a]}").unwrap();
         let assumed = assumed(&facts).unwrap();
         assert!(assumed.contains(&("configMapKeys".to_owned(), "none")));
+        assert!(assumed.contains(&("gatewayApi".to_owned(), "no")));
         assert!(!assumed.iter().any(|(name, _)| name == "networkPolicyEnforced" || name == "secretKeys"));
         assert!(serde_saphyr::from_str::<Facts>("networkPolicyEnforce: true").is_err());
     }

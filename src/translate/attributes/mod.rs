@@ -234,6 +234,22 @@ mod tests {
         assert_eq!(unused, Vec::<&str>::new(), "rows without an attribute");
     }
 
+    /// What the loader accepts is in the table: by a row of its own, by one above it, or by those below it.
+    #[test]
+    fn every_attribute_of_the_schema_is_known() {
+        // The loader deals with these itself, and the canonical project has no trace of them.
+        let resolved = ["include", "version", "models"];
+        let is_known = |path: &str| {
+            let ends = path.match_indices(['.', '[']).map(|(at, _)| at).chain([path.len()]);
+            ends.map(|end| &path[..end]).any(|above| row(above).is_some() || resolved.contains(&above))
+                || has_rows_below(path, "")
+        };
+        let paths = crate::compose::attribute_paths();
+        assert!(paths.len() > 300, "{}", paths.len());
+        let unknown: Vec<String> = paths.into_iter().map(shared).filter(|path| !is_known(path)).collect();
+        assert_eq!(unknown, Vec::<String>::new());
+    }
+
     #[test]
     fn paths_are_those_of_the_file() {
         let text = "services: {web: {image: x, ulimits: {nofile: 1024}, devices: [{source: /dev/fuse}], attach: false}}\n\

@@ -1,0 +1,226 @@
+//! docs/compose-support.md, and the proof that what it promises is held.
+//!
+//! A row of the attribute table that promises something is held by a golden case when that case comes out differently as
+//! soon as the attribute is taken out of the project: then it would also notice that the mapping is gone.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::sync::OnceLock;
+
+use compose_operator::compose::Project;
+use compose_operator::translate::{ATTRIBUTES, Treatment};
+use serde_json::Value;
+
+use super::Case;
+
+const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/compose-support.md");
+
+/// Rows that no plan shows, with the test that holds each: its file and its name.
+const HELD_ELSEWHERE: &[(&str, (&str, &str))] =
+    &[("secrets.*.content", ("src/translate/file_object.rs", "a_content_becomes_what_its_kind_is_kept_in"))];
+
+/// The case that holds each row: the one that the page names, so that it stays; else the one that uses the fewest
+/// attributes.
+fn held() -> &'static BTreeMap<&'static str, String> {
+    static HELD: OnceLock<BTreeMap<&'static str, String>> = OnceLock::new();
+    HELD.get_or_init(|| {
+        let page = std::fs::read_to_string(PAGE).unwrap_or_default();
+        let named = |row: &str, case: &str| {
+            let (row, case) = (format!("| `{row}` |"), format!("| [{case}](../tests/golden/"));
+            page.lines().any(|line| line.starts_with(&row) && line.contains(&case))
+        };
+        let mut cases: Vec<(usize, Case)> = super::cases()
+            .into_iter()
+            .map(|case| (ATTRIBUTES.iter().filter(|(row, _)| without(&case.project, row).is_some()).count(), case))
+            .collect();
+        cases.sort_by(|(a, first), (b, second)| (a, &first.name).cmp(&(b, &second.name)));
+        let mut held = BTreeMap::new();
+        for by_name in [true, false] {
+            for (_, case) in &cases {
+                let open = ATTRIBUTES.iter().map(|(row, _)| *row).filter(|row| !held.contains_key(row));
+                let open: Vec<&str> = open.filter(|row| !by_name || named(row, &case.name)).collect();
+                held.extend(open.into_iter().filter(|row| notices(case, row)).map(|row| (row, case.name.clone())));
+            }
+        }
+        held
+    })
+}
+
+/// Whether a case comes out differently without an attribute.
+fn notices(case: &Case, row: &str) -> bool {
+    let plan = case.plan(&case.project);
+    assert_eq!(plan, case.plan(&again(&case.project, json(&case.project))), "{}: its JSON form differs", case.name);
+    let differs = |project: Option<Project>| project.is_some_and(|project| case.plan(&project) != plan);
+    // What the loader resolves itself, such as env_file, has to be taken out of the file.
+    differs(without(&case.project, row)) || differs(case.loaded_without(row, |file| remove(file, &steps(row))))
+}
+
+fn json(project: &Project) -> Value {
+    serde_json::to_value(project).unwrap()
+}
+
+/// A project without an attribute; none when it does not use it.
+fn without(project: &Project, row: &str) -> Option<Project> {
+    let mut value = json(project);
+    remove(&mut value, &steps(row)).then(|| again(project, value))
+}
+
+/// `a.*.b[].c` as `a`, `*`, `b`, `[]`, `c`.
+fn steps(row: &str) -> Vec<&str> {
+    row.split('.')
+        .flat_map(|step| step.strip_suffix("[]").map_or_else(|| vec![step], |list| vec![list, "[]"]))
+        .collect()
+}
+
+/// Takes away what is at the end of the steps, wherever they lead, and tells whether anything was there.
+fn remove(value: &mut Value, steps: &[&str]) -> bool {
+    let (Some((step, rest)), false) = (steps.split_first(), value.is_null()) else { return false };
+    match (*step, value) {
+        ("*", Value::Object(entries)) => {
+            entries.values_mut().filter_map(|value| remove(value, rest).then_some(())).count() > 0
+        }
+        ("[]", Value::Array(items)) if rest.is_empty() => !std::mem::take(items).is_empty(),
+        ("[]", Value::Array(items)) => {
+            items.iter_mut().filter_map(|value| remove(value, rest).then_some(())).count() > 0
+        }
+        (key, Value::Object(entries)) if rest.is_empty() => entries.remove(key).is_some_and(|value| !value.is_null()),
+        (key, Value::Object(entries)) => entries.get_mut(key).is_some_and(|value| remove(value, rest)),
+        _ => false,
+    }
+}
+
+/// A project from its JSON form, with what that leaves out.
+fn again(project: &Project, value: Value) -> Project {
+    let mut again: Project = serde_json::from_value(value).unwrap();
+    again.models.clone_from(&project.models);
+    again.disabled_services.clone_from(&project.disabled_services);
+    again.working_dir.clone_from(&project.working_dir);
+    again.warnings.clone_from(&project.warnings);
+    again.tainted.clone_from(&project.tainted);
+    again.positions.clone_from(&project.positions);
+    for (name, service) in &mut again.services {
+        service.extensions.clone_from(&project.services[name].extensions);
+    }
+    for (name, job) in &mut again.jobs {
+        job.extensions.clone_from(&project.jobs[name].extensions);
+    }
+    for (to, from) in [(&mut again.secrets, &project.secrets), (&mut again.configs, &project.configs)] {
+        for (key, object) in to {
+            object.value.clone_from(&from[key].value);
+        }
+    }
+    again
+}
+
+fn word(treatment: Treatment) -> (&'static str, &'static str) {
+    match treatment {
+        Treatment::Mapped => ("Mapped", ""),
+        Treatment::ByValue(what) => ("By value", what),
+        Treatment::Approximated(what) => ("Approximated", what),
+        Treatment::Ignored("") => ("Ignored", "means nothing to what runs"),
+        Treatment::Ignored(why) => ("Ignored", why),
+        Treatment::Rejected(why) => ("Rejected", why),
+    }
+}
+
+fn promises(treatment: Treatment) -> bool {
+    !matches!(treatment, Treatment::Ignored(_) | Treatment::Rejected(_))
+}
+
+/// The page.
+fn page(held: &BTreeMap<&str, String>) -> String {
+    let count = |wanted: &str| ATTRIBUTES.iter().filter(|(_, treatment)| word(*treatment).0 == wanted).count();
+    let mut page = format!(
+        "<!-- Generated from src/translate/attributes/table.rs by `make docs`; do not edit. -->\n\
+         # Compose support\n\n\
+         Every attribute of the Compose Specification, and what becomes of it. Of {} rows, {} are mapped, {} depend on \
+         the value, {} are approximated, {} are ignored and {} are rejected. Whatever is not honoured to the letter is \
+         reported by its path: in the stack's `status.warnings`, and by `kubectl compose convert`.\n\n\
+         | word | meaning |\n| --- | --- |\n\
+         | Mapped | means the same as in Docker Compose |\n\
+         | By value | the values that are named are honoured; for others, a diagnostic says what differs |\n\
+         | Approximated | works, with the difference that is named |\n\
+         | Ignored | has no meaning in a cluster |\n\
+         | Rejected | cannot be honoured; `unsupported: Warn` goes on without it |\n\n\
+         `*` stands for a name that you choose, `[]` for an item of a list. A row stands for all below it. The last \
+         column names the case below tests/golden that fails when the row's mapping is taken out.\n",
+        ATTRIBUTES.len(),
+        count("Mapped"),
+        count("By value"),
+        count("Approximated"),
+        count("Ignored"),
+        count("Rejected"),
+    );
+    let mut section = "";
+    for (row, treatment) in ATTRIBUTES {
+        let top = row.split('.').next().unwrap();
+        if top != section {
+            section = top;
+            let _ =
+                write!(page, "\n## {top}\n\n| attribute | treatment | what | held by |\n| --- | --- | --- | --- |\n");
+        }
+        let (word, what) = word(*treatment);
+        let by = match (held.get(row), HELD_ELSEWHERE.iter().find(|(elsewhere, _)| elsewhere == row)) {
+            (Some(case), _) => format!("[{case}](../tests/golden/{case}/compose.yaml)"),
+            (None, Some((_, (file, test)))) => format!("[{test}](../{file})"),
+            (None, None) => String::new(),
+        };
+        let _ = writeln!(page, "| `{row}` | {word} | {} | {by} |", what.replace('|', "\\|"));
+    }
+    page
+}
+
+#[test]
+fn every_promise_is_held() {
+    let held = held();
+    let promised: Vec<&str> =
+        ATTRIBUTES.iter().filter(|(_, treatment)| promises(*treatment)).map(|(row, _)| *row).collect();
+    for (row, (file, test)) in HELD_ELSEWHERE {
+        let text = std::fs::read_to_string(format!("{}/{file}", env!("CARGO_MANIFEST_DIR"))).unwrap();
+        assert!(text.contains(&format!("fn {test}(")), "{row}: {file} has no test {test}");
+        assert!(promised.contains(row) && !held.contains_key(row), "{row} needs no test elsewhere");
+    }
+    let is_held = |row: &str| held.contains_key(row) || HELD_ELSEWHERE.iter().any(|(elsewhere, _)| *elsewhere == row);
+    let open: Vec<&str> = promised.iter().copied().filter(|row| !is_held(row)).collect();
+    println!(
+        "rows that promise something: {}; held by golden cases: {}, by other tests: {}, not held: {}",
+        promised.len(),
+        promised.iter().filter(|row| held.contains_key(*row)).count(),
+        HELD_ELSEWHERE.len(),
+        open.len()
+    );
+    assert!(
+        open.is_empty(),
+        "no golden case changes when these attributes are taken out: write one that uses them\n{}",
+        open.join("\n")
+    );
+}
+
+#[test]
+fn the_support_matrix_is_current() {
+    let page = page(held());
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(PAGE, &page).unwrap();
+        return;
+    }
+    let found = std::fs::read_to_string(PAGE).unwrap_or_default();
+    if found != page {
+        let diff = similar::TextDiff::from_lines(&found, &page);
+        panic!("docs/compose-support.md is stale: run `make docs`\n{}", diff.unified_diff().context_radius(0));
+    }
+}
+
+#[test]
+fn attributes_are_taken_out_by_their_rows() {
+    let project = |text: &str| -> Value { serde_saphyr::from_str(text).unwrap() };
+    for (row, left) in [
+        ("services.*.ports[].target", "services: {a: {ports: [{published: x}, {}], dns: [q]}, b: {}}"),
+        ("services.*.dns[]", "services: {a: {ports: [{published: x, target: 1}, {}], dns: []}, b: {}}"),
+        ("services.*.ports", "services: {a: {dns: [q]}, b: {}}"),
+    ] {
+        let mut value = project("services: {a: {ports: [{published: x, target: 1}, {}], dns: [q]}, b: {}}");
+        assert!(remove(&mut value, &steps(row)), "{row}");
+        assert_eq!(value, project(left), "{row}");
+        assert!(!remove(&mut value, &["services", "*", "absent"]));
+    }
+}
