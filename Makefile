@@ -83,8 +83,9 @@ demo-down: ## Stop what `make demo` started
 	@hack/demo down
 
 api-test: ## Run the tests against a real API server
-	@cargo test --locked --no-run --test apply --test api
-	@hack/with-cluster --control-plane-only -- cargo test --locked --test apply --test api
+	@cargo test --locked --no-run --test apply --test api --test identity --test leadership
+	@hack/with-cluster --control-plane-only -- \
+	  cargo test --locked --test apply --test api --test identity --test leadership
 
 node-test: ## Run the tests on a real node
 	@hack/with-cluster -- cargo test --locked --test node -- --test-threads=1

@@ -479,7 +479,7 @@ fn jobs_are_cron_jobs_that_people_can_start() {
 }
 
 #[test]
-fn a_missing_input_is_waited_for_and_a_suspended_stack_is_left_alone() {
+fn inputs_are_watched_and_a_suspended_stack_is_left_alone() {
     let Some(cluster) = cluster() else { return };
     let namespace = cluster.namespace("inputs");
     let _operator = Operator::start(cluster, &[&namespace], &[]);
@@ -491,7 +491,21 @@ fn a_missing_input_is_waited_for_and_a_suspended_stack_is_left_alone() {
     assert_eq!(reason, "InputNotFound");
     assert!(message.contains("ConfigMap \"files\"") && message.contains("spec.composeFrom[0]"), "{message}");
     namespace.ok(&["create", "configmap", "files", "--from-literal=compose.yaml=services: {web: {image: nginx}}"]);
-    wait_for("the Deployment", 60, || namespace.get("deployment", "web"));
+    wait_for("the Deployment, by the watch of ConfigMaps", 5, || namespace.get("deployment", "web"));
+
+    let image = || {
+        let deployment = namespace.get("deployment", "web")?;
+        deployment["spec"]["template"]["spec"]["containers"][0]["image"].as_str().map(str::to_owned)
+    };
+    settle(&namespace, "app");
+    namespace.ok(&[
+        "patch",
+        "configmap",
+        "files",
+        "-p",
+        "{\"data\":{\"compose.yaml\":\"services: {web: {image: httpd}}\"}}",
+    ]);
+    wait_for("a changed input to be used", 5, || (image().as_deref() == Some("httpd")).then_some(()));
 
     namespace.ok(&["patch", "composestack", "app", "--type=merge", "-p", "{\"spec\":{\"suspend\":true}}"]);
     settle(&namespace, "app");

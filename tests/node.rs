@@ -103,9 +103,12 @@ fn postgres_keeps_its_rows_and_its_secret() {
         let command = format!(
             "PGPASSWORD=$(cat /run/secrets/db_password) psql -h 127.0.0.1 -U shop -d shop -tA -c \"{statement}\""
         );
-        inside(&namespace, "db", &command)
+        try_inside(&namespace, "db", &command)
     };
-    sql("CREATE TABLE goods (name text); INSERT INTO goods VALUES ('lamp')");
+    // The example has no health check, so that ready means started.
+    wait_for("the database to listen", 120, || (sql("SELECT 1").0 == 0).then_some(()));
+    let (code, text) = sql("CREATE TABLE goods (name text); INSERT INTO goods VALUES ('lamp')");
+    assert_eq!(code, 0, "{text}");
 
     assert_eq!(inside(&namespace, "db", "stat -L -c %a /run/secrets/db_password").trim(), "444");
     assert_eq!(inside(&namespace, "db", "cat /run/secrets/db_password").trim(), "correct-horse");
@@ -136,7 +139,7 @@ fn postgres_keeps_its_rows_and_its_secret() {
     namespace.apply(&example);
     namespace.wait_ready("postgres-secret", 120);
     assert_eq!(claim, uid(&namespace));
-    assert_eq!(sql("SELECT name FROM goods").trim(), "lamp");
+    assert_eq!(sql("SELECT name FROM goods").1.trim(), "lamp");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use kube::api::PropagationPolicy;
 
 use super::error::{ApplyError, Category, Class, Failure};
 use super::kind::Kind;
-use super::live::Observed;
+use super::live::{Observed, Seen};
 use super::outcome::{Action, Conflict};
 use super::readiness::Facts;
 use super::record::Record;
@@ -37,8 +37,8 @@ impl Sender<'_> {
         let result = match standing {
             Standing::Same => return Brought::Same,
             Standing::Create => self.make(wanted, record).await,
-            Standing::Update { uid, action } => self.change(wanted, uid, *action).await,
-            Standing::Replace { uid } => self.replace(wanted, uid).await,
+            Standing::Update { seen, action } => self.change(wanted, seen, *action, record).await,
+            Standing::Replace { seen } => self.replace(wanted, seen).await,
             Standing::Wait { what, holds } => return Brought::Waiting { what: what.clone(), holds: *holds },
             Standing::Refuse(message) => return refused(wanted, message),
             Standing::Foreign(reason) => return foreign(wanted, reason),
@@ -50,26 +50,52 @@ impl Sender<'_> {
         match self.create(wanted, None).await {
             Ok(observed) => Ok(sent(Action::Created, wanted, &observed)),
             // Somebody was faster, or the watch is behind.
-            Err(Failure::Conflict) => {
-                let Some(live) = self.read(wanted.kind, &wanted.name).await? else { return Err(Failure::Conflict) };
-                match standing(self.owner, wanted, Some(&live), record) {
-                    Standing::Update { uid, action } => self.change(wanted, &uid, action).await,
-                    Standing::Foreign(reason) => Ok(foreign(wanted, &reason)),
-                    Standing::Wait { what, holds } => Ok(Brought::Waiting { what, holds }),
-                    Standing::Refuse(message) => Ok(refused(wanted, &message)),
-                    Standing::Same => Ok(Brought::Same),
-                    Standing::Create | Standing::Replace { .. } => Err(Failure::Conflict),
-                }
-            }
+            Err(Failure::Conflict) => self.judge_again(wanted, record).await,
             Err(failure) => Err(failure),
         }
     }
 
-    async fn change(&self, wanted: &Wanted, uid: &str, action: Action) -> Result<Brought, Failure> {
-        match self.update(wanted, uid).await {
+    async fn change(
+        &self,
+        wanted: &Wanted,
+        seen: &Seen,
+        action: Action,
+        record: Option<&Record>,
+    ) -> Result<Brought, Failure> {
+        match self.update(wanted, seen).await {
+            // The cluster's own controllers write the status of what they run, and the watch is behind.
+            Err(Failure::Conflict) => self.judge_again(wanted, record).await,
+            result => self.changed(wanted, seen, action, result).await,
+        }
+    }
+
+    /// Looks at what is there now, and changes that. Who is faster once more is left to the next pass.
+    async fn judge_again(&self, wanted: &Wanted, record: Option<&Record>) -> Result<Brought, Failure> {
+        let Some(live) = self.read(wanted.kind, &wanted.name).await? else { return Err(Failure::Conflict) };
+        match standing(self.owner, wanted, Some(&live), record) {
+            Standing::Update { seen, action } => {
+                let result = self.update(wanted, &seen).await;
+                self.changed(wanted, &seen, action, result).await
+            }
+            Standing::Foreign(reason) => Ok(foreign(wanted, &reason)),
+            Standing::Wait { what, holds } => Ok(Brought::Waiting { what, holds }),
+            Standing::Refuse(message) => Ok(refused(wanted, &message)),
+            Standing::Same => Ok(Brought::Same),
+            Standing::Create | Standing::Replace { .. } => Err(Failure::Conflict),
+        }
+    }
+
+    async fn changed(
+        &self,
+        wanted: &Wanted,
+        seen: &Seen,
+        action: Action,
+        result: Result<Observed, Failure>,
+    ) -> Result<Brought, Failure> {
+        match result {
             Ok(observed) => Ok(sent(action, wanted, &observed)),
             Err(Failure::Invalid { immutable: true, .. }) if matches!(wanted.kind, Kind::Job | Kind::Service) => {
-                self.replace(wanted, uid).await
+                self.replace(wanted, seen).await
             }
             Err(Failure::Invalid { immutable: true, message }) => {
                 Err(Failure::Other { class: Class::Terminal, category: Category::Immutable, message })
@@ -79,10 +105,10 @@ impl Sender<'_> {
     }
 
     /// Deletes and makes anew what holds no data.
-    async fn replace(&self, wanted: &Wanted, uid: &str) -> Result<Brought, Failure> {
+    async fn replace(&self, wanted: &Wanted, seen: &Seen) -> Result<Brought, Failure> {
         if wanted.kind == Kind::Job {
             // In the foreground: the new Job may not start while a pod of the old one still writes.
-            self.delete(wanted.kind, &wanted.name, uid, PropagationPolicy::Foreground).await?;
+            self.delete(wanted.kind, &wanted.name, seen, PropagationPolicy::Foreground).await?;
             return Ok(Brought::Replacing(format!("Job {} is made anew once the old one is gone", wanted.name)));
         }
         // Whoever has resolved the name keeps the address.
@@ -92,7 +118,7 @@ impl Sender<'_> {
         });
         let has_address = wanted.object.pointer("/spec/clusterIP").is_some();
         let kept = kept.filter(|_| !has_address);
-        if !self.delete(wanted.kind, &wanted.name, uid, PropagationPolicy::Background).await? {
+        if !self.delete(wanted.kind, &wanted.name, seen, PropagationPolicy::Background).await? {
             return Ok(Brought::Replacing(format!(
                 "{} {} is made anew once the old one is gone",
                 wanted.kind, wanted.name

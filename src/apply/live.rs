@@ -43,6 +43,23 @@ pub struct Observed {
     pub facts: Facts,
 }
 
+/// The state of an object that a decision was made on. A request that names it changes nothing when somebody else was
+/// faster: a request that is late by minutes, of a process that was paused, may not undo what its successor did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Seen {
+    /// The object's uid.
+    pub uid: String,
+    /// Its version.
+    pub version: String,
+}
+
+impl Observed {
+    /// The state that was observed.
+    pub(super) fn seen(&self) -> Seen {
+        Seen { uid: self.uid.clone(), version: self.version.clone() }
+    }
+}
+
 /// An entry of `metadata.ownerReferences`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OwnerRef {

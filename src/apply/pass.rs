@@ -205,7 +205,7 @@ impl<'a> Pass<'a> {
                 continue;
             }
             if !live.deleting {
-                match self.sender.delete(kind, name, &live.uid, PropagationPolicy::Foreground).await {
+                match self.sender.delete(kind, name, &live.seen(), PropagationPolicy::Foreground).await {
                     Ok(_) => {
                         self.outcome.changes.push(Change { kind, name: name.clone(), action: Action::Replaced });
                     }

@@ -86,7 +86,17 @@ impl Sender<'_> {
                 return Ok(Fate::Survives);
             }
         }
-        let at_once = self.delete(kind, name, &live.uid, PropagationPolicy::Background).await?;
+        let at_once = match self.delete(kind, name, &live.seen(), PropagationPolicy::Background).await {
+            // The cluster's own controllers write to it, and the watch is behind.
+            Err(Failure::Conflict) => {
+                let Some(live) = self.read(kind, name).await? else { return Ok(Fate::Gone) };
+                if !is_ours(self.owner, kind, &live) || live.kept {
+                    return Ok(Fate::Survives);
+                }
+                self.delete(kind, name, &live.seen(), PropagationPolicy::Background).await?
+            }
+            result => result?,
+        };
         Ok(Fate::Deleted { at_once })
     }
 

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::Owner;
 use super::error::Failure;
 use super::kind::Kind;
-use super::live::{LiveStore, Observed, observe};
+use super::live::{LiveStore, Observed, Seen, observe};
 use super::wanted::Wanted;
 use crate::api::names::FIELD_MANAGER;
 
@@ -47,18 +47,24 @@ impl Sender<'_> {
         }
     }
 
-    /// Changes a child; fails with [`Failure::Conflict`] when it is gone or another.
-    pub async fn update(&self, wanted: &Wanted, uid: &str) -> Result<Observed, Failure> {
+    /// Changes a child; fails with [`Failure::Conflict`] when it is gone, another, or was changed meanwhile.
+    pub async fn update(&self, wanted: &Wanted, seen: &Seen) -> Result<Observed, Failure> {
         let mut object = wanted.object.clone();
-        set(&mut object, "metadata", "uid", uid);
+        set(&mut object, "metadata", "uid", &seen.uid);
+        set(&mut object, "metadata", "resourceVersion", &seen.version);
         self.apply(wanted, &object).await
     }
 
-    /// Deletes an object and says whether it is gone already.
-    pub async fn delete(&self, kind: Kind, name: &str, uid: &str, how: PropagationPolicy) -> Result<bool, Failure> {
+    /// Deletes an object and says whether it is gone already; fails with [`Failure::Conflict`] when it is another, or
+    /// was changed meanwhile.
+    pub async fn delete(&self, kind: Kind, name: &str, seen: &Seen, how: PropagationPolicy) -> Result<bool, Failure> {
+        let uid = seen.uid.as_str();
         let parameters = DeleteParams {
             propagation_policy: Some(how),
-            preconditions: Some(Preconditions { uid: Some(uid.to_owned()), resource_version: None }),
+            preconditions: Some(Preconditions {
+                uid: Some(seen.uid.clone()),
+                resource_version: Some(seen.version.clone()),
+            }),
             ..DeleteParams::default()
         };
         match self.api(kind).delete(name, &parameters).await.map_err(|error| Failure::of(kind, &error)) {

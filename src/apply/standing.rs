@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::Owner;
 use super::kind::Kind;
-use super::live::Observed;
+use super::live::{Observed, Seen};
 use super::outcome::Action;
 use super::quantity::bytes;
 use super::readiness::Facts;
@@ -20,9 +20,9 @@ pub(super) enum Standing {
     /// It is not there.
     Create,
     /// It is ours and differs.
-    Update { uid: String, action: Action },
+    Update { seen: Seen, action: Action },
     /// It is ours and has to be made anew.
-    Replace { uid: String },
+    Replace { seen: Seen },
     /// Something has to happen first that is under way; whether it holds workloads back.
     Wait { what: String, holds: bool },
     /// It is ours, and what is wanted cannot be done.
@@ -61,7 +61,7 @@ pub(super) fn standing(owner: &Owner, wanted: &Wanted, live: Option<&Observed>, 
                 return Standing::Same;
             }
             if !same_definition {
-                return Standing::Replace { uid: live.uid.clone() };
+                return Standing::Replace { seen: live.seen() };
             }
         }
         // Taking `clusterIP: None` out of an apply is accepted, and nothing happens; putting it in is refused.
@@ -69,7 +69,7 @@ pub(super) fn standing(owner: &Owner, wanted: &Wanted, live: Option<&Observed>, 
             let was_headless = service.cluster_ip.as_deref() == Some("None");
             let is_external = text(&wanted.object, "/spec/type") == Some("ExternalName");
             if was_headless != is_headless(&wanted.object) && !is_external && service.cluster_ip.is_some() {
-                return Standing::Replace { uid: live.uid.clone() };
+                return Standing::Replace { seen: live.seen() };
             }
         }
         (Kind::PersistentVolumeClaim, Facts::Claim(claim)) => {
@@ -95,7 +95,7 @@ pub(super) fn standing(owner: &Owner, wanted: &Wanted, live: Option<&Observed>, 
         _ => {}
     }
     let action = if applied && record.is_some() { Action::Repaired } else { Action::Configured };
-    Standing::Update { uid: live.uid.clone(), action }
+    Standing::Update { seen: live.seen(), action }
 }
 
 /// Whether the change would start new pods: only that is held back by gates.

@@ -17,6 +17,9 @@ pub struct RunArgs {
     /// The operator's own namespace, which holds the key of its hashes [default: that of the kubeconfig or pod]
     #[arg(long, env = "COMPOSE_OPERATOR_NAMESPACE")]
     pub namespace: Option<String>,
+    /// Let one of several operators act, by a Lease in the operator's own namespace
+    #[arg(long, env = "COMPOSE_OPERATOR_LEADER_ELECT")]
+    pub leader_elect: bool,
     /// Where /healthz, /readyz and /metrics are served
     #[arg(long, env = "COMPOSE_OPERATOR_LISTEN", default_value = "[::]:8080")]
     pub listen: SocketAddr,
@@ -26,7 +29,7 @@ pub struct RunArgs {
     /// How many seconds one reconciliation may take
     #[arg(long, env = "COMPOSE_OPERATOR_RECONCILE_TIMEOUT", default_value = "120", value_parser = seconds)]
     pub reconcile_timeout: Duration,
-    /// Watch generated Secrets too, so that a deleted one is back at once; needs list and watch on Secrets
+    /// Watch Secrets too: a deleted one is back, and a changed input is used, at once; needs list and watch on Secrets
     #[arg(long, env = "COMPOSE_OPERATOR_WATCH_SECRETS")]
     pub watch_secrets: bool,
     /// Whether this cluster enforces NetworkPolicies; unknown adds a warning where isolation is asked for
@@ -38,9 +41,24 @@ pub struct RunArgs {
     /// The cluster's DNS servers as a JSON list of NetworkPolicyPeers; port 53 is open to any address when absent
     #[arg(long, env = "COMPOSE_OPERATOR_DNS_PEERS", value_parser = peers, default_value = "[]", hide_default_value = true)]
     pub dns_peers: Peers,
+    /// What stacks are reconciled as.
+    #[command(flatten)]
+    pub identity: IdentityArgs,
     /// What stacks may do beyond their own namespace.
     #[command(flatten)]
     pub policy: PolicyArgs,
+}
+
+/// What stacks are reconciled as.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Identity")]
+pub struct IdentityArgs {
+    /// The ServiceAccount, of the stack's namespace, that stacks are reconciled as which name none; without it, the operator itself
+    #[arg(long, env = "COMPOSE_OPERATOR_DEFAULT_SERVICE_ACCOUNT")]
+    pub default_service_account: Option<String>,
+    /// Refuse stacks that would be reconciled as the operator itself
+    #[arg(long, env = "COMPOSE_OPERATOR_REQUIRE_SERVICE_ACCOUNT")]
+    pub require_service_account: bool,
 }
 
 /// A list of peers, as one value of the command line.

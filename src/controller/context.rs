@@ -13,12 +13,14 @@ use super::retry::Retries;
 use crate::api::names::FIELD_MANAGER;
 use crate::apply::LiveStore;
 use crate::policy::Policy;
-use crate::source::Registry;
+use crate::source::{References, Registry};
 
 /// What every reconciliation shares.
 pub(super) struct Context {
     pub(super) client: Client,
     pub(super) live: Arc<LiveStore>,
+    /// Which inputs stacks read.
+    pub(super) references: Arc<References>,
     pub(super) hash_key: Vec<u8>,
     pub(super) policy: Policy,
     pub(super) registry: Registry,
@@ -35,6 +37,7 @@ impl Context {
     pub(super) fn new(
         client: Client,
         live: Arc<LiveStore>,
+        references: Arc<References>,
         hash_key: Vec<u8>,
         metrics: Arc<Metrics>,
         args: RunArgs,
@@ -49,6 +52,7 @@ impl Context {
             running: RwLock::default(),
             client,
             live,
+            references,
             hash_key,
             metrics,
             args,

@@ -37,6 +37,7 @@ impl Memory {
                 if cached.metadata.resource_version.as_deref().is_some_and(|cached| is_older(cached, version)) =>
             {
                 stack.status = Some(status.clone());
+                stack.metadata.resource_version = Some(version.clone());
             }
             _ => entry.written = None,
         }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use prometheus_client::encoding::{EncodeLabelSet, text};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
@@ -20,6 +21,7 @@ pub struct Metrics {
     reconcile_seconds: Histogram,
     applied: Family<ApplyLabels, Counter>,
     watch_errors: Family<KindLabel, Counter>,
+    leader: Gauge,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -50,12 +52,14 @@ impl Default for Metrics {
         registry.register("apply", "Writes to children by kind and action", applied.clone());
         let watch_errors = Family::default();
         registry.register("watch_errors", "Interrupted watches by kind", watch_errors.clone());
+        let leader = Gauge::default();
+        registry.register("leader", "Whether this operator leads, where one is elected", leader.clone());
         registry.register(
             "build",
             "The version of the operator",
             Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]),
         );
-        Self { registry, reconciliations, reconcile_seconds, applied, watch_errors }
+        Self { registry, reconciliations, reconcile_seconds, applied, watch_errors, leader }
     }
 }
 
@@ -74,6 +78,11 @@ impl Metrics {
     /// Counts one interruption of a watch.
     pub fn watch_failed(&self, kind: &str) {
         self.watch_errors.get_or_create(&KindLabel { kind: kind.to_owned() }).inc();
+    }
+
+    /// Notes whether this operator leads.
+    pub fn leads(&self, leads: bool) {
+        self.leader.set(i64::from(leads));
     }
 
     /// All metrics as text.

@@ -4,6 +4,8 @@ mod args;
 mod context;
 mod events;
 mod hash_key;
+mod identity;
+mod leader;
 mod memory;
 mod metrics;
 mod reconcile;
@@ -11,7 +13,7 @@ mod retry;
 mod server;
 mod shutdown;
 
-pub use args::{Known, RunArgs, Switch};
+pub use args::{IdentityArgs, Known, RunArgs, Switch};
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
@@ -31,8 +33,9 @@ use tokio::task::JoinSet;
 use crate::api::ComposeStack;
 use crate::api::names::{ANNOTATION_LAST_APPLIED, ANNOTATION_RECONCILE_REQUESTED};
 use crate::apply::{HashKey, Kind, LiveStore, StackRef, changes};
-use crate::source;
+use crate::source::{self, References, input_changes};
 use context::Context;
+use leader::{Candidate, fenced};
 use metrics::Metrics;
 use shutdown::Shutdown;
 
@@ -72,6 +75,12 @@ pub enum RunError {
     /// The signals cannot be waited for.
     #[error("cannot wait for signals")]
     Signals(#[source] std::io::Error),
+    /// Only one of several operators may act, and which cannot be agreed upon.
+    #[error(transparent)]
+    Leader(#[from] leader::LeaderError),
+    /// Another operator may act now.
+    #[error("the lease was lost: another operator leads, or the API server could not be reached")]
+    LeadershipLost,
     /// Something that has to run until the end did not.
     #[error("{0} ended unexpectedly")]
     Ended(&'static str),
@@ -86,10 +95,15 @@ pub async fn run(args: RunArgs) -> Result<(), RunError> {
     let config = Config::infer().await.map_err(|error| RunError::Config(Box::new(error)))?;
     let namespace = args.namespace.clone().unwrap_or_else(|| config.default_namespace.clone());
     let url = config.cluster_url.to_string();
-    let client =
+    let candidate = args.leader_elect.then(|| Candidate::new(&config, &namespace)).transpose()?;
+    let mut client =
         Client::try_from(config).map_err(|source| RunError::Api { url: url.clone(), source: source.into() })?;
     is_defined(&client, &args, url.clone()).await?;
     let key = hash_key::hash_key(&client, &namespace).await?;
+
+    if let Some(candidate) = &candidate {
+        client = fenced(client, candidate.term(), &namespace);
+    }
 
     let metrics = Arc::new(Metrics::default());
     let ready = Arc::new(AtomicBool::new(false));
@@ -107,15 +121,26 @@ pub async fn run(args: RunArgs) -> Result<(), RunError> {
         }
     }
     let live = LiveStore::new(HashKey::new(&key), &also);
+    let references = Arc::new(References::default());
+    let context = Arc::new(Context::new(client, Arc::clone(&live), references, key, metrics, args));
     let scopes: Vec<Scope> =
-        scopes(&args).into_iter().map(|namespace| watch(&mut tasks, &client, &live, &metrics, namespace)).collect();
-    let context = Arc::new(Context::new(client.clone(), Arc::clone(&live), key, metrics, args));
+        scopes(&context.args).into_iter().map(|namespace| watch(&mut tasks, &context, namespace)).collect();
     let reconciling = async {
         // Before the first lists are complete, every object looks absent.
         live.synced().await;
+        // One that waits to lead is ready as well: it has all that it takes to begin at once.
         ready.store(true, Ordering::Relaxed);
         tracing::info!("watching");
-        reconcile_all(&client, scopes, &context).await;
+        let Some(candidate) = &candidate else {
+            reconcile_all(scopes, &context).await;
+            return Err(RunError::Ended("the controller"));
+        };
+        let lease = candidate.acquire().await?;
+        context.metrics.leads(true);
+        tokio::select! {
+            () = reconcile_all(scopes, &context) => Err(RunError::Ended("the controller")),
+            () = candidate.keep(lease) => Err(RunError::LeadershipLost),
+        }
     };
     let ending = async {
         shutdown.requested().await;
@@ -124,8 +149,13 @@ pub async fn run(args: RunArgs) -> Result<(), RunError> {
         context.running.write().await
     };
     tokio::select! {
-        _ = ending => Ok(()),
-        () = reconciling => Err(RunError::Ended("the controller")),
+        _ended = ending => {
+            if let Some(candidate) = &candidate {
+                candidate.release().await;
+            }
+            Ok(())
+        }
+        result = reconciling => result,
         Some(task) = tasks.join_next() => Err(RunError::Ended(task.unwrap_or("a task"))),
     }
 }
@@ -144,18 +174,22 @@ fn scopes(args: &RunArgs) -> Vec<Option<String>> {
     }
 }
 
-/// Begins to watch the children of a scope.
-fn watch(
-    tasks: &mut JoinSet<&'static str>,
-    client: &Client,
-    live: &Arc<LiveStore>,
-    metrics: &Arc<Metrics>,
-    namespace: Option<String>,
-) -> Scope {
+/// Begins to watch the children and the inputs of a scope.
+fn watch(tasks: &mut JoinSet<&'static str>, context: &Context, namespace: Option<String>) -> Scope {
+    let Context { client, live, references, metrics, args, .. } = context;
     let (triggers, triggered) = mpsc::unbounded();
-    let metrics = Arc::clone(metrics);
-    let failed = move |kind: Kind| metrics.watch_failed(kind.as_str());
-    let mut stacks = changes(client, live, namespace.as_deref(), &failed).boxed();
+    let failed = {
+        let metrics = Arc::clone(metrics);
+        move |kind: &'static str| metrics.watch_failed(kind)
+    };
+    let child_failed = {
+        let failed = failed.clone();
+        move |kind: Kind| failed(kind.as_str())
+    };
+    let children = changes(client, live, namespace.as_deref(), &child_failed);
+    let inputs = input_changes(client, references, namespace.as_deref(), args.watch_secrets, &failed)
+        .map(|(namespace, name)| StackRef { namespace, name });
+    let mut stacks = stream::select(children, inputs).boxed();
     tasks.spawn(async move {
         while let Some(StackRef { namespace, name }) = stacks.next().await {
             // The queue is gone only when the operator ends.
@@ -169,7 +203,8 @@ fn watch(
 }
 
 /// Drives the queues: each stack by its own changes, those of its children, and its interval.
-async fn reconcile_all(client: &Client, scopes: Vec<Scope>, context: &Arc<Context>) {
+async fn reconcile_all(scopes: Vec<Scope>, context: &Arc<Context>) {
+    let client = &context.client;
     let controllers = scopes.into_iter().map(|Scope { namespace, triggered }| {
         let api: Api<Root> = match &namespace {
             Some(namespace) => Api::namespaced(client.clone(), namespace),
@@ -193,7 +228,9 @@ async fn reconcile_all(client: &Client, scopes: Vec<Scope>, context: &Arc<Contex
                 Ok(_) | Err(controller::Error::ReconcilerFailed(..)) => {}
                 // The children's events come after their stack is gone.
                 Err(controller::Error::ObjectNotFound(stack)) => {
-                    let key = format!("{}/{}", stack.namespace.unwrap_or_default(), stack.name);
+                    let namespace = stack.namespace.unwrap_or_default();
+                    context.references.forget(&namespace, &stack.name);
+                    let key = format!("{namespace}/{}", stack.name);
                     context.memory.forget(&key);
                     context.retries.succeeded(&key);
                 }

@@ -6,13 +6,14 @@ use std::time::{Duration, Instant};
 
 use futures::FutureExt;
 use k8s_openapi::jiff::Timestamp;
-use kube::ResourceExt;
 use kube::runtime::controller::Action;
+use kube::{Client, ResourceExt};
 
 use super::Root;
 use super::args::Switch;
 use super::context::Context;
 use super::events;
+use super::identity;
 use super::retry::jittered;
 use crate::api::ComposeStack;
 use crate::api::names::ANNOTATION_RECONCILE_REQUESTED;
@@ -24,6 +25,8 @@ use crate::source::{self, Again, SourceError, WantedImage};
 use crate::status::{self, Finding, Pass};
 use crate::translate::{Note, Plan, Stack, not_honoured, translate};
 
+/// How long the watch is given to bring a stack that changed during a pass.
+const OVERTAKEN: Duration = Duration::from_millis(200);
 /// How long a waiting stack is left to its watches.
 const WAITING: Duration = Duration::from_secs(30);
 /// How long a stack is left alone that a person has to put right outside of its own object, such as by a right.
@@ -105,6 +108,13 @@ pub(super) async fn reconcile(root: Arc<Root>, context: Arc<Context>) -> Result<
 #[allow(clippy::needless_pass_by_value, reason = "the controller passes values")]
 pub(super) fn on_error(root: Arc<Root>, error: &ReconcileError, context: Arc<Context>) -> Action {
     let (name, namespace) = (root.name_any(), root.namespace().unwrap_or_default());
+    if let ReconcileError::Status(error) = error
+        && let kube::Error::Api(status) = error.as_ref()
+        && status.is_conflict()
+    {
+        tracing::debug!(%namespace, %name, "the stack changed during the pass");
+        return Action::requeue(OVERTAKEN);
+    }
     tracing::warn!(%namespace, %name, error = error as &dyn std::error::Error, "reconciliation failed");
     match error {
         ReconcileError::Unreadable(_) => Action::await_change(),
@@ -133,7 +143,13 @@ async fn pipeline(stack: &ComposeStack, context: &Context) -> Passed {
     if !fields.is_empty() {
         return Ended::FieldNotSupported(fields).into();
     }
-    let inputs = match source::gather(&context.client, stack).await {
+    // Everything up to the status is done as the stack's identity.
+    let client = match identity::client(&context.client, stack, &context.args.identity) {
+        Ok(client) => client,
+        Err(error) => return Ended::Forbidden(error.to_string()).into(),
+    };
+    let reader = source::Reader::new(&client, stack, &context.references);
+    let inputs = match source::gather(&reader, stack).await {
         Ok(inputs) => inputs,
         Err(error) => return not_gathered(&error).into(),
     };
@@ -143,13 +159,14 @@ async fn pipeline(stack: &ComposeStack, context: &Context) -> Passed {
         Err(errors) => return Passed { revision, ..Ended::InvalidCompose(errors).into() },
     };
     let (enforced, dns) = (context.args.network_policy_enforced.into(), &context.args.dns_peers.0);
-    let mut facts = match source::facts(&context.client, stack, &project, enforced, dns).await {
+    let mut facts = match source::facts(&reader, stack, &project, enforced, dns).await {
         Ok(facts) => facts,
         Err(error) => return Passed { revision, ..not_gathered(&error).into() },
     };
-    let images = images(stack, context, &project).await;
+    let images = images(&reader, stack, context, &project).await;
     facts.images = images.iter().map(|image| (image.image.clone(), image.clone())).collect();
     let images = Some(images);
+    reader.has_read_all();
     let settings = Stack {
         name: stack.name_any(),
         namespace: stack.namespace().unwrap_or_default(),
@@ -174,12 +191,22 @@ async fn pipeline(stack: &ComposeStack, context: &Context) -> Passed {
         let violations = forbidden.iter().map(|note| format!("{}: {}", note.path, note.message)).collect();
         return Passed { revision, warnings, images, ended: Ended::PolicyViolation(violations) };
     }
-    Passed { revision, warnings, images, ended: Ended::Applied(Box::new(applied(stack, context, &plan).await)) }
+    Passed {
+        revision,
+        warnings,
+        images,
+        ended: Ended::Applied(Box::new(applied(&client, stack, context, &plan).await)),
+    }
 }
 
 /// What is known of the images: recorded, or read now. What could not be read is tried again when the stack changes; a
 /// request reads all again.
-async fn images(stack: &ComposeStack, context: &Context, project: &compose::Project) -> Vec<ImageStatus> {
+async fn images(
+    reader: &source::Reader<'_>,
+    stack: &ComposeStack,
+    context: &Context,
+    project: &compose::Project,
+) -> Vec<ImageStatus> {
     if context.args.image_configs == Switch::Off {
         return Vec::new();
     }
@@ -203,10 +230,10 @@ async fn images(stack: &ComposeStack, context: &Context, project: &compose::Proj
     } else {
         Again::None
     };
-    source::images(&context.registry, &context.client, stack, &wanted, again).await
+    source::images(&context.registry, reader, stack, &wanted, again).await
 }
 
-async fn applied(stack: &ComposeStack, context: &Context, plan: &Plan) -> Outcome {
+async fn applied(client: &Client, stack: &ComposeStack, context: &Context, plan: &Plan) -> Outcome {
     let owner = Owner {
         name: stack.name_any(),
         namespace: stack.namespace().unwrap_or_default(),
@@ -215,7 +242,7 @@ async fn applied(stack: &ComposeStack, context: &Context, plan: &Plan) -> Outcom
     let verify = context.memory.is_verification_due(stack, interval(stack)) || is_requested(stack);
     let inventory = stack.status.as_ref().map_or(&[][..], |status| &status.inventory);
     let request = Request { plan, inventory, prune: stack.spec.prune, verify };
-    Applier::new(&context.client, &context.live, &owner).apply(request).await
+    Applier::new(client, &context.live, &owner).apply(request).await
 }
 
 fn not_gathered(error: &SourceError) -> Ended {
@@ -291,7 +318,7 @@ fn action(stack: &ComposeStack, ended: &Ended, context: &Context) -> Action {
             context.retries.succeeded(&key);
             jittered(interval(stack), &key)
         }
-        // What is missing is not watched for yet.
+        // A ConfigMap that appears is seen; a Secret, only where Secrets are watched.
         Ended::InputNotFound(_) => retry().min(WAITING),
         Ended::Forbidden(_) => STUCK,
         Ended::Failed(_) => retry(),

@@ -32,13 +32,12 @@ pub async fn is_served(client: &Client, resource: &ApiResource) -> Result<bool, 
 /// When an external object may not be read, or the API server cannot be asked. One that is not there is no error
 /// here: the translation says so by its path.
 pub async fn facts(
-    client: &Client,
+    reader: &Reader<'_>,
     stack: &ComposeStack,
     project: &Project,
     network_policy_enforced: Option<bool>,
     dns_peers: &[NetworkPolicyPeer],
 ) -> Result<Facts, SourceError> {
-    let reader = Reader::new(client, stack);
     let mut facts = Facts { network_policy_enforced, dns_peers: dns_peers.to_vec(), ..Facts::default() };
     for (key, secret) in project.secrets.iter().filter(|(_, secret)| secret.external) {
         if let Some(data) = reader.find_secret(&format!("secrets.{key}"), &secret.name).await? {
@@ -51,11 +50,11 @@ pub async fn facts(
         }
     }
     if stack.spec.publish.kind == PublishType::Gateway {
-        facts.gateway_api = served(client, "spec.publish.type", &http_route_api()).await?;
+        facts.gateway_api = served(reader.client(), "spec.publish.type", &http_route_api()).await?;
     }
     let drivers = project.networks.values().map(|network| network.driver.as_str());
     if drivers.into_iter().any(|driver| matches!(driver, "macvlan" | "ipvlan")) {
-        facts.network_attachments = served(client, "networks", &network_attachment_api()).await?;
+        facts.network_attachments = served(reader.client(), "networks", &network_attachment_api()).await?;
     }
     facts.discovery = stack
         .status

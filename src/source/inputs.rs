@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
-use kube::{Client, ResourceExt};
+use kube::ResourceExt;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -64,8 +64,7 @@ impl Inputs {
 ///
 /// # Errors
 /// When a reference leads nowhere, may not be followed, or a field cannot be used.
-pub async fn gather(client: &Client, stack: &ComposeStack) -> Result<Inputs, SourceError> {
-    let reader = Reader::new(client, stack);
+pub async fn gather(reader: &Reader<'_>, stack: &ComposeStack) -> Result<Inputs, SourceError> {
     let mut files = inline_files(stack)?;
     for (index, source) in stack.spec.files_from.iter().enumerate() {
         let field = format!("spec.filesFrom[{index}]");
@@ -93,10 +92,10 @@ pub async fn gather(client: &Client, stack: &ComposeStack) -> Result<Inputs, Sou
     }
     Ok(Inputs {
         options: LoadOptions {
-            documents: documents(&reader, stack).await?,
+            documents: documents(reader, stack).await?,
             project_directory: PROJECT_DIRECTORY.to_owned(),
             project_name: Some(stack.name_any()),
-            environment: environment(&reader, stack).await?,
+            environment: environment(reader, stack).await?,
             profiles: stack.spec.profiles.clone(),
             ..LoadOptions::default()
         },

@@ -8,10 +8,13 @@ mod images;
 mod inputs;
 mod last_applied;
 mod reader;
+mod references;
 
 pub use facts::{facts, is_served};
 pub use images::{Again, Registry, WantedImage, images};
 pub use inputs::{Inputs, gather};
+pub use reader::Reader;
+pub use references::{References, input_changes};
 
 /// Why the inputs of a stack could not be gathered.
 #[derive(Debug, thiserror::Error)]
@@ -30,8 +33,8 @@ pub enum SourceError {
         /// The stack's namespace.
         namespace: String,
     },
-    /// The operator may not read a referenced object.
-    #[error("{field}: not allowed to get {kind} {name:?} in namespace {namespace:?}: grant the verb get on it")]
+    /// The stack's identity may not read a referenced object.
+    #[error("{field}: not allowed to get {kind} {name:?}: {message}: grant the verb get on it")]
     Forbidden {
         /// The field of the spec that refers to it.
         field: String,
@@ -39,8 +42,8 @@ pub enum SourceError {
         kind: &'static str,
         /// The object's name.
         name: String,
-        /// The stack's namespace.
-        namespace: String,
+        /// What the API server says, with the identity that asked.
+        message: String,
     },
     /// A field of the spec cannot be used.
     #[error("{field}: {message}")]

@@ -22,10 +22,12 @@ pub async fn write_if_changed(
     if stack.status.as_ref() == Some(next) {
         return Ok(None);
     }
-    // Naming the uid would be of no use: the API server takes no metadata from an apply of a status.
+    // The version, so that a status that is late does not undo a later one. Naming the uid would be of no use: the API
+    // server ignores it in an apply of a status.
     let body = json!({
         "apiVersion": ComposeStack::api_version(&()),
         "kind": ComposeStack::kind(&()),
+        "metadata": {"resourceVersion": stack.metadata.resource_version},
         "status": next,
     });
     let api: Api<ComposeStack> = Api::namespaced(client.clone(), &stack.namespace().unwrap_or_default());

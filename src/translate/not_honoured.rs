@@ -22,7 +22,7 @@ pub fn not_honoured(spec: &ComposeStackSpec) -> Vec<String> {
         prune: _,
         interval: _,
         progress_deadline: _,
-        service_account_name,
+        service_account_name: _,
         volumes: _,
         publish: _,
         network_policy: _,
@@ -35,7 +35,6 @@ pub fn not_honoured(spec: &ComposeStackSpec) -> Vec<String> {
         service_overrides: _,
     } = spec;
     let fields = [
-        ("spec.serviceAccountName", service_account_name.is_some()),
         ("spec.build", build.is_some()),
         ("spec.models", !models.is_empty()),
     ];
@@ -56,10 +55,10 @@ mod tests {
     #[test]
     fn defaults_are_honoured_and_the_rest_is_named() {
         assert!(not_honoured(&ComposeStackSpec::default()).is_empty());
-        let mut spec = ComposeStackSpec { service_account_name: Some("team".to_owned()), ..Default::default() };
-        spec.build = Some(BuildSettings::default());
+        let mut spec = ComposeStackSpec { build: Some(BuildSettings::default()), ..Default::default() };
+        spec.models.insert("llm".to_owned(), crate::api::v1alpha1::ModelEndpoint::default());
         let lines = not_honoured(&spec);
         assert_eq!(lines.len(), 2, "{lines:?}");
-        assert!(lines[0].starts_with("spec.serviceAccountName: ") && lines[1].starts_with("spec.build: "));
+        assert!(lines[0].starts_with("spec.build: ") && lines[1].starts_with("spec.models: "));
     }
 }

@@ -115,7 +115,7 @@ async fn an_object_that_was_replaced_behind_our_back_is_not_taken_over() {
     service.metadata.annotations = Some([("new".to_owned(), "yes".to_owned())].into());
     let outcome = stage.pass(&Plan { services: vec![service], ..Plan::default() }).await;
     assert_eq!(outcome.changes, []);
-    assert_eq!(outcome.errors[0].class, Class::Conflict, "{:?}", outcome.errors);
+    assert_eq!(outcome.conflicts.len(), 1, "{:?}", outcome.errors);
     let theirs = stage.json::<Service>("web").await;
     assert_eq!(theirs["spec"]["ports"][0]["port"], 1);
     assert_eq!(Stage::operations(&theirs), [""; 0]);

@@ -118,7 +118,8 @@ fn wrong_values_are_refused_by_their_path() {
     let Some(helm) = helm() else { return };
     let chart = chart();
     for (value, words) in [
-        ("replicas=2", "/replicas"),
+        ("replicas=-1", "/replicas"),
+        ("replicas=2,leaderElection=false", "leaderElection"),
         ("image.tga=x", "tga"),
         ("image.digest=abc", "/image/digest"),
         ("image.pullPolicy=Sometimes", "/image/pullPolicy"),

@@ -131,6 +131,13 @@ impl Cluster {
                 "roleRef":{"apiGroup":"rbac.authorization.k8s.io","kind":"ClusterRole","name":"compose-operator"},
                 "subjects":[{"apiGroup":"rbac.authorization.k8s.io","kind":"User","name":"compose-operator"}]}"#,
         );
+        self.ok_with(
+            &["apply", "--server-side", "-f", "-"],
+            r#"{"apiVersion":"rbac.authorization.k8s.io/v1","kind":"RoleBinding",
+                "metadata":{"name":"compose-operator-test","namespace":"compose-operator"},
+                "roleRef":{"apiGroup":"rbac.authorization.k8s.io","kind":"Role","name":"compose-operator-installation"},
+                "subjects":[{"apiGroup":"rbac.authorization.k8s.io","kind":"User","name":"compose-operator"}]}"#,
+        );
     }
 
     /// The writes of the operator's user that the audit log has had since a mark, leases aside, dry runs counted:
@@ -266,13 +273,18 @@ pub struct Operator {
 impl Operator {
     /// Starts the operator for some namespaces and waits until it is ready.
     pub fn start(cluster: &Cluster, namespaces: &[&Namespace], args: &[&str]) -> Self {
+        Self::start_with(&cluster.operator_kubeconfig, namespaces, args)
+    }
+
+    /// The same with a way of its own to the API server.
+    pub fn start_with(kubeconfig: &Path, namespaces: &[&Namespace], args: &[&str]) -> Self {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let address = format!("127.0.0.1:{port}");
         let names: Vec<&str> = namespaces.iter().map(|namespace| namespace.name.as_str()).collect();
         let log = std::env::temp_dir().join(format!("compose-operator-{port}.log"));
         let file = File::options().create(true).append(true).open(&log).unwrap();
         let child = Command::new(env!("CARGO_BIN_EXE_compose-operator"))
-            .env("KUBECONFIG", &cluster.operator_kubeconfig)
+            .env("KUBECONFIG", kubeconfig)
             .env("COMPOSE_OPERATOR_IMAGE_CONFIGS", "off")
             .args(["run", "--listen", &address, "--namespace", "compose-operator"])
             .args(["--watch-namespaces", &names.join(",")])
@@ -304,6 +316,17 @@ impl Operator {
     /// What the operator logged.
     pub fn log(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// Pauses the operator, or lets it go on.
+    pub fn signal(&self, signal: &str) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
+    }
+
+    /// Waits until the operator ends by itself, and returns whether it called that a success.
+    pub fn wait(&mut self, seconds: u64) -> bool {
+        wait_for("the operator to end", seconds, || self.child.try_wait().unwrap()).success()
     }
 
     /// Kills the operator as a failing node would.

@@ -63,8 +63,21 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 {{- with .Values.watchNamespaces }}
 - --watch-namespaces={{ join "," . }}
 {{- end }}
+{{- if .Values.leaderElection }}
+- --leader-elect
+{{- else if gt (int .Values.replicas) 1 }}
+{{- fail "replicas: several operators have to elect the one that acts: set leaderElection to true" }}
+{{- end }}
 {{- if .Values.watchSecrets }}
 - --watch-secrets
+{{- end }}
+{{- with .Values.identity }}
+{{- with .defaultServiceAccount }}
+- --default-service-account={{ . }}
+{{- end }}
+{{- if .requireServiceAccount }}
+- --require-service-account
+{{- end }}
 {{- end }}
 {{- with .Values.dnsPeers }}
 - {{ printf "--dns-peers=%s" (toJson .) | quote }}

@@ -54,6 +54,12 @@
   resources: [composestacks/status]
   verbs: [patch]
 {{ include "compose-operator.childRules" . }}
+{{- if .Values.identity.impersonate }}
+# Stacks that name a ServiceAccount are reconciled as it.
+- apiGroups: [""]
+  resources: [serviceaccounts]
+  verbs: [impersonate]
+{{- end }}
 # What happened, for `kubectl describe`; repeated events are counted by a patch.
 - apiGroups: [events.k8s.io]
   resources: [events]

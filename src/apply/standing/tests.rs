@@ -6,6 +6,10 @@ use super::super::readiness::{ClaimFacts, JobFacts, ServiceFacts};
 use super::super::record::Applied;
 use super::*;
 
+fn seen() -> Seen {
+    Seen { uid: "live".to_owned(), version: "1".to_owned() }
+}
+
 fn owner() -> Owner {
     Owner { name: "shop".to_owned(), namespace: "default".to_owned(), uid: "u1".to_owned() }
 }
@@ -50,7 +54,7 @@ fn judged(wanted: &Wanted, live: &Observed, record: &Record) -> (Standing, bool)
 }
 
 fn update(action: Action) -> Standing {
-    Standing::Update { uid: "live".to_owned(), action }
+    Standing::Update { seen: seen(), action }
 }
 
 #[test]
@@ -95,10 +99,7 @@ fn ours_is_what_names_our_uid_and_a_claim_what_has_our_labels() {
 fn a_job_runs_once_per_definition() {
     let facts = |complete| Facts::Job(JobFacts { desired: 1, ready: 0, complete, failed: None });
     let (one, two) = (job("web:1"), job("web:2"));
-    assert_eq!(
-        judged(&two, &live(&one, facts(true)), &record(&one)),
-        (Standing::Replace { uid: "live".to_owned() }, true)
-    );
+    assert_eq!(judged(&two, &live(&one, facts(true)), &record(&one)), (Standing::Replace { seen: seen() }, true));
     // The same definition with another label.
     let relabelled = Wanted { applied: Applied { whole: "other".to_owned(), ..one.applied.clone() }, ..one.clone() };
     assert_eq!(judged(&relabelled, &live(&one, facts(true)), &record(&one)).0, Standing::Same);
@@ -118,7 +119,7 @@ fn headless_is_for_ever() {
         let facts = ServiceFacts { cluster_ip: Some(address.to_owned()), endpoints: Vec::new() };
         live(of, Facts::Service(facts))
     };
-    let replace = Standing::Replace { uid: "live".to_owned() };
+    let replace = Standing::Replace { seen: seen() };
     assert_eq!(judged(&headless, &at(&vip, "10.0.0.1"), &record(&vip)).0, replace);
     assert_eq!(judged(&vip, &at(&headless, "None"), &record(&headless)).0, replace);
     assert_eq!(judged(&external, &at(&headless, "None"), &record(&headless)).0, update(Action::Configured));

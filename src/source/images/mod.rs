@@ -14,7 +14,6 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use futures::stream::{self, StreamExt};
-use kube::Client;
 
 use self::credentials::Credential;
 use self::reference::Reference;
@@ -57,7 +56,7 @@ pub struct WantedImage {
 /// image that cannot be read is recorded as such, with the reason.
 pub async fn images(
     registry: &Registry,
-    client: &Client,
+    reader: &Reader<'_>,
     stack: &ComposeStack,
     wanted: &[WantedImage],
     again: Again,
@@ -81,7 +80,7 @@ pub async fn images(
         }
     }
     if !missing.is_empty() {
-        let credentials = credentials_of(client, stack).await;
+        let credentials = credentials_of(reader, stack).await;
         let deadline = Instant::now() + STACK;
         let reads = missing.into_values().map(|wanted| read(registry, wanted, &credentials, deadline));
         let answers: Vec<ImageStatus> = stream::iter(reads.collect::<Vec<_>>()).buffered(CONCURRENCY).collect().await;
@@ -118,8 +117,7 @@ async fn read(registry: &Registry, wanted: &WantedImage, credentials: &[Credenti
 }
 
 /// The credentials of the stack's pull secrets. The kubelet goes on without one that it cannot use, and so does this.
-async fn credentials_of(client: &Client, stack: &ComposeStack) -> Vec<Credential> {
-    let reader = Reader::new(client, stack);
+async fn credentials_of(reader: &Reader<'_>, stack: &ComposeStack) -> Vec<Credential> {
     let mut credentials = Vec::new();
     for reference in &stack.spec.image_pull_secrets {
         match reader.find_secret("spec.imagePullSecrets", &reference.name).await {

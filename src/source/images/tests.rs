@@ -1,5 +1,8 @@
 use serde_json::json;
 
+use kube::Client;
+
+use super::super::references::References;
 use super::*;
 use crate::api::v1alpha1::ComposeStackStatus;
 
@@ -36,7 +39,10 @@ fn wanted(image: &str) -> WantedImage {
 }
 
 async fn read_one(registry: &Registry, image: &str, recorded: Vec<ImageStatus>, again: Again) -> ImageStatus {
-    let mut images = images(registry, &client(), &stack(recorded), &[wanted(image)], again).await;
+    let stack = stack(recorded);
+    let references = References::default();
+    let reader = Reader::new(&client(), &stack, &references);
+    let mut images = images(registry, &reader, &stack, &[wanted(image)], again).await;
     assert_eq!(images.len(), 1);
     images.remove(0)
 }
@@ -67,7 +73,10 @@ async fn an_index_leads_to_the_wanted_platform() {
     let image =
         server.push_index("app", &[("linux/amd64", of("1")), ("linux/arm64", of("2")), ("unknown/unknown", of("3"))]);
     let want = WantedImage { image: image.clone(), platform: "linux/arm64".to_owned() };
-    let read = images(&Registry::default(), &client(), &stack(Vec::new()), &[want], Again::None).await;
+    let stack = stack(Vec::new());
+    let references = References::default();
+    let reader = Reader::new(&client(), &stack, &references);
+    let read = images(&Registry::default(), &reader, &stack, &[want], Again::None).await;
     assert_eq!((read[0].user.as_str(), read[0].platforms.len()), ("2", 2));
     tokio::task::spawn_blocking(|| drop(server)).await.unwrap();
 }
