@@ -18,7 +18,7 @@ FUZZ_SECONDS ?= 180
 # A directory of its own: other compiler flags would throw away the debug build's work.
 RELEASE_DIR := target/static
 
-.PHONY: help lint deny unit docs mutate oracle-soak loader-mutants crds generate image dist demo demo-down api-test node-test chart-test argocd-test fuzz test test-all clean
+.PHONY: help lint deny unit docs mutate oracle-soak loader-mutants crds generate image dist demo demo-down api-test node-test chart-test argocd-test hostile fuzz test test-all clean
 
 help: ## List the commands
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,7 +41,7 @@ deny: $(DENY) ## Check licences, sources and duplicate crates; advisories where 
 	else cat target/advisories.log; exit 1; fi
 
 unit: ## Run the tests that need no cluster
-	cargo test --locked --lib --bins --test crd --test docs --test imports --test golden --test convert --test loader_corpus --test loader_oracle
+	cargo test --locked --lib --bins --test crd --test docs --test imports --test golden --test hostile --test convert --test loader_corpus --test loader_oracle
 
 oracle-soak: ## Compare 10,000 generated projects with compose-go
 	COMPOSE_OPERATOR_ORACLE=required ORACLE_PROJECTS=10000 \
@@ -97,6 +97,9 @@ argocd-test: ## Run the scripts for Argo CD in Argo CD's own engine
 	@echo "building Argo CD's engine (about 3 min cold) ..."
 	@GOWORK=off GOFLAGS= go -C tests/argocd test ./...
 
+hostile: ## Hold the loader to its time and memory on hostile input, optimised
+	cargo test --locked --release --test hostile -- --nocapture
+
 $(FUZZ):
 	@echo "installing cargo-fuzz $(FUZZ_VERSION) (about 2 min cold) ..."
 	@cargo install cargo-fuzz --quiet --locked --version $(FUZZ_VERSION) --root $(CACHE)/tools
@@ -108,7 +111,7 @@ test: ## Run all tests, as CI does
 	@hack/test lint deny unit api-test node-test chart-test argocd-test
 
 test-all: ## Run the long campaigns as well
-	@hack/test lint deny unit oracle-soak loader-mutants api-test node-test chart-test argocd-test fuzz
+	@hack/test lint deny unit oracle-soak loader-mutants api-test node-test chart-test argocd-test hostile fuzz
 
 clean: ## Remove what was built
 	cargo clean

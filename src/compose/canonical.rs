@@ -2,6 +2,7 @@
 
 use super::attribute::At;
 use super::diagnostic::ErrorClass;
+use super::limits;
 use super::node::{Map, Node, Value};
 use super::report::Report;
 
@@ -32,6 +33,22 @@ pub(super) fn canonical(root: &mut Map, report: &mut Report) {
             external(entry, &section_at.key(name), report);
         }
     }
+}
+
+/// Whether there is room for the long forms of a document's short ones, which are mappings and hold mappings.
+pub(super) fn fits(root: &Map, report: &mut Report) -> bool {
+    const SHORT: [&str; 9] =
+        ["volumes", "ports", "devices", "secrets", "configs", "env_file", "depends_on", "networks", "models"];
+    fn count(map: &Map) -> usize {
+        let short = |items: &[Node]| items.iter().filter(|item| !matches!(item.value, Value::Map(_))).count();
+        let own: usize = SHORT.iter().filter_map(|key| map.get(*key)?.as_list()).map(short).sum();
+        let hooks = map.get("pre_start").and_then(Node::as_list).unwrap_or_default();
+        own + hooks.iter().filter_map(Node::as_map).map(count).sum::<usize>()
+    }
+    let sections = ["services", "jobs"].iter().filter_map(|section| root.get(*section)?.as_map());
+    let count: usize = sections.flat_map(Map::values).filter_map(Node::as_map).map(count).sum();
+    let bytes = count * (2 * limits::MAP_BYTES + 4 * (limits::NODE_BYTES + limits::ENTRY_BYTES));
+    count == 0 || report.spend(bytes, &At::ROOT.key("services"), None, ErrorClass::Decode)
 }
 
 /// What every container has: of services, jobs and `pre_start` hooks.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Variable;
 use super::diagnostic::ErrorClass;
+use super::limits;
 use super::template::{self, Lookup, TemplateError};
 
 /// Variables by name.
@@ -28,7 +29,7 @@ pub(super) fn parse(
     lookup: &Lookup<'_>,
 ) -> Result<(), DotenvError> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut reader = Reader { rest: text, whole: text, secret, lookup };
+    let mut reader = Reader { rest: text, whole: text, secret, lookup, made: 0 };
     while reader.skip_to_statement() {
         reader.statement(variables)?;
     }
@@ -73,6 +74,8 @@ struct Reader<'t, 'l, 'v> {
     whole: &'t str,
     secret: bool,
     lookup: &'l Lookup<'v>,
+    /// The bytes of the values so far: each may repeat those before it.
+    made: usize,
 }
 
 /// White space within a line.
@@ -136,6 +139,14 @@ impl Reader<'_, '_, '_> {
         }
         self.rest = self.rest.trim_start_matches(is_space);
         let value = self.value(variables)?;
+        self.made += value.value.len();
+        if self.made > limits::DOCUMENT_BYTES {
+            return Err(self.error(
+                ErrorClass::Dotenv,
+                "LimitExceeded",
+                "the values of the file grow beyond the limit of 1 MiB",
+            ));
+        }
         variables.insert(name.to_owned(), value);
         Ok(())
     }

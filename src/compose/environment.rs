@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::attribute::At;
 use super::diagnostic::{Diagnostics, ErrorClass, Position};
 use super::dotenv::{self, DotenvError, Variables};
-use super::files::{FileError, ProjectFiles};
+use super::files::{FileError, ProjectFile, ProjectFiles};
+use super::limits;
 use super::model::{ContainerSpec, Project};
 use super::node::{Map, Node, Value};
 use super::report::{Report, Source};
@@ -15,14 +16,21 @@ use super::template::Lookup;
 pub(super) const SECRET_VALUE: &str = "x-#value";
 
 /// Resolves bare names in lists of variables, and the variables of secrets and configs.
-pub(super) fn resolve_tree(root: &mut Map, variables: &Variables) {
+pub(super) fn resolve_tree(root: &mut Map, variables: &Variables, report: &mut Report) {
     for section in ["services", "jobs"] {
         for entry in root.get_mut(section).and_then(Node::as_map_mut).into_iter().flat_map(Map::values_mut) {
             let Some(items) = entry.get_mut("environment").and_then(Node::as_list_mut) else { continue };
             items.retain(|item| item.as_str().is_some());
             for item in items {
                 let found = item.as_str().and_then(|name| Some((name, variables.get(name)?)));
-                if let Some((name, variable)) = found {
+                if let Some((name, variable)) = found
+                    && report.spend(
+                        2 * variable.value.len(),
+                        &At::ROOT.key(section),
+                        item.mark,
+                        ErrorClass::Interpolation,
+                    )
+                {
                     let text = format!("{name}={}", variable.value);
                     *item = Node { tainted: item.tainted || variable.secret, ..item.text_like(text) };
                 }
@@ -33,6 +41,9 @@ pub(super) fn resolve_tree(root: &mut Map, variables: &Variables) {
         for entry in root.get_mut(section).and_then(Node::as_map_mut).into_iter().flat_map(Map::values_mut) {
             let Some(name) = entry.get("environment").filter(|name| name.as_str().is_some()).cloned() else { continue };
             let Some(variable) = variables.get(&*name.printed()) else { continue };
+            if !report.spend(variable.value.len(), &At::ROOT.key(section), name.mark, ErrorClass::Interpolation) {
+                continue;
+            }
             let value = Node { tainted: name.tainted || variable.secret, ..name.text_like(variable.value.as_str()) };
             if let Some(map) = entry.as_map_mut() {
                 map.insert(target.to_owned(), value);
@@ -42,12 +53,16 @@ pub(super) fn resolve_tree(root: &mut Map, variables: &Variables) {
 }
 
 /// Gives the names of a mapping or list of variables their values; with `keep`, those that stay without one are kept.
-pub(super) fn fill(node: &mut Node, variables: &Variables, keep: bool) {
+pub(super) fn fill(node: &mut Node, variables: &Variables, keep: bool, report: &mut Report) {
+    let mut fits = |variable: &super::Variable, mark| {
+        report.spend(2 * variable.value.len(), &At::ROOT, mark, ErrorClass::Interpolation)
+    };
     match &mut node.value {
         Value::Map(map) => {
             let mut unset = Vec::new();
             for (name, value) in map.iter_mut().filter(|(_, value)| value.is_null()) {
                 match variables.get(name) {
+                    Some(variable) if !fits(variable, value.mark) => value.value = Value::Broken,
                     Some(variable) => {
                         value.tainted |= variable.secret;
                         value.value = Value::String(variable.value.clone());
@@ -67,6 +82,9 @@ pub(super) fn fill(node: &mut Node, variables: &Variables, keep: bool) {
                     return item.as_str().is_some();
                 };
                 let Some(variable) = variables.get(name) else { return keep };
+                if !fits(variable, item.mark) {
+                    return false;
+                }
                 let text = format!("{name}={}", variable.value);
                 item.tainted |= variable.secret;
                 item.value = Value::String(text);
@@ -97,6 +115,16 @@ pub(super) fn resolve_files(
         }
     }
     project.tainted = tainted;
+}
+
+/// Whether there is room for the variables of a file.
+fn fits(report: &mut Report, text: &str) -> bool {
+    // To count the lines of a file for every service that names it takes time, too.
+    if report.is_spent() {
+        return false;
+    }
+    let bytes = 2 * text.len() + text.lines().count() * limits::VARIABLE_BYTES;
+    report.spend(bytes, &At::ROOT, None, ErrorClass::Dotenv)
 }
 
 struct Reader<'a> {
@@ -219,6 +247,7 @@ impl Reader<'_> {
     ) -> Option<(String, bool)> {
         if !self.cache.contains_key(path) {
             let text = self.files.read(&super::path::clean(path)).and_then(|file| {
+                too_long(&file)?;
                 let text = String::from_utf8(file.content)
                     .map_err(|_| FileError::Unreadable("it is not UTF-8 text".to_owned()))?;
                 Ok((text, file.secret))
@@ -226,6 +255,8 @@ impl Reader<'_> {
             self.cache.insert(path.to_owned(), text);
         }
         match self.cache.get(path) {
+            // Each service that names a file takes its variables in.
+            Some(Ok((text, _))) if !fits(self.report, text) => None,
             Some(Ok((text, secret))) => Some((text.clone(), *secret)),
             Some(Err(FileError::NotFound)) if !required => None,
             Some(Err(error)) => {
@@ -281,6 +312,13 @@ pub(super) fn report_dotenv(report: &mut Report, file: &str, secret: bool, at: &
     report.error_at(at.to_owned(), Some(mark), error.class, error.reason, error.message);
 }
 
+fn too_long(file: &ProjectFile) -> Result<(), FileError> {
+    if file.content.len() > limits::DOCUMENT_BYTES {
+        return Err(FileError::Unreadable(format!("it is longer than the limit of {} bytes", limits::DOCUMENT_BYTES)));
+    }
+    Ok(())
+}
+
 /// The variables of a file, on top of those that were there before.
 pub(super) fn read_file(
     files: &dyn ProjectFiles,
@@ -292,6 +330,7 @@ pub(super) fn read_file(
     report: &mut Report,
 ) -> Result<(), FileError> {
     let file = files.read(path)?;
+    too_long(&file)?;
     let text = String::from_utf8(file.content).map_err(|_| FileError::Unreadable("it is not UTF-8 text".to_owned()))?;
     if let Err(error) = dotenv::parse(&text, file.secret, variables, &|name| outer.get(name)) {
         report_dotenv(report, name, file.secret, &at.to_string(), error);

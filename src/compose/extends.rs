@@ -88,7 +88,12 @@ impl Loader<'_> {
         };
 
         let link = (place.file.to_owned(), name.to_owned());
-        if chain.contains(&link) || chain.len() > limits::EXTENDS_DEPTH {
+        if chain.len() > limits::EXTENDS_DEPTH {
+            let message = format!("more than {} services extend each other in turn", limits::EXTENDS_DEPTH);
+            self.report.error(&at, mark, ErrorClass::Extends, "LimitExceeded", message);
+            return drop(entries);
+        }
+        if chain.contains(&link) {
             let ring: Vec<String> = chain.iter().map(|(_, name)| name.clone()).collect();
             let message = format!("services extend each other in a ring: {} -> {name}", ring.join(" -> "));
             self.report.error(&at, mark, ErrorClass::Extends, "ExtendsCycle", message);
@@ -136,7 +141,7 @@ impl Loader<'_> {
                 return None;
             }
             self.extend(service, entries, place, scope, bases, chain);
-            return entries.get(service).cloned();
+            return self.copy(entries.get(service)?, at, mark);
         };
         let path = path::absolute(&scope.files, file);
         let base = self.base_file(&path, file, scope, bases, (at, mark))?;
@@ -146,12 +151,29 @@ impl Loader<'_> {
             return None;
         };
         if found.get("extends").is_none() {
-            return Some(found.clone());
+            return self.copy(found, at, mark);
         }
-        let mut services = base.services.clone();
+        let mut services = self.chain(service, &base.services, at, mark)?;
         let place = Place { section: "services", file: &path, resets: &base.resets };
         self.extend(service, &mut services, &place, scope, bases, chain);
         services.remove(service)
+    }
+
+    fn copy(&mut self, service: &Node, at: &At<'_>, mark: Option<Mark>) -> Option<Node> {
+        self.report.spend(service.weight(), at, mark, ErrorClass::Extends).then(|| service.clone())
+    }
+
+    /// Copies of the services that one extends from in turn within its file, and of itself.
+    fn chain(&mut self, service: &str, services: &Map, at: &At<'_>, mark: Option<Mark>) -> Option<Map> {
+        let mut copies = Map::new();
+        let mut next = Some(service);
+        while let Some(name) = next.filter(|name| !copies.contains_key(*name)) {
+            let Some(found) = services.get(name) else { break };
+            copies.insert(name.to_owned(), self.copy(found, at, mark)?);
+            let extends = found.get("extends").filter(|extends| extends.get("file").is_none());
+            next = extends.and_then(|extends| extends.as_str().or_else(|| extends.get("service")?.as_str()));
+        }
+        Some(copies)
     }
 
     fn base_file(
@@ -168,6 +190,9 @@ impl Loader<'_> {
         // What is wrong with a file is reported once.
         bases.0.insert(path.to_owned(), None);
         let file_at = at.key("file");
+        if !self.may_read(1, &file_at, mark, ErrorClass::Extends) {
+            return None;
+        }
         let input = self.read(path, written, &file_at, mark)?;
         let mut root = Map::new();
         let resets = self.document(input, scope, &[], Depth::Base, &mut root, &mut Bases::default());

@@ -15,6 +15,9 @@ pub struct Graph<'p> {
 #[error("services depend on each other in a ring: {} -> {}", .0.join(" -> "), .0.first().map_or("", String::as_str))]
 pub struct Cycle(pub Vec<String>);
 
+/// A dense graph has more rings than anybody reads.
+const MOST_CYCLES: usize = 20;
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
     Open,
@@ -75,7 +78,7 @@ impl<'p> Graph<'p> {
         Ok(waves)
     }
 
-    /// Every ring that a walk in the order of names comes upon.
+    /// The first rings that a walk in the order of names comes upon, at most 20.
     pub fn cycles(&self) -> Vec<Cycle> {
         self.walk().1
     }
@@ -90,10 +93,11 @@ impl<'p> Graph<'p> {
             }
             states.insert(start, State::Open);
             // A stack of its own: a chain of dependencies may be as long as the document.
-            let mut stack = vec![(start, self.dependencies(start).collect::<Vec<_>>())];
+            let backwards = |name: &str| self.edges.get(name).into_iter().flatten().rev().copied().collect::<Vec<_>>();
+            let mut stack = vec![(start, backwards(start))];
             while let Some((name, rest)) = stack.last_mut() {
                 let name = *name;
-                let Some(next) = (!rest.is_empty()).then(|| rest.remove(0)) else {
+                let Some(next) = rest.pop() else {
                     states.insert(name, State::Done);
                     order.push(name);
                     stack.pop();
@@ -102,13 +106,13 @@ impl<'p> Graph<'p> {
                 match states.get(next) {
                     None => {
                         states.insert(next, State::Open);
-                        stack.push((next, self.dependencies(next).collect()));
+                        stack.push((next, backwards(next)));
                     }
-                    Some(State::Open) => {
+                    Some(State::Open) if cycles.len() < MOST_CYCLES => {
                         let ring = stack.iter().map(|(name, _)| *name).skip_while(|name| *name != next);
                         cycles.push(Cycle(ring.map(str::to_owned).collect()));
                     }
-                    Some(State::Done) => {}
+                    Some(State::Open | State::Done) => {}
                 }
             }
         }

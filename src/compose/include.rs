@@ -1,8 +1,8 @@
 //! Other Compose applications as parts of this one (Compose Specification, "include").
 
-use std::fmt::Write as _;
 use std::rc::Rc;
 
+use super::Variable;
 use super::attribute::At;
 use super::diagnostic::ErrorClass;
 use super::dotenv::Variables;
@@ -11,7 +11,7 @@ use super::files::FileError;
 use super::limits;
 use super::load::{Loader, Scope};
 use super::merge;
-use super::node::{Map, Mark, Node, Value};
+use super::node::{Map, Mark, Node, Value, weight};
 use super::path;
 use super::reset::Resets;
 
@@ -108,14 +108,12 @@ impl Loader<'_> {
             self.report.error(at, include.mark, ErrorClass::Include, "IncludeCycle", message);
             return None;
         }
-        self.report.included += 1;
-        if including.len() > limits::INCLUDE_DEPTH || self.report.included > limits::INCLUDED_FILES {
-            let message = format!(
-                "includes nest deeper than {} or name more than {} files in all",
-                limits::INCLUDE_DEPTH,
-                limits::INCLUDED_FILES
-            );
+        if including.len() > limits::INCLUDE_DEPTH {
+            let message = format!("includes nest deeper than {} files", limits::INCLUDE_DEPTH);
             self.report.error(at, include.mark, ErrorClass::Include, "LimitExceeded", message);
+            return None;
+        }
+        if !self.may_read(paths.len(), at, include.mark, ErrorClass::Include) {
             return None;
         }
         let given = include.project_directory.as_str();
@@ -123,18 +121,17 @@ impl Loader<'_> {
         let directory = if given.starts_with('/') { given.to_owned() } else { path::relative(&scope.files, &files) };
         let variables = self.included_variables(include, scope, &files, at)?;
 
-        let mut key = format!("{files}\0{directory}\0{}", paths.join("\0"));
-        for (name, variable) in &variables {
-            let _ = write!(key, "\0{name}={}", variable.value);
-        }
+        let key = (format!("{files}\0{directory}\0{}", paths.join("\0")), variables);
         if let Some(model) = self.included.get(&key) {
-            return Some(model.clone());
+            let fits = self.report.spend(weight(model), at, include.mark, ErrorClass::Include);
+            return fits.then(|| model.clone());
         }
+        let variables = Rc::clone(&key.1);
         let mut inputs = Vec::new();
         for (file, written) in paths.iter().zip(&include.paths) {
             inputs.push(self.read(file, written, at, include.mark)?);
         }
-        let scope = Scope { directory, files, variables: Rc::new(variables) };
+        let scope = Scope { directory, files, variables };
         let model = self.model(inputs, &scope, including);
         self.included.insert(key, model.clone());
         Some(model)
@@ -147,7 +144,7 @@ impl Loader<'_> {
         scope: &Scope,
         directory: &str,
         at: &At<'_>,
-    ) -> Option<Variables> {
+    ) -> Option<Rc<Variables>> {
         let mut read = Variables::new();
         let own = [path::join(directory, ".env")];
         let (files, optional): (Vec<String>, bool) = if include.env_files.is_empty() {
@@ -172,10 +169,16 @@ impl Loader<'_> {
                 }
             }
         }
+        if read.is_empty() {
+            return Some(Rc::clone(&scope.variables));
+        }
         for (name, variable) in scope.variables.iter() {
             read.insert(name.clone(), variable.clone());
         }
-        Some(read)
+        let bytes =
+            |(name, variable): (&String, &Variable)| limits::VARIABLE_BYTES + name.len() + 2 * variable.value.len();
+        let bytes = read.iter().map(bytes).sum();
+        self.report.spend(bytes, at, include.mark, ErrorClass::Include).then(|| Rc::new(read))
     }
 
     /// The resources of an included model go below those of the including document.

@@ -4,7 +4,6 @@
 use super::attribute::At;
 use super::diagnostic::ErrorClass;
 use super::dotenv::Variables;
-use super::limits;
 use super::node::{Node, Value};
 use super::report::Report;
 use super::template::{self, TemplateError};
@@ -31,18 +30,21 @@ pub(super) fn interpolate(node: &mut Node, at: &At<'_>, variables: &Variables, r
 fn text(node: &mut Node, at: &At<'_>, variables: &Variables, report: &mut Report) {
     let Value::String(template) = &node.value else { return };
     if template.contains('$') {
+        if report.is_spent() {
+            node.value = Value::Broken;
+            return;
+        }
         match template::expand(template, &|name| variables.get(name)) {
             Ok(expansion) => {
                 for variable in &expansion.unset {
                     report.warn_unset(at, node.mark, variable);
                 }
-                report.interpolated += expansion.text.len();
                 node.tainted |= expansion.secret;
-                node.value = Value::String(expansion.text);
-                if report.interpolated > limits::INTERPOLATED_TOTAL {
-                    too_long(node, at, report);
+                if !report.spend(2 * expansion.text.len(), at, node.mark, ErrorClass::Interpolation) {
+                    node.value = Value::Broken;
                     return;
                 }
+                node.value = Value::String(expansion.text);
             }
             Err(TemplateError::Invalid) => {
                 let message = format!(

@@ -1,6 +1,6 @@
 //! The stages of a load, in their order.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::attribute::At;
@@ -16,7 +16,7 @@ use super::parse::{self, Parsed};
 use super::report::{Report, Source};
 use super::{
     DocumentBody, LoadOptions, Variable, adopt, canonical, consistency, decode, defaults, environment, interpolate,
-    locate, merge, normalize, path, profiles, schema, settle, unicity, validate,
+    limits, locate, merge, normalize, path, profiles, schema, settle, unicity, validate,
 };
 
 /// A load under way.
@@ -24,8 +24,8 @@ pub(super) struct Loader<'a> {
     pub(super) files: &'a dyn ProjectFiles,
     options: &'a LoadOptions,
     pub(super) report: Report,
-    /// Included models, by what they were loaded from.
-    pub(super) included: HashMap<String, Map>,
+    /// Included models, by the files that they were loaded from and the variables that these saw.
+    pub(super) included: BTreeMap<(String, Rc<Variables>), Map>,
 }
 
 /// Where a document stands: what its relative paths and its variables mean.
@@ -95,7 +95,7 @@ pub(super) fn load(files: &dyn ProjectFiles, options: &LoadOptions) -> Result<Pr
 
 impl<'a> Loader<'a> {
     fn new(files: &'a dyn ProjectFiles, options: &'a LoadOptions) -> Self {
-        Self { files, options, report: Report::default(), included: HashMap::new() }
+        Self { files, options, report: Report::default(), included: BTreeMap::new() }
     }
 
     fn root(&mut self) -> Option<Model> {
@@ -113,7 +113,7 @@ impl<'a> Loader<'a> {
             let message = "the document is empty; it needs at least services";
             self.report.error(&At::ROOT, None, ErrorClass::Yaml, "EmptyDocument", message);
         }
-        let name = name?;
+        let name = name.filter(|_| !self.report.is_spent())?;
         if !self.options.skip.normalization {
             normalize::normalize(&mut root, &name, &scope.variables, &mut self.report);
         }
@@ -122,6 +122,11 @@ impl<'a> Loader<'a> {
 
     fn project(&mut self) -> Option<Project> {
         let Model { mut root, name, directory, variables } = self.root()?;
+        let services = ["services", "jobs"].iter().filter_map(|section| root.get(*section)?.as_map());
+        let bytes = services.map(Map::len).sum::<usize>() * limits::SERVICE_BYTES;
+        if !self.report.spend(bytes, &At::ROOT.key("services"), None, ErrorClass::Decode) {
+            return None;
+        }
         settle::settle(&mut root, &mut self.report);
         let mut project = decode::project(&root, &mut self.report);
         project.name = name;
@@ -157,6 +162,9 @@ impl<'a> Loader<'a> {
                 DocumentBody::Text(text) => parse::parse(text, source, &mut self.report),
                 DocumentBody::Object(value) => {
                     let mut root = Node::from_json(value, source);
+                    if !self.report.spend(root.weight(), &At::ROOT, None, ErrorClass::Yaml) {
+                        root.value = Value::Broken;
+                    }
                     repair_object(&mut root);
                     vec![Parsed { root, resets: super::reset::Resets::default() }]
                 }
@@ -253,7 +261,7 @@ impl<'a> Loader<'a> {
         if !(self.options.skip.paths && including.is_empty()) {
             self.locate(&mut root, &scope.directory);
         }
-        environment::resolve_tree(&mut root, &scope.variables);
+        environment::resolve_tree(&mut root, &scope.variables, &mut self.report);
         root
     }
 
@@ -281,6 +289,9 @@ impl<'a> Loader<'a> {
                 interpolate::interpolate(&mut tree, &At::ROOT, &scope.variables, &mut self.report);
             }
             let (mark, kind) = (tree.mark, tree.kind());
+            if tree.is_broken() {
+                continue;
+            }
             let Value::Map(mut tree) = tree.value else {
                 let message = format!("the top of a document must be a mapping, and this is {kind}");
                 self.report.error(&At::ROOT, mark, ErrorClass::Yaml, "InvalidType", message);
@@ -288,6 +299,9 @@ impl<'a> Loader<'a> {
             };
             if secret {
                 taint(&mut tree);
+            }
+            if self.report.is_spent() || !canonical::fits(&tree, &mut self.report) {
+                continue;
             }
             adopt::adopt(&mut tree, &mut self.report);
             if depth == Depth::Full {
@@ -315,6 +329,17 @@ impl<'a> Loader<'a> {
         resets
     }
 
+    /// Whether so many more files may be included or extended from; when not, it is reported once.
+    pub(super) fn may_read(&mut self, files: usize, at: &At<'_>, mark: Option<Mark>, class: ErrorClass) -> bool {
+        let before = self.report.files;
+        self.report.files += files;
+        if before <= limits::FILES && self.report.files > limits::FILES {
+            let message = format!("more than {} files are included and extended from in all", limits::FILES);
+            self.report.error(at, mark, class, "LimitExceeded", message);
+        }
+        self.report.files <= limits::FILES && !self.report.is_spent()
+    }
+
     /// Reads and parses a file of the project; `None` when that was reported as an error.
     pub(super) fn read(&mut self, file: &str, written: &str, at: &At<'_>, mark: Option<Mark>) -> Option<Input> {
         let content = match self.files.read(file) {
@@ -325,8 +350,10 @@ impl<'a> Loader<'a> {
                 return None;
             }
         };
+        let utf16 = matches!(content.content.get(..2), Some([0xff, 0xfe] | [0xfe, 0xff]));
         let Ok(text) = String::from_utf8(content.content) else {
-            let message = format!("{written}: the file is not UTF-8 text");
+            let kind = if utf16 { "UTF-16; save it as UTF-8" } else { "not UTF-8 text" };
+            let message = format!("{written}: the file is {kind}");
             self.report.error(at, mark, ErrorClass::Yaml, "InvalidYaml", message);
             return None;
         };

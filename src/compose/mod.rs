@@ -77,7 +77,7 @@ pub enum DocumentBody {
 }
 
 /// An interpolation variable.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Variable {
     /// Its value.
     pub value: String,

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use super::limits;
 use super::yaml_scalar::{self, Timestamp};
 
 /// A place in a source; line 0 means that the source has none (it arrived as an object).
@@ -18,6 +19,11 @@ pub(super) struct Mark {
 
 /// The attributes of a mapping, by name.
 pub(super) type Map = BTreeMap<String, Node>;
+
+/// What the attributes count for among what a load may make.
+pub(super) fn weight(map: &Map) -> usize {
+    map.iter().map(|(key, node)| limits::ENTRY_BYTES + key.len() + node.weight()).sum()
+}
 
 /// What a node holds.
 #[derive(Clone, Debug, PartialEq)]
@@ -196,6 +202,17 @@ impl Node {
             }
         };
         Self { value, mark: Some(mark), key_mark: Some(mark), tainted: false }
+    }
+
+    /// What the value and those below it count for among what a load may make.
+    pub(super) fn weight(&self) -> usize {
+        let below = match &self.value {
+            Value::String(text) => text.len(),
+            Value::List(items) => items.iter().map(Self::weight).sum(),
+            Value::Map(map) => limits::MAP_BYTES + weight(map),
+            _ => 0,
+        };
+        limits::NODE_BYTES + below
     }
 
     /// Whether text from a Secret is here or below.

@@ -6,7 +6,7 @@ use super::diagnostic::ErrorClass;
 use super::dotenv::Variables;
 use super::environment;
 use super::merge;
-use super::node::{Map, Node, Value};
+use super::node::{Map, Node, Value, weight};
 use super::path;
 use super::report::Report;
 use super::schema;
@@ -86,11 +86,11 @@ fn container(map: &mut Map, at: &At<'_>, variables: &Variables, report: &mut Rep
             build.insert("dockerfile".to_owned(), text("Dockerfile"));
         }
         if let Some(args) = build.get_mut("args") {
-            environment::fill(args, variables, false);
+            environment::fill(args, variables, false, report);
         }
     }
     if let Some(environment) = map.get_mut("environment") {
-        environment::fill(environment, variables, true);
+        environment::fill(environment, variables, true, report);
     }
     dependencies(map, at, report);
     for volume in map.get_mut("volumes").and_then(Node::as_list_mut).into_iter().flatten() {
@@ -98,7 +98,7 @@ fn container(map: &mut Map, at: &At<'_>, variables: &Variables, report: &mut Rep
             *target = path::clean(target);
         }
     }
-    hooks(map, report);
+    hooks(map, at, report);
 }
 
 /// Services that are linked, shared with or mounted from come first too.
@@ -147,7 +147,7 @@ fn dependencies(map: &mut Map, at: &At<'_>, report: &mut Report) {
 }
 
 /// A hook takes over what the service says of its container, but for the mounts.
-fn hooks(map: &mut Map, report: &mut Report) {
+fn hooks(map: &mut Map, at: &At<'_>, report: &mut Report) {
     if map.get("pre_start").and_then(Node::as_list).is_none_or(<[Node]>::is_empty) {
         return;
     }
@@ -159,9 +159,12 @@ fn hooks(map: &mut Map, report: &mut Report) {
     // The merge rules of a service's attributes apply to a hook's, so it stands in the place of a service.
     let services = At::ROOT.key("services");
     let place = services.key("pre_start");
+    let bytes = weight(&base);
     for hook in map.get_mut("pre_start").and_then(Node::as_list_mut).into_iter().flatten() {
         let frame = hook.like(Value::Null);
-        if let Value::Map(own) = std::mem::replace(&mut hook.value, Value::Null) {
+        if !report.spend(bytes, &at.key("pre_start"), hook.mark, ErrorClass::Merge) {
+            hook.value = Value::Broken;
+        } else if let Value::Map(own) = std::mem::replace(&mut hook.value, Value::Null) {
             let mut merged = base.clone();
             merge::merge_maps(&mut merged, own, &place, report);
             for volume in merged.get_mut("volumes").and_then(Node::as_list_mut).into_iter().flatten() {

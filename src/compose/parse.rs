@@ -60,6 +60,7 @@ pub(super) fn parse(text: &str, source: Mark, report: &mut Report) -> Vec<Parsed
     let mut documents = Vec::new();
     loop {
         match reader.document() {
+            Ok(Some(_)) if report.is_spent() => return documents,
             Ok(Some(root)) => {
                 documents.extend(assemble::assemble(&reader.arena, root, report));
             }
@@ -102,6 +103,11 @@ impl<'t> Reader<'t> {
     fn next(&mut self) -> Result<(Event<'t>, Span), Failure> {
         match self.events.next_event() {
             None => Ok((Event::StreamEnd, Span::default())),
+            Some(Ok((_, span))) if self.arena.nodes.len() >= limits::DOCUMENT_NODES => Err(Failure {
+                marker: span.start,
+                reason: "LimitExceeded",
+                message: format!("more than {} values in one file; split it with include", limits::DOCUMENT_NODES),
+            }),
             Some(Ok(event)) => Ok(event),
             Some(Err(error)) => Err(Failure {
                 marker: *error.marker(),

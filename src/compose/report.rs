@@ -26,10 +26,10 @@ pub(super) struct Report {
     failed: bool,
     /// How many diagnostics there were beyond the limit.
     withheld: usize,
-    /// What interpolation gave so far, in bytes.
-    pub(super) interpolated: usize,
-    /// How many files were included so far.
-    pub(super) included: usize,
+    /// What the load made so far, in bytes.
+    made: usize,
+    /// How many files were included and extended from so far.
+    pub(super) files: usize,
 }
 
 impl Report {
@@ -121,6 +121,31 @@ impl Report {
         self.add(Diagnostic { level: Level::Error, class: Some(class), path, position, reason, message });
     }
 
+    /// Takes from what a load may make; false once nothing is left, which is reported where it happens.
+    pub(super) fn spend(&mut self, bytes: usize, at: &At<'_>, mark: Option<Mark>, class: ErrorClass) -> bool {
+        let before = self.made;
+        self.made = before.saturating_add(bytes);
+        if before <= limits::MADE_BYTES && self.made > limits::MADE_BYTES {
+            let message = format!(
+                "the project grows beyond the limit of {} MiB here; repeat fewer aliases, use shorter variables and \
+                 ranges, or include and extend less",
+                limits::MADE_BYTES >> 20
+            );
+            self.error(at, mark, class, "LimitExceeded", message);
+        }
+        self.made <= limits::MADE_BYTES
+    }
+
+    /// Whether the load has made all that it may: then it only comes to its end.
+    pub(super) fn is_spent(&self) -> bool {
+        self.made > limits::MADE_BYTES
+    }
+
+    /// Whether further findings are only counted.
+    pub(super) fn is_full(&self) -> bool {
+        self.diagnostics.len() >= limits::DIAGNOSTICS
+    }
+
     /// Reports text from a Secret where a name stands. Names and paths are part of every message, and would show it.
     pub(super) fn secret_name(&mut self, at: &At<'_>, mark: Option<Mark>, class: ErrorClass) {
         let message = "text from a Secret stands in a name or path, which messages show; write it out";
@@ -142,7 +167,7 @@ impl Report {
     }
 
     fn add(&mut self, diagnostic: Diagnostic) {
-        if self.diagnostics.len() >= limits::DIAGNOSTICS {
+        if self.is_full() {
             self.withheld += 1;
             self.failed |= diagnostic.level == Level::Error;
         } else if !self.diagnostics.contains(&diagnostic) {

@@ -101,10 +101,7 @@ fn braced<'t>(out: &mut Expansion, text: &'t str, lookup: &Lookup<'_>, depth: us
     let (colon, after) = tail.strip_prefix(':').map_or((false, tail), |after| (true, after));
     let operator = after.chars().next().filter(|c| "-?+".contains(*c)).ok_or(TemplateError::Invalid)?;
     let after = &after[1..];
-    // A substitution ends on its own line: its operand reaches at most to the last brace there.
-    let line = &after[..after.find('\n').unwrap_or(after.len())];
-    let last = line.rfind('}').ok_or(TemplateError::Invalid)?;
-    let end = closing(&line[..=last]).unwrap_or(last);
+    let end = closing(after).ok_or(TemplateError::Invalid)?;
     let (operand, rest) = (&after[..end], &after[end + 1..]);
 
     let variable = lookup(name);
@@ -126,8 +123,8 @@ fn braced<'t>(out: &mut Expansion, text: &'t str, lookup: &Lookup<'_>, depth: us
     Ok(rest)
 }
 
-/// The brace that closes a substitution whose operand begins the text. The character after an opening brace never
-/// counts, as in the reference implementation.
+/// The brace that closes a substitution whose operand begins the text, on the same line: the one that matches, else the
+/// last one. The character after an opening brace never counts, as in the reference implementation.
 fn closing(text: &str) -> Option<usize> {
     let bytes = text.as_bytes();
     let mut open = 1;
@@ -142,13 +139,14 @@ fn closing(text: &str) -> Option<usize> {
             }
             b'{' => {
                 open += 1;
-                index += 1;
+                index += usize::from(bytes.get(index + 1) != Some(&b'\n'));
             }
+            b'\n' => break,
             _ => {}
         }
         index += 1;
     }
-    None
+    text[..index.min(text.len())].rfind('}')
 }
 
 #[cfg(test)]

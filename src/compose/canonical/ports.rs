@@ -4,8 +4,12 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::super::attribute::At;
 use super::super::diagnostic::ErrorClass;
+use super::super::limits;
 use super::super::node::{Map, Node, Value};
 use super::super::report::Report;
+
+/// What a port counts for: a mapping and its five attributes.
+const PORT_BYTES: usize = limits::MAP_BYTES + 6 * (limits::NODE_BYTES + limits::ENTRY_BYTES);
 
 /// A port as its short form says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,7 +35,18 @@ pub(super) fn canonical(node: &mut Node, at: &At<'_>, report: &mut Report) {
             }
             continue;
         }
+        // A range makes many ports of one text.
+        if report.is_spent() {
+            ports.push(item.like(Value::Broken));
+            continue;
+        }
         match parse(&item.printed()) {
+            Ok(parsed)
+                if parsed.len() > 1
+                    && !report.spend(parsed.len() * PORT_BYTES, &at.item(index), item.mark, ErrorClass::Decode) =>
+            {
+                ports.push(item.like(Value::Broken));
+            }
             Ok(parsed) => ports.extend(parsed.iter().map(|port| long(port, &item))),
             Err(reason) => {
                 let message =

@@ -20,8 +20,8 @@ struct Assembler<'a, 't> {
     path: Vec<Option<String>>,
     /// The nodes that are being assembled: an alias to one of them is a cycle.
     open: Vec<usize>,
-    aliases: usize,
-    expanded: usize,
+    /// The length of `path` as text.
+    path_bytes: usize,
     overflown: bool,
 }
 
@@ -32,10 +32,13 @@ pub(super) fn assemble(arena: &Arena<'_>, root: usize, report: &mut Report) -> O
         resets: Resets::default(),
         path: Vec::new(),
         open: Vec::new(),
-        aliases: 0,
-        expanded: 0,
+        path_bytes: 0,
         overflown: false,
     };
+    // Whatever it holds, a document is merged and checked on its own.
+    if !assembler.report.spend(limits::MAP_BYTES, &At::ROOT, Some(arena.nodes[root].mark), ErrorClass::Yaml) {
+        return None;
+    }
     let root = assembler.node(root, true).unwrap_or_else(Node::null);
     if assembler.overflown {
         return None;
@@ -50,14 +53,7 @@ impl Assembler<'_, '_> {
         if let RawKind::Alias(target) = raw.kind {
             return self.alias(raw.mark, target, tags);
         }
-        if self.aliases > 0 {
-            self.expanded += 1;
-            if self.expanded > limits::ALIAS_NODES {
-                self.overflow(raw.mark);
-                return None;
-            }
-        }
-        if self.overflown {
+        if self.overflown || !self.fits(raw) {
             return None;
         }
         let mut tags = tags;
@@ -92,21 +88,24 @@ impl Assembler<'_, '_> {
             self.report.error_at(path, Some(mark), ErrorClass::Yaml, "InvalidYaml", message);
             return Some(Node::new(Value::Broken, Some(mark)));
         }
-        self.aliases += 1;
-        let node = self.node(target, tags);
-        self.aliases -= 1;
-        node
+        self.node(target, tags)
     }
 
-    fn overflow(&mut self, mark: Mark) {
-        if !self.overflown {
+    /// Whether there is room for a node, which aliases may put in many places and deep below each other.
+    fn fits(&mut self, raw: &Raw<'_>) -> bool {
+        if self.open.len() > limits::NESTING {
+            let message = format!("aliases nest deeper than the limit of {} levels", limits::NESTING);
+            self.report.error(&At::ROOT, Some(raw.mark), ErrorClass::Yaml, "LimitExceeded", message);
             self.overflown = true;
-            let message = format!(
-                "aliases make more than {} values out of this document; repeat fewer anchors",
-                limits::ALIAS_NODES
-            );
-            self.report.error(&At::ROOT, Some(mark), ErrorClass::Yaml, "LimitExceeded", message);
         }
+        let own = match &raw.kind {
+            RawKind::Scalar { text, .. } => text.len(),
+            RawKind::Map(entries) => limits::MAP_BYTES + entries.len() * limits::ENTRY_BYTES,
+            RawKind::List(_) | RawKind::Alias(_) => 0,
+        };
+        let bytes = limits::NODE_BYTES + self.path_bytes + own;
+        self.overflown |= !self.report.spend(bytes, &At::ROOT, Some(raw.mark), ErrorClass::Yaml);
+        !self.overflown
     }
 
     fn record(&mut self) {
@@ -196,10 +195,12 @@ impl Assembler<'_, '_> {
                 }
             }
             self.path.push(Some(text.to_string()));
+            self.path_bytes += text.len();
             if let Some(mut node) = self.node(value_index, tags) {
                 node.key_mark = Some(key_mark);
                 map.insert(text.to_string(), node);
             }
+            self.path_bytes -= text.len();
             self.path.pop();
         }
         if let Some((mark, value)) = merged {

@@ -253,7 +253,9 @@ fn object(map: &mut Map, definition: &Object, at: &At<'_>, mark: Option<Mark>, r
         let node = map.remove(&key);
         let is_service = node.as_ref().is_some_and(|node| node.get("image").or_else(|| node.get("build")).is_some());
         let mark = node.and_then(|node| node.key_mark).or(mark);
-        let hint = if at.depth() == 0 && is_service {
+        let hint = if report.is_full() {
+            String::new()
+        } else if at.depth() == 0 && is_service {
             "; it looks like a service, and services stand under services:".to_owned()
         } else {
             suggestion(&key, definition.names())
@@ -288,8 +290,11 @@ fn required(map: &Map, definition: &Object, at: &At<'_>, mark: Option<Mark>, rep
 
 /// The known word that comes closest, if any comes close.
 fn suggestion<'w>(word: &str, known: impl Iterator<Item = &'w str>) -> String {
+    /// Longer words are no attribute misspelt.
+    const LONGEST: usize = 64;
     let most = if word.len() <= 4 { 1 } else { 1 + word.len() / 5 };
     known
+        .filter(|candidate| candidate.len().abs_diff(word.len()) <= most && word.len() <= LONGEST)
         .map(|candidate| (strsim::osa_distance(word, candidate), candidate))
         .filter(|(distance, candidate)| *distance <= most && *distance < candidate.len())
         .min()

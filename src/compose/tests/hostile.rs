@@ -77,6 +77,8 @@ fn time_grows_with_the_document_and_not_faster() {
         assert_eq!(fixture.project().services.len(), services);
         start.elapsed().as_secs_f64()
     };
-    let (small, large) = (seconds(100).max(0.005), seconds(1_600));
+    // The shortest of some: what else the machine does only adds to it.
+    let shortest = |services| (0..3).map(|_| seconds(services)).fold(f64::INFINITY, f64::min);
+    let (small, large) = (shortest(100).max(0.005), shortest(1_600));
     assert!(large < small * 16.0 * 4.0, "{small} s for 100 services, {large} s for 1600");
 }
