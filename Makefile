@@ -41,7 +41,7 @@ deny: $(DENY) ## Check licences, sources and duplicate crates; advisories where 
 	else cat target/advisories.log; exit 1; fi
 
 unit: ## Run the tests that need no cluster
-	cargo test --locked --lib --bins --test crd --test docs --test imports --test golden --test hostile --test convert --test loader_corpus --test loader_oracle
+	cargo test --locked --lib --bins --test crd --test docs --test imports --test golden --test hostile --test convert --test config --test loader_corpus --test loader_oracle
 
 oracle-soak: ## Compare 10,000 generated projects with compose-go
 	COMPOSE_OPERATOR_ORACLE=required ORACLE_PROJECTS=10000 \

@@ -7,6 +7,8 @@ mod disk;
 mod findings;
 mod project;
 
+use std::io::Write as _;
+
 use clap::{Parser, Subcommand};
 
 /// Docker Compose applications on Kubernetes
@@ -43,6 +45,9 @@ pub enum ClientError {
     /// What is wrong was said already.
     #[error("there are errors")]
     Reported,
+    /// The result has no text form.
+    #[error("the project cannot be written as text: {0}")]
+    Write(#[from] crate::compose::WriteError),
 }
 
 impl Cli {
@@ -55,5 +60,25 @@ impl Cli {
             Command::Config(args) => config::config(&args),
             Command::Convert(args) => convert::convert(&args),
         }
+    }
+}
+
+/// Writes to standard output. A reader that has enough and leaves, as `head` does, is no error.
+fn print(text: &str) -> Result<(), ClientError> {
+    match std::io::stdout().lock().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(ClientError::Output(format!("standard output: {error}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_commands_and_their_options_are_consistent() {
+        super::Cli::command().debug_assert();
     }
 }

@@ -10,7 +10,7 @@ use super::ClientError;
 use super::discovery;
 use super::disk::Disk;
 use super::findings;
-use crate::compose::{Document, DocumentBody, LoadOptions, Project, Skip, Variable, add_env_files, load};
+use crate::compose::{Diagnostics, Document, DocumentBody, LoadOptions, Project, Skip, Variable, add_env_files, load};
 
 #[derive(Args, Clone, Debug, Default)]
 pub(super) struct ProjectArgs {
@@ -24,7 +24,7 @@ pub(super) struct ProjectArgs {
     #[arg(short, long)]
     project_name: Option<String>,
     /// A profile to enable; may be repeated, * for all [default: those of COMPOSE_PROFILES]
-    #[arg(long = "profile")]
+    #[arg(id = "profile", long = "profile")]
     profiles: Vec<String>,
     /// A file of variables for interpolation; may be repeated [default: .env of the project directory]
     #[arg(long = "env-file")]
@@ -69,22 +69,7 @@ impl Surroundings {
 }
 
 impl ProjectArgs {
-    /// Loads the project from disk, with the process environment for interpolation as Docker Compose does.
-    pub(super) fn load(&self) -> Result<Project, ClientError> {
-        let options = self.options()?;
-        match load(&Disk, &options) {
-            Ok(project) => {
-                findings::print(&project.warnings, &options);
-                Ok(project)
-            }
-            Err(diagnostics) => {
-                findings::print(&diagnostics.0, &options);
-                Err(ClientError::Invalid)
-            }
-        }
-    }
-
-    /// What to load: the documents with their text, and the variables with those of `.env` files among them.
+    /// What to load: the documents with their text, and the variables of the process with those of `.env` files.
     pub(super) fn options(&self) -> Result<LoadOptions, ClientError> {
         self.options_in(Surroundings::of_this_process()?)
     }
@@ -112,6 +97,7 @@ impl ProjectArgs {
             default_project_name: directory_name(&directory),
             environment: surroundings.variables,
             profiles: self.profiles.clone(),
+            services: Vec::new(),
             skip: Skip { env_file: true, ..Skip::default() },
         })
     }
@@ -153,6 +139,21 @@ impl ProjectArgs {
             |file| surroundings.absolute(file).parent().map_or_else(|| PathBuf::from("/"), Path::to_path_buf),
         )
     }
+}
+
+/// Loads a project from disk; what is noteworthy, or in the way, is printed.
+pub(super) fn load_project(options: &LoadOptions) -> Result<Project, ClientError> {
+    let project = reported(load(&Disk, options), options)?;
+    findings::print(&project.warnings, options);
+    Ok(project)
+}
+
+/// What was loaded, or its errors printed.
+pub(super) fn reported<T>(result: Result<T, Diagnostics>, options: &LoadOptions) -> Result<T, ClientError> {
+    result.map_err(|diagnostics| {
+        findings::print(&diagnostics.0, options);
+        ClientError::Invalid
+    })
 }
 
 fn env_file_disabled(surroundings: &Surroundings) -> Result<bool, ClientError> {

@@ -18,7 +18,7 @@ struct Checker<'a> {
 pub(super) fn names(project: &Project, report: &mut Report) {
     for name in project.jobs.keys().filter(|name| project.services.contains_key(*name)) {
         let path = format!("jobs.{name}");
-        let position = project.positions.get(&path).cloned();
+        let position = project.positions.get(&path);
         let message = format!("{name} is a service too; give one of the two another name");
         report.error_positioned(path, position, ErrorClass::Consistency, "Conflict", message);
     }
@@ -46,7 +46,7 @@ impl Checker<'_> {
         let mut place = path.as_str();
         let position = loop {
             if let Some(position) = self.project.positions.get(place) {
-                break Some(position.clone());
+                break Some(position);
             }
             match place.rfind(['.', '[']) {
                 Some(end) => place = &place[..end],

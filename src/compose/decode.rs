@@ -1,6 +1,6 @@
 //! The canonical tree to the typed project.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::attribute::At;
 use super::diagnostic::ErrorClass;
@@ -305,34 +305,29 @@ pub(super) fn project(root: &Map, report: &mut Report) -> Project {
     }
     project.extensions = extensions(root);
     for (key, node) in root {
-        index(node, &at.key(key), &mut project, report);
+        taints(node, &at.key(key), &mut project.tainted);
     }
     project
 }
 
-/// Records where attributes were written and which ones are tainted.
-fn index(node: &Node, at: &At<'_>, project: &mut Project, report: &Report) {
-    let path = at.to_string();
-    if let Some(position) = report.position(node.key_mark.or(node.mark)) {
-        project.positions.insert(path.clone(), position);
-    }
+/// Records which attributes are tainted.
+fn taints(node: &Node, at: &At<'_>, tainted: &mut BTreeSet<String>) {
     if node.tainted {
         let pattern = at.pattern();
-        let tainted = match *pattern {
+        tainted.insert(match *pattern {
             ["secrets" | "configs", name, "x-#value" | "content"] => format!("{}.{name}.content", pattern[0]),
-            _ => path,
-        };
-        project.tainted.insert(tainted);
+            _ => at.to_string(),
+        });
     }
     match &node.value {
         Value::Map(map) => {
             for (key, node) in map {
-                index(node, &at.key(key), project, report);
+                taints(node, &at.key(key), tainted);
             }
         }
         Value::List(items) => {
             for (number, item) in items.iter().enumerate() {
-                index(item, &at.item(number), project, report);
+                taints(item, &at.item(number), tainted);
             }
         }
         _ => {}

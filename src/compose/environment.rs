@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::attribute::At;
-use super::diagnostic::{Diagnostics, ErrorClass, Position};
+use super::diagnostic::{Diagnostics, ErrorClass};
 use super::dotenv::{self, DotenvError, Variables};
 use super::files::{FileError, ProjectFile, ProjectFiles};
 use super::limits;
 use super::model::{ContainerSpec, Project};
 use super::node::{Map, Node, Value};
+use super::positions::Positions;
 use super::report::{Report, Source};
 use super::template::Lookup;
 
@@ -141,7 +142,7 @@ impl Reader<'_> {
         &mut self,
         container: &mut ContainerSpec,
         path: &str,
-        positions: &BTreeMap<String, Position>,
+        positions: &Positions,
         tainted: &mut BTreeSet<String>,
     ) {
         if self.environments {
@@ -164,7 +165,7 @@ impl Reader<'_> {
         &mut self,
         container: &mut ContainerSpec,
         path: &str,
-        positions: &BTreeMap<String, Position>,
+        positions: &Positions,
         tainted: &mut BTreeSet<String>,
     ) {
         if container.env_file.is_empty() {
@@ -206,7 +207,7 @@ impl Reader<'_> {
         &mut self,
         container: &mut ContainerSpec,
         path: &str,
-        positions: &BTreeMap<String, Position>,
+        positions: &Positions,
         tainted: &mut BTreeSet<String>,
     ) {
         let mut all = Variables::new();
@@ -232,19 +233,13 @@ impl Reader<'_> {
         }
     }
 
-    fn secret_path(&mut self, at: String, positions: &BTreeMap<String, Position>) {
-        let position = positions.get(&at).cloned();
+    fn secret_path(&mut self, at: String, positions: &Positions) {
+        let position = positions.get(&at);
         let message = "text from a Secret stands in the path of a file, which messages show; write it out";
         self.report.error_positioned(at, position, ErrorClass::FileMissing, "SecretInName", message);
     }
 
-    fn text(
-        &mut self,
-        path: &str,
-        required: bool,
-        at: &str,
-        positions: &BTreeMap<String, Position>,
-    ) -> Option<(String, bool)> {
+    fn text(&mut self, path: &str, required: bool, at: &str, positions: &Positions) -> Option<(String, bool)> {
         if !self.cache.contains_key(path) {
             let text = self.files.read(&super::path::clean(path)).and_then(|file| {
                 too_long(&file)?;
@@ -268,13 +263,7 @@ impl Reader<'_> {
                 let message = format!("{path}: {error}{cure}");
                 let place =
                     positions.get(at).or_else(|| positions.get(at.rsplit_once('[').map_or(at, |(list, _)| list)));
-                self.report.error_positioned(
-                    at.to_owned(),
-                    place.cloned(),
-                    ErrorClass::FileMissing,
-                    "MissingFile",
-                    message,
-                );
+                self.report.error_positioned(at.to_owned(), place, ErrorClass::FileMissing, "MissingFile", message);
                 None
             }
             None => None,

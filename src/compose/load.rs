@@ -13,6 +13,7 @@ use super::locate::Base;
 use super::model::Project;
 use super::node::{Map, Mark, Node, Value};
 use super::parse::{self, Parsed};
+use super::positions::Positions;
 use super::report::{Report, Source};
 use super::{
     DocumentBody, LoadOptions, Variable, adopt, canonical, consistency, decode, defaults, environment, interpolate,
@@ -129,14 +130,19 @@ impl<'a> Loader<'a> {
         }
         settle::settle(&mut root, &mut self.report);
         let mut project = decode::project(&root, &mut self.report);
+        project.positions = Positions::new(root, self.report.sources());
         project.name = name;
         project.working_dir = directory;
         if !self.options.skip.consistency {
             consistency::names(&project, &mut self.report);
         }
-        profiles::apply(&mut project, &self.profiles(&variables));
+        let active = self.profiles(&variables);
+        profiles::apply(&mut project, &active);
         if !self.options.skip.consistency {
             consistency::check(&mut project, &mut self.report);
+        }
+        if !self.options.services.is_empty() {
+            profiles::select(&mut project, &self.options.services, &active, &mut self.report);
         }
         let environments = !self.options.skip.environment;
         environment::resolve_files(&mut project, &variables, self.files, &mut self.report, environments);

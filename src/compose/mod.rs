@@ -27,10 +27,12 @@ mod node;
 mod normalize;
 mod parse;
 mod path;
+mod positions;
 mod profiles;
 mod report;
 mod reset;
 mod schema;
+mod service_hash;
 mod settle;
 mod shellwords;
 mod template;
@@ -38,6 +40,7 @@ mod template;
 mod tests;
 mod unicity;
 mod validate;
+mod write;
 mod yaml_scalar;
 
 #[cfg(test)]
@@ -46,6 +49,9 @@ pub(crate) use schema::attribute_paths;
 pub use diagnostic::{Diagnostic, Diagnostics, ErrorClass, Level, Position};
 pub use files::{FileError, ProjectFile, ProjectFiles, ProjectTree};
 pub use model::Project;
+pub use positions::Positions;
+pub use service_hash::service_hash;
+pub use write::{WriteError, compact_json, document_to_json, document_to_yaml, project_to_json, project_to_yaml};
 
 use std::collections::BTreeMap;
 
@@ -108,6 +114,8 @@ pub struct LoadOptions {
     pub environment: BTreeMap<String, Variable>,
     /// Active profiles; `*` for all. When empty, the variable `COMPOSE_PROFILES` names them.
     pub profiles: Vec<String>,
+    /// The services to enable, with what they depend upon; all that the profiles enable when empty.
+    pub services: Vec<String>,
     /// What is left out of the load.
     pub skip: Skip,
 }

@@ -8,13 +8,26 @@ use super::limits;
 use super::node::{Mark, Node};
 
 /// A document, or a file that one refers to.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Source {
     pub(super) name: String,
     /// Whether it came from a Secret: nothing of its text may be shown.
     pub(super) secret: bool,
     /// Whether it arrived as an object.
     pub(super) object: bool,
+}
+
+/// The position of a mark, if its source has lines.
+pub(super) fn position(sources: &[Source], mark: Option<Mark>) -> Option<Position> {
+    let mark = mark.filter(|mark| mark.line > 0)?;
+    let source = sources.get(mark.source as usize)?;
+    Some(Position {
+        document: source.name.clone(),
+        line: mark.line,
+        column: mark.column,
+        width: mark.width,
+        secret: source.secret,
+    })
 }
 
 /// The diagnostics of a load.
@@ -39,6 +52,11 @@ impl Report {
         Mark { source: u32::try_from(self.sources.len() - 1).unwrap_or(u32::MAX), line: 0, column: 0, width: 0 }
     }
 
+    /// The sources, in the order that marks count them.
+    pub(super) fn sources(&self) -> &[Source] {
+        &self.sources
+    }
+
     fn source_of(&self, mark: Option<Mark>) -> Option<&Source> {
         self.sources.get(mark?.source as usize)
     }
@@ -60,15 +78,7 @@ impl Report {
 
     /// The position of a mark, if its source has lines.
     pub(super) fn position(&self, mark: Option<Mark>) -> Option<Position> {
-        let mark = mark.filter(|mark| mark.line > 0)?;
-        let source = self.source_of(Some(mark))?;
-        Some(Position {
-            document: source.name.clone(),
-            line: mark.line,
-            column: mark.column,
-            width: mark.width,
-            secret: source.secret,
-        })
+        position(&self.sources, mark)
     }
 
     /// The value as it may be shown in a message.

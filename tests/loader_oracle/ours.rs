@@ -61,7 +61,7 @@ fn outcome(request: &Load) -> Ours {
     };
     match load(&tree, &options) {
         Ok(project) => {
-            let needed = project.without_unnecessary_resources();
+            let needed = project.clone().without_unnecessary_resources();
             let all = masked(&serde_json::to_string(&project).unwrap());
             let pruned = masked(&serde_json::to_string(&needed).unwrap());
             let models = |models: &BTreeMap<_, _>| (!models.is_empty()).then(|| serde_json::to_value(models).unwrap());

@@ -74,7 +74,7 @@ impl Report {
     }
 
     pub(super) fn note(&mut self, note: &Note, project: &Project) {
-        let position = project.positions.get(&note.path).cloned();
+        let position = project.positions.get(&note.path);
         let finding = Finding::new(note.path.clone(), note.level.as_str(), note.reason, note.message.clone());
         self.say(&Finding { position, ..finding });
     }

@@ -12,8 +12,8 @@ fill!(Deploy {
 fill!(UpdateConfig { parallelism, delay, failure_action, monitor, max_failure_ratio, order } extensions extensions);
 fill!(Resources { limits, reservations } extensions extensions);
 fill!(Resource { cpus, memory, pids, devices, generic_resources } extensions extensions);
-fill!(GenericResource { discrete_resource_spec });
-fill!(DiscreteResource { kind, value });
+fill!(GenericResource { discrete_resource_spec } extensions extensions);
+fill!(DiscreteResource { kind, value } extensions extensions);
 fill!(RestartPolicy { condition, delay, max_attempts, window } extensions extensions);
 fill!(Placement { constraints, preferences, max_replicas_per_node } extensions extensions);
 fill!(PlacementPreference { spread } extensions extensions);

@@ -19,7 +19,7 @@ fill!(Job { profiles, triggers } flat { container, workload } extensions extensi
 fill!(WorkloadSpec {
     build, depends_on, dockerfile, expose by printed, healthcheck, ports, stdin_open, tty,
 });
-fill!(ServiceDependency { condition, restart, required });
+fill!(ServiceDependency { condition, restart, required } extensions extensions);
 fill!(HealthCheck {
     test, timeout, interval, retries, start_period, start_interval, disable,
 } extensions extensions);

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::form::only_in_yaml;
 use super::{ByteSize, Extensions, FileReference, Hosts, Ulimits, is_default};
 
 /// How an image is built.
@@ -86,7 +87,7 @@ pub struct Build {
     #[serde(skip_serializing_if = "is_default")]
     pub privileged: bool,
     /// `x-` keys.
-    #[serde(flatten, skip_serializing)]
+    #[serde(flatten, skip_serializing_if = "only_in_yaml")]
     pub extensions: Extensions,
 }
 

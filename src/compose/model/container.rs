@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::form::{empty_in_json, empty_in_yaml, number, only_in_yaml};
 use super::{ByteSize, Duration, Extensions, FileReference, Hosts, Mount, ServiceNetwork, is_default};
 
 /// The attributes of a container (Compose Specification, "services").
@@ -32,7 +33,7 @@ pub struct ContainerSpec {
     #[serde(skip_serializing_if = "is_default")]
     pub cpu_count: i64,
     /// Usable share of the processors in percent.
-    #[serde(skip_serializing_if = "is_default")]
+    #[serde(skip_serializing_if = "is_default", serialize_with = "number")]
     pub cpu_percent: f32,
     /// The scheduler's period in microseconds.
     #[serde(skip_serializing_if = "is_default")]
@@ -47,7 +48,7 @@ pub struct ContainerSpec {
     #[serde(skip_serializing_if = "is_default")]
     pub cpu_rt_runtime: i64,
     /// The limit in processors; 0 is none.
-    #[serde(skip_serializing_if = "is_default")]
+    #[serde(skip_serializing_if = "is_default", serialize_with = "number")]
     pub cpus: f32,
     /// The processors to run on, such as `0-3`.
     #[serde(skip_serializing_if = "is_default")]
@@ -56,6 +57,7 @@ pub struct ContainerSpec {
     #[serde(skip_serializing_if = "is_default")]
     pub cpu_shares: i64,
     /// Replaces the image's command; `None` keeps it, an empty list clears it.
+    #[serde(skip_serializing_if = "empty_in_yaml")]
     pub command: Option<Vec<String>>,
     /// Configs to mount.
     #[serde(skip_serializing_if = "is_default")]
@@ -82,6 +84,7 @@ pub struct ContainerSpec {
     #[serde(skip_serializing_if = "is_default")]
     pub domainname: String,
     /// Replaces the image's entry point and drops its command; `None` keeps both, an empty list clears it.
+    #[serde(skip_serializing_if = "empty_in_yaml")]
     pub entrypoint: Option<Vec<String>>,
     /// The container's environment, with the env files merged in; `None` is a name left unset.
     #[serde(skip_serializing_if = "is_default")]
@@ -262,7 +265,7 @@ pub struct BlkioConfig {
     #[serde(skip_serializing_if = "is_default")]
     pub device_write_iops: Vec<ThrottleDevice>,
     /// `x-` keys.
-    #[serde(flatten, skip_serializing)]
+    #[serde(flatten, skip_serializing_if = "only_in_yaml")]
     pub extensions: Extensions,
 }
 
@@ -304,7 +307,7 @@ pub struct CredentialSpec {
     #[serde(skip_serializing_if = "is_default")]
     pub registry: String,
     /// `x-` keys.
-    #[serde(flatten, skip_serializing)]
+    #[serde(flatten, skip_serializing_if = "only_in_yaml")]
     pub extensions: Extensions,
 }
 
@@ -322,7 +325,7 @@ pub struct DeviceMapping {
     #[serde(skip_serializing_if = "is_default")]
     pub permissions: String,
     /// `x-` keys.
-    #[serde(flatten, skip_serializing)]
+    #[serde(flatten, skip_serializing_if = "only_in_yaml")]
     pub extensions: Extensions,
 }
 
@@ -378,7 +381,7 @@ pub struct Logging {
     #[serde(skip_serializing_if = "is_default")]
     pub options: BTreeMap<String, String>,
     /// `x-` keys.
-    #[serde(flatten, skip_serializing)]
+    #[serde(flatten, skip_serializing_if = "only_in_yaml")]
     pub extensions: Extensions,
 }
 
@@ -393,7 +396,7 @@ pub struct ServiceModel {
     #[serde(skip_serializing_if = "is_default")]
     pub model_var: String,
     /// `x-` keys.
-    #[serde(flatten, skip_serializing)]
+    #[serde(flatten, skip_serializing_if = "only_in_yaml")]
     pub extensions: Extensions,
 }
 
@@ -406,10 +409,10 @@ pub enum Ulimits {
     /// The bounds by themselves; an absent one is 0.
     Range {
         /// The soft bound.
-        #[serde(default, skip_serializing_if = "is_default")]
+        #[serde(default, skip_serializing_if = "empty_in_json")]
         soft: i64,
         /// The hard bound.
-        #[serde(default, skip_serializing_if = "is_default")]
+        #[serde(default, skip_serializing_if = "empty_in_json")]
         hard: i64,
     },
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::form::{empty_in_yaml, number, only_in_yaml};
 use super::{ByteSize, DeviceRequest, Duration, Extensions, is_default};
 
 /// Deployment settings of a service.
@@ -26,17 +27,19 @@ pub struct Deploy {
     #[serde(skip_serializing_if = "is_default")]
     pub rollback_config: Option<UpdateConfig>,
     /// Limits and reservations.
+    #[serde(skip_serializing_if = "empty_in_yaml")]
     pub resources: Resources,
     /// When containers start again; stronger than the service's `restart`.
     #[serde(skip_serializing_if = "is_default")]
     pub restart_policy: Option<RestartPolicy>,
     /// Which nodes.
+    #[serde(skip_serializing_if = "empty_in_yaml")]
     pub placement: Placement,
     /// `vip` or `dnsrr`.
     #[serde(skip_serializing_if = "is_default")]
     pub endpoint_mode: String,
     /// `x-` keys.
-    #[serde(flatten, skip_serializing)]
+    #[serde(flatten, skip_serializing_if = "only_in_yaml")]
     pub extensions: Extensions,
 }
 
@@ -57,13 +60,13 @@ pub struct UpdateConfig {
     #[serde(skip_serializing_if = "is_default")]
     pub monitor: Duration,
     /// The share of failures that is tolerated.
-    #[serde(skip_serializing_if = "is_default")]
+    #[serde(skip_serializing_if = "is_default", serialize_with = "number")]
     pub max_failure_ratio: f32,
     /// `stop-first` or `start-first`.
     #[serde(skip_serializing_if = "is_default")]
     pub order: String,
     /// `x-` keys.
-    #[serde(flatten, skip_serializing)]
+    #[serde(flatten, skip_serializing_if = "only_in_yaml")]
     pub extensions: Extensions,
 }
 
@@ -78,7 +81,7 @@ pub struct Resources {
     #[serde(skip_serializing_if = "is_default")]
     pub reservations: Option<Resource>,
     /// `x-` keys.
-    #[serde(flatten, skip_serializing)]
+    #[serde(flatten, skip_serializing_if = "only_in_yaml")]
     pub extensions: Extensions,
 }
 
@@ -87,7 +90,7 @@ pub struct Resources {
 #[serde(default)]
 pub struct Resource {
     /// Processors.
-    #[serde(skip_serializing_if = "is_default")]
+    #[serde(skip_serializing_if = "is_default", serialize_with = "number")]
     pub cpus: f32,
     /// Memory.
     #[serde(skip_serializing_if = "is_default")]
@@ -102,7 +105,7 @@ pub struct Resource {
     #[serde(skip_serializing_if = "is_default")]
     pub generic_resources: Vec<GenericResource>,
     /// `x-` keys.
-    #[serde(flatten, skip_serializing)]
+    #[serde(flatten, skip_serializing_if = "only_in_yaml")]
     pub extensions: Extensions,
 }
 
@@ -113,6 +116,9 @@ pub struct GenericResource {
     /// A countable one.
     #[serde(skip_serializing_if = "is_default")]
     pub discrete_resource_spec: Option<DiscreteResource>,
+    /// `x-` keys.
+    #[serde(flatten, skip_serializing_if = "only_in_yaml")]
+    pub extensions: Extensions,
 }
 
 /// A countable resource.
@@ -123,6 +129,9 @@ pub struct DiscreteResource {
     pub kind: String,
     /// How many.
     pub value: i64,
+    /// `x-` keys.
+    #[serde(flatten, skip_serializing_if = "only_in_yaml")]
+    pub extensions: Extensions,
 }
 
 /// When containers start again.
@@ -142,7 +151,7 @@ pub struct RestartPolicy {
     #[serde(skip_serializing_if = "is_default")]
     pub window: Option<Duration>,
     /// `x-` keys.
-    #[serde(flatten, skip_serializing)]
+    #[serde(flatten, skip_serializing_if = "only_in_yaml")]
     pub extensions: Extensions,
 }
 
@@ -160,7 +169,7 @@ pub struct Placement {
     #[serde(skip_serializing_if = "is_default")]
     pub max_replicas_per_node: u64,
     /// `x-` keys.
-    #[serde(flatten, skip_serializing)]
+    #[serde(flatten, skip_serializing_if = "only_in_yaml")]
     pub extensions: Extensions,
 }
 
@@ -172,6 +181,6 @@ pub struct PlacementPreference {
     #[serde(skip_serializing_if = "is_default")]
     pub spread: String,
     /// `x-` keys.
-    #[serde(flatten, skip_serializing)]
+    #[serde(flatten, skip_serializing_if = "only_in_yaml")]
     pub extensions: Extensions,
 }

@@ -7,6 +7,7 @@
 mod build;
 mod container;
 mod deploy;
+pub(crate) mod form;
 mod necessary;
 mod network;
 mod scalar;
@@ -37,7 +38,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::diagnostic::{Diagnostic, Position};
+use super::diagnostic::Diagnostic;
+use super::positions::Positions;
+use form::only_in_yaml;
 
 /// Keys that begin with `x-`, as they were written; the specification gives them no meaning.
 pub type Extensions = BTreeMap<String, Value>;
@@ -51,7 +54,7 @@ pub struct Project {
     /// The services that the active profiles enable, by name.
     pub services: BTreeMap<String, Service>,
     /// Jobs, by name.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", serialize_with = "form::jobs")]
     pub jobs: BTreeMap<String, Job>,
     /// Networks, by their key in the file.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
@@ -66,7 +69,7 @@ pub struct Project {
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub configs: BTreeMap<String, FileObject>,
     /// Models, by name. The reference implementation leaves them out of its JSON document.
-    #[serde(skip_serializing)]
+    #[serde(skip_serializing_if = "only_in_yaml")]
     pub models: BTreeMap<String, Model>,
     /// Top-level `x-` keys.
     #[serde(flatten)]
@@ -85,7 +88,7 @@ pub struct Project {
     pub tainted: BTreeSet<String>,
     /// Where attributes were written, by attribute path.
     #[serde(skip)]
-    pub positions: BTreeMap<String, Position>,
+    pub positions: Positions,
 }
 
 /// A model that services use (Compose Specification, "models").
@@ -105,7 +108,7 @@ pub struct Model {
     #[serde(skip_serializing_if = "is_default")]
     pub runtime_flags: Vec<String>,
     /// `x-` keys.
-    #[serde(flatten, skip_serializing)]
+    #[serde(flatten, skip_serializing_if = "only_in_yaml")]
     pub extensions: Extensions,
 }
 

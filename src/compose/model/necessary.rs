@@ -1,6 +1,6 @@
 //! What of a project its services use.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::{MountKind, Project};
 
@@ -9,7 +9,7 @@ impl Project {
     /// `docker compose config` prints unless it is told `--all-resources`. As in the reference implementation
     /// (compose-go, `WithoutUnnecessaryResources`), jobs do not count as users.
     #[must_use]
-    pub fn without_unnecessary_resources(&self) -> Self {
+    pub fn without_unnecessary_resources(mut self) -> Self {
         let mut networks = BTreeSet::new();
         let mut volumes = BTreeSet::new();
         let mut secrets = BTreeSet::new();
@@ -25,21 +25,11 @@ impl Project {
             configs.extend(container.configs.iter().map(|config| &config.source));
             models.extend(container.models.keys());
         }
-        Self {
-            networks: among(&self.networks, &networks),
-            volumes: among(&self.volumes, &volumes),
-            secrets: among(&self.secrets, &secrets),
-            configs: among(&self.configs, &configs),
-            models: among(&self.models, &models),
-            ..self.clone()
-        }
+        self.networks.retain(|key, _| networks.contains(key));
+        self.volumes.retain(|key, _| volumes.contains(key));
+        self.secrets.retain(|key, _| secrets.contains(key));
+        self.configs.retain(|key, _| configs.contains(key));
+        self.models.retain(|key, _| models.contains(key));
+        self
     }
-}
-
-fn among<T: Clone>(resources: &BTreeMap<String, T>, used: &BTreeSet<&String>) -> BTreeMap<String, T> {
-    resources
-        .iter()
-        .filter(|(name, _)| used.contains(name))
-        .map(|(name, resource)| (name.clone(), resource.clone()))
-        .collect()
 }

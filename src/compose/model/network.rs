@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::form::{empty_in_yaml, only_in_yaml};
 use super::{Extensions, is_default};
 
 /// A network (Compose Specification, "networks").
@@ -20,6 +21,7 @@ pub struct Network {
     #[serde(skip_serializing_if = "is_default")]
     pub driver_opts: BTreeMap<String, String>,
     /// How addresses are given out.
+    #[serde(skip_serializing_if = "empty_in_yaml")]
     pub ipam: Ipam,
     /// Whether the network is there already.
     #[serde(skip_serializing_if = "is_default")]
@@ -40,7 +42,7 @@ pub struct Network {
     #[serde(skip_serializing_if = "is_default")]
     pub enable_ipv6: Option<bool>,
     /// `x-` keys.
-    #[serde(flatten, skip_serializing)]
+    #[serde(flatten, skip_serializing_if = "only_in_yaml")]
     pub extensions: Extensions,
 }
 
@@ -58,7 +60,7 @@ pub struct Ipam {
     #[serde(skip_serializing_if = "is_default")]
     pub options: BTreeMap<String, String>,
     /// `x-` keys.
-    #[serde(flatten, skip_serializing)]
+    #[serde(flatten, skip_serializing_if = "only_in_yaml")]
     pub extensions: Extensions,
 }
 
@@ -79,7 +81,7 @@ pub struct IpamPool {
     #[serde(skip_serializing_if = "is_default")]
     pub aux_addresses: BTreeMap<String, String>,
     /// `x-` keys.
-    #[serde(flatten, skip_serializing)]
+    #[serde(flatten, skip_serializing_if = "only_in_yaml")]
     pub extensions: Extensions,
 }
 
@@ -118,6 +120,6 @@ pub struct ServiceNetwork {
     #[serde(skip_serializing_if = "is_default")]
     pub use_service_name_alias: Option<bool>,
     /// `x-` keys.
-    #[serde(flatten, skip_serializing)]
+    #[serde(flatten, skip_serializing_if = "only_in_yaml")]
     pub extensions: Extensions,
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::form::{empty_in_yaml, only_in_yaml};
 use super::{Build, ContainerSpec, Deploy, Duration, Extensions, is_default};
 
 /// A service (Compose Specification, "services").
@@ -62,7 +63,7 @@ pub struct Service {
     #[serde(flatten)]
     pub workload: WorkloadSpec,
     /// `x-` keys.
-    #[serde(flatten, skip_serializing)]
+    #[serde(flatten, skip_serializing_if = "only_in_yaml")]
     pub extensions: Extensions,
 }
 
@@ -114,11 +115,15 @@ pub struct ServiceDependency {
     pub restart: bool,
     /// Whether a missing or failed dependency is an error.
     pub required: bool,
+    /// `x-` keys.
+    #[serde(flatten, skip_serializing_if = "only_in_yaml")]
+    pub extensions: Extensions,
 }
 
 impl Default for ServiceDependency {
     fn default() -> Self {
-        Self { condition: DependencyCondition::Started, restart: false, required: true }
+        let condition = DependencyCondition::Started;
+        Self { condition, restart: false, required: true, extensions: Extensions::new() }
     }
 }
 
@@ -174,7 +179,7 @@ pub struct HealthCheck {
     #[serde(skip_serializing_if = "is_default")]
     pub disable: bool,
     /// `x-` keys.
-    #[serde(flatten, skip_serializing)]
+    #[serde(flatten, skip_serializing_if = "only_in_yaml")]
     pub extensions: Extensions,
 }
 
@@ -204,7 +209,7 @@ pub struct Port {
     #[serde(skip_serializing_if = "is_default")]
     pub app_protocol: String,
     /// `x-` keys.
-    #[serde(flatten, skip_serializing)]
+    #[serde(flatten, skip_serializing_if = "only_in_yaml")]
     pub extensions: Extensions,
 }
 
@@ -213,6 +218,7 @@ pub struct Port {
 #[serde(default)]
 pub struct Hook {
     /// Its words.
+    #[serde(skip_serializing_if = "empty_in_yaml")]
     pub command: Option<Vec<String>>,
     /// The user to run as, the container's when empty.
     #[serde(skip_serializing_if = "is_default")]
@@ -227,7 +233,7 @@ pub struct Hook {
     #[serde(skip_serializing_if = "is_default")]
     pub environment: BTreeMap<String, Option<String>>,
     /// `x-` keys.
-    #[serde(flatten, skip_serializing)]
+    #[serde(flatten, skip_serializing_if = "only_in_yaml")]
     pub extensions: Extensions,
 }
 
@@ -242,7 +248,7 @@ pub struct PreStartHook {
     #[serde(skip_serializing_if = "is_default")]
     pub per_replica: bool,
     /// `x-` keys.
-    #[serde(flatten, skip_serializing)]
+    #[serde(flatten, skip_serializing_if = "only_in_yaml")]
     pub extensions: Extensions,
 }
 
@@ -263,7 +269,7 @@ pub struct Job {
     #[serde(flatten)]
     pub workload: WorkloadSpec,
     /// `x-` keys.
-    #[serde(flatten, skip_serializing)]
+    #[serde(flatten, skip_serializing_if = "only_in_yaml")]
     pub extensions: Extensions,
 }
 
@@ -278,7 +284,7 @@ pub struct Triggers {
     #[serde(skip_serializing_if = "is_default")]
     pub schedule: Vec<Schedule>,
     /// `x-` keys.
-    #[serde(flatten, skip_serializing)]
+    #[serde(flatten, skip_serializing_if = "only_in_yaml")]
     pub extensions: Extensions,
 }
 
@@ -299,7 +305,7 @@ pub struct Schedule {
     #[serde(skip_serializing_if = "is_default")]
     pub missed_fires: String,
     /// `x-` keys.
-    #[serde(flatten, skip_serializing)]
+    #[serde(flatten, skip_serializing_if = "only_in_yaml")]
     pub extensions: Extensions,
 }
 
@@ -314,7 +320,7 @@ pub struct Provider {
     #[serde(skip_serializing_if = "is_default")]
     pub options: BTreeMap<String, Vec<String>>,
     /// `x-` keys.
-    #[serde(flatten, skip_serializing)]
+    #[serde(flatten, skip_serializing_if = "only_in_yaml")]
     pub extensions: Extensions,
 }
 
@@ -338,7 +344,7 @@ pub struct Develop {
     #[serde(skip_serializing_if = "is_default")]
     pub watch: Vec<DevelopTrigger>,
     /// `x-` keys.
-    #[serde(flatten, skip_serializing)]
+    #[serde(flatten, skip_serializing_if = "only_in_yaml")]
     pub extensions: Extensions,
 }
 
@@ -354,6 +360,7 @@ pub struct DevelopTrigger {
     #[serde(skip_serializing_if = "is_default")]
     pub target: String,
     /// The command of `sync+exec`.
+    #[serde(skip_serializing_if = "empty_in_yaml")]
     pub exec: Hook,
     /// Patterns that are watched.
     #[serde(skip_serializing_if = "is_default")]
@@ -365,6 +372,6 @@ pub struct DevelopTrigger {
     #[serde(skip_serializing_if = "is_default")]
     pub initial_sync: bool,
     /// `x-` keys.
-    #[serde(flatten, skip_serializing)]
+    #[serde(flatten, skip_serializing_if = "only_in_yaml")]
     pub extensions: Extensions,
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::container::is_true;
+use super::form::only_in_yaml;
 use super::{ByteSize, Extensions, FileMode, is_default};
 
 /// A named volume (Compose Specification, "volumes").
@@ -27,7 +28,7 @@ pub struct Volume {
     #[serde(skip_serializing_if = "is_default")]
     pub labels: BTreeMap<String, String>,
     /// `x-` keys.
-    #[serde(flatten, skip_serializing)]
+    #[serde(flatten, skip_serializing_if = "only_in_yaml")]
     pub extensions: Extensions,
 }
 
@@ -63,7 +64,7 @@ pub struct Mount {
     #[serde(skip_serializing_if = "is_default")]
     pub image: Option<ImageOptions>,
     /// `x-` keys.
-    #[serde(flatten, skip_serializing)]
+    #[serde(flatten, skip_serializing_if = "only_in_yaml")]
     pub extensions: Extensions,
 }
 
@@ -103,7 +104,7 @@ pub struct BindOptions {
     #[serde(skip_serializing_if = "is_default")]
     pub recursive: String,
     /// `x-` keys.
-    #[serde(flatten, skip_serializing)]
+    #[serde(flatten, skip_serializing_if = "only_in_yaml")]
     pub extensions: Extensions,
 }
 
@@ -133,7 +134,7 @@ pub struct VolumeOptions {
     #[serde(skip_serializing_if = "is_default")]
     pub subpath: String,
     /// `x-` keys.
-    #[serde(flatten, skip_serializing)]
+    #[serde(flatten, skip_serializing_if = "only_in_yaml")]
     pub extensions: Extensions,
 }
 
@@ -148,7 +149,7 @@ pub struct TmpfsOptions {
     #[serde(skip_serializing_if = "is_default")]
     pub mode: u32,
     /// `x-` keys.
-    #[serde(flatten, skip_serializing)]
+    #[serde(flatten, skip_serializing_if = "only_in_yaml")]
     pub extensions: Extensions,
 }
 
@@ -160,7 +161,7 @@ pub struct ImageOptions {
     #[serde(skip_serializing_if = "is_default")]
     pub subpath: String,
     /// `x-` keys.
-    #[serde(flatten, skip_serializing)]
+    #[serde(flatten, skip_serializing_if = "only_in_yaml")]
     pub extensions: Extensions,
 }
 
@@ -184,7 +185,7 @@ pub struct FileReference {
     #[serde(skip_serializing_if = "is_default")]
     pub mode: Option<FileMode>,
     /// `x-` keys.
-    #[serde(flatten, skip_serializing)]
+    #[serde(flatten, skip_serializing_if = "only_in_yaml")]
     pub extensions: Extensions,
 }
 
@@ -223,6 +224,6 @@ pub struct FileObject {
     #[serde(skip_serializing_if = "is_default")]
     pub template_driver: String,
     /// `x-` keys.
-    #[serde(flatten, skip_serializing)]
+    #[serde(flatten, skip_serializing_if = "only_in_yaml")]
     pub extensions: Extensions,
 }

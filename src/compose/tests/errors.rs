@@ -230,7 +230,8 @@ fn positions_are_known_by_attribute_path() {
         ("services.web.ports[1]", 6, 9),
         ("services.web.environment.A", 8, 9),
     ] {
-        let position = &project.positions[path];
+        let position = project.positions.get(path).unwrap();
         assert_eq!((position.line, position.column), (line, column), "{path}");
     }
+    assert_eq!(format!("{:?}", project.positions), "Positions { .. }", "they hold the values of the document");
 }

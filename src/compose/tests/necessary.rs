@@ -27,7 +27,7 @@ models: {small: {model: m}, spare: {model: s}}
     )
     .project();
     assert_eq!(project.volumes.len(), 3);
-    let pruned = project.without_unnecessary_resources();
+    let pruned = project.clone().without_unnecessary_resources();
     let keys = |keys: Vec<&String>| keys.into_iter().map(String::as_str).collect::<Vec<_>>().join(" ");
     assert_eq!(keys(pruned.networks.keys().collect()), "front");
     assert_eq!(keys(pruned.volumes.keys().collect()), "data");
@@ -35,5 +35,5 @@ models: {small: {model: m}, spare: {model: s}}
     assert_eq!(keys(pruned.configs.keys().collect()), "page");
     assert_eq!(keys(pruned.models.keys().collect()), "small");
     assert_eq!(pruned.services, project.services);
-    assert_eq!(pruned.without_unnecessary_resources(), pruned, "a second time changes nothing");
+    assert_eq!(pruned.clone().without_unnecessary_resources(), pruned, "a second time changes nothing");
 }

@@ -3,7 +3,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::compose::Project;
 use crate::compose::model::{
     BindOptions, BlkioConfig, Build, ByteSize, ContainerSpec, CredentialSpec, DependencyCondition, Deploy, Develop,
     DevelopTrigger, DeviceMapping, DeviceRequest, DiscreteResource, Duration, EnvFile, Extends, Extensions, FileMode,
@@ -12,6 +11,7 @@ use crate::compose::model::{
     RestartPolicy, Schedule, Service, ServiceDependency, ServiceModel, ServiceNetwork, TmpfsOptions, Triggers, Ulimits,
     UpdateConfig, Volume, VolumeOptions, WorkloadSpec,
 };
+use crate::compose::{Positions, Project};
 
 fn text() -> String {
     "x".to_owned()
@@ -72,7 +72,7 @@ pub(in crate::translate) fn project() -> Project {
         working_dir: text(),
         warnings: Vec::new(),
         tainted: BTreeSet::new(),
-        positions: BTreeMap::new(),
+        positions: Positions::default(),
     }
 }
 
@@ -102,7 +102,12 @@ fn service() -> Service {
 fn workload() -> WorkloadSpec {
     WorkloadSpec {
         build: Some(Build { context: text(), ..Build::default() }),
-        depends_on: one(ServiceDependency { condition: DependencyCondition::Healthy, restart: true, required: true }),
+        depends_on: one(ServiceDependency {
+            condition: DependencyCondition::Healthy,
+            restart: true,
+            required: true,
+            extensions: none(),
+        }),
         dockerfile: text(),
         expose: list(),
         healthcheck: Some(HealthCheck {
@@ -248,7 +253,8 @@ fn deploy() -> Deploy {
         pids: 1,
         devices: vec![device_request()],
         generic_resources: vec![GenericResource {
-            discrete_resource_spec: Some(DiscreteResource { kind: text(), value: 1 }),
+            discrete_resource_spec: Some(DiscreteResource { kind: text(), value: 1, extensions: none() }),
+            extensions: none(),
         }],
         extensions: none(),
     };
