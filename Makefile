@@ -18,7 +18,7 @@ FUZZ_SECONDS ?= 180
 # A directory of its own: other compiler flags would throw away the debug build's work.
 RELEASE_DIR := target/static
 
-.PHONY: help lint deny unit docs mutate oracle-soak loader-mutants crds generate image dist demo demo-down api-test node-test chart-test argocd-test hostile fuzz test test-all clean
+.PHONY: help bench lint deny unit docs mutate oracle-soak loader-mutants crds generate image dist demo demo-down api-test node-test chart-test argocd-test hostile fuzz test test-all clean
 
 help: ## List the commands
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -112,6 +112,12 @@ test: ## Run all tests, as CI does
 
 test-all: ## Run the long campaigns as well
 	@hack/test lint deny unit oracle-soak loader-mutants api-test node-test chart-test argocd-test hostile fuzz
+
+bench: ## Compare the speed and memory of `kubectl compose config` with those of Docker Compose
+	@rustup target list --installed | grep -qx $(TARGET) || rustup target add $(TARGET)
+	RUSTFLAGS="-C target-feature=+crt-static" \
+	  cargo build --locked --release --target $(TARGET) --target-dir $(RELEASE_DIR) --bin kubectl-compose
+	@cd hack/bench && GOWORK=off GOFLAGS= go run . $(CURDIR)/$(RELEASE_DIR)/$(TARGET)/release/kubectl-compose "$$(../docker-compose)"
 
 clean: ## Remove what was built
 	cargo clean

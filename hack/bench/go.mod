@@ -1,0 +1,3 @@
+module compose-operator.dev/hack/bench
+
+go 1.25.0
