@@ -34,10 +34,7 @@ pub fn not_honoured(spec: &ComposeStackSpec) -> Vec<String> {
         models,
         service_overrides: _,
     } = spec;
-    let fields = [
-        ("spec.build", build.is_some()),
-        ("spec.models", !models.is_empty()),
-    ];
+    let fields = [("spec.build", build.is_some()), ("spec.models", !models.is_empty())];
     fields
         .into_iter()
         .filter(|(_, set)| *set)
