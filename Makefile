@@ -18,7 +18,7 @@ FUZZ_SECONDS ?= 180
 # A directory of its own: other compiler flags would throw away the debug build's work.
 RELEASE_DIR := target/static
 
-.PHONY: help bench lint deny unit docs mutate oracle-soak loader-mutants crds generate image dist demo demo-down api-test node-test chart-test argocd-test hostile fuzz test test-all clean
+.PHONY: help bench lint deny unit docs mutate corpus-dry-run oracle-soak loader-mutants crds generate image dist demo demo-down api-test node-test chart-test argocd-test hostile fuzz test test-all clean
 
 help: ## List the commands
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,10 @@ deny: $(DENY) ## Check licences, sources and duplicate crates; advisories where 
 
 unit: ## Run the tests that need no cluster
 	cargo test --locked --lib --bins --test crd --test docs --test imports --test golden --test hostile --test convert --test config --test loader_corpus --test loader_oracle
+
+corpus-dry-run: ## Convert the projects of the corpus, and offer what they become to a real API server
+	@cargo test --locked --no-run --test corpus_dry_run
+	@hack/with-cluster --control-plane-only -- cargo test --locked --test corpus_dry_run -- --nocapture
 
 oracle-soak: ## Compare 10,000 generated projects with compose-go
 	COMPOSE_OPERATOR_ORACLE=required ORACLE_PROJECTS=10000 \
@@ -111,7 +115,7 @@ test: ## Run all tests, as CI does
 	@hack/test lint deny unit api-test node-test chart-test argocd-test
 
 test-all: ## Run the long campaigns as well
-	@hack/test lint deny unit oracle-soak loader-mutants api-test node-test chart-test argocd-test hostile fuzz
+	@hack/test lint deny unit oracle-soak loader-mutants corpus-dry-run api-test node-test chart-test argocd-test hostile fuzz
 
 bench: ## Compare the speed and memory of `kubectl compose config` with those of Docker Compose
 	@rustup target list --installed | grep -qx $(TARGET) || rustup target add $(TARGET)

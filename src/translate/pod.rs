@@ -150,10 +150,24 @@ fn host_aliases(unit: &Unit, notes: &mut Notes) -> Option<Vec<HostAlias>> {
     (!aliases.is_empty()).then_some(aliases)
 }
 
+/// How many servers a pod may name (Kubernetes, `MaxDNSNameservers`; the C library reads no more either).
+const MAX_NAME_SERVERS: usize = 3;
+
 /// Resolver settings, added to the cluster's own so that the names of services keep resolving.
 fn dns_config(unit: &Unit, notes: &mut Notes) -> Option<PodDNSConfig> {
     let container = &unit.service.container;
-    if !container.dns.is_empty() {
+    let mut servers = Vec::new();
+    for (index, server) in container.dns.iter().enumerate() {
+        let path = format!("{}.dns[{index}]", unit.path);
+        if server.parse::<std::net::IpAddr>().is_err() {
+            notes.error(path, "Invalid", format!("`{server}` is no address"));
+        } else if servers.len() == MAX_NAME_SERVERS {
+            notes.rejected(path, format!("resolvers ask {MAX_NAME_SERVERS} servers at most"));
+        } else {
+            servers.push(server.clone());
+        }
+    }
+    if !servers.is_empty() {
         notes.approximated(
             format!("{}.dns", unit.path),
             "these servers come after the cluster's, and are asked only when that does not answer",
@@ -169,7 +183,7 @@ fn dns_config(unit: &Unit, notes: &mut Notes) -> Option<PodDNSConfig> {
         .collect();
     let list = |list: &[String]| (!list.is_empty()).then(|| list.to_vec());
     let config = PodDNSConfig {
-        nameservers: list(&container.dns),
+        nameservers: list(&servers),
         searches: list(&container.dns_search),
         options: (!options.is_empty()).then_some(options),
     };
@@ -234,6 +248,17 @@ mod tests {
         assert_eq!(spec.dns_policy, None);
         assert_eq!(config.options.unwrap()[0].value.as_deref(), Some("2"));
         assert_eq!(notes, ["services.web.dns: Approximated"]);
+    }
+
+    #[test]
+    fn name_servers_are_addresses_and_few() {
+        let (template, notes) = pod("dns: [1.1.1.1, dns.example.com, \"2606:4700::1\", 1.1.1.3, 1.1.1.4]");
+        let servers = template.spec.unwrap().dns_config.unwrap().nameservers.unwrap();
+        assert_eq!(servers, ["1.1.1.1", "2606:4700::1", "1.1.1.3"]);
+        assert_eq!(
+            notes,
+            ["services.web.dns: Approximated", "services.web.dns[1]: Error", "services.web.dns[4]: Rejected"]
+        );
     }
 
     #[test]

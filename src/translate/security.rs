@@ -65,11 +65,13 @@ pub(super) fn pod_context(unit: &Unit, pod: &mut PodSpec, notes: &mut Notes) {
     context.supplemental_groups = (!groups.is_empty()).then_some(groups);
     let mut sysctls = Vec::new();
     for (name, value) in &container.sysctls {
+        let path = format!("{}.sysctls.{name}", unit.path);
+        if !is_sysctl_name(name) {
+            notes.rejected(path, "is no kernel parameter, such as net.core.somaxconn");
+            continue;
+        }
         if !SAFE_SYSCTLS.contains(&name.as_str()) {
-            notes.approximated(
-                format!("{}.sysctls.{name}", unit.path),
-                "nodes refuse the pod unless their kubelet allows it (--allowed-unsafe-sysctls)",
-            );
+            notes.approximated(path, "nodes refuse the pod unless their kubelet allows it (--allowed-unsafe-sysctls)");
         }
         sysctls.push(Sysctl { name: name.clone(), value: value.clone() });
     }
@@ -83,6 +85,18 @@ pub(super) fn pod_context(unit: &Unit, pod: &mut PodSpec, notes: &mut Notes) {
             format!("the cluster has to have a RuntimeClass `{}`", container.runtime),
         );
     }
+}
+
+/// Whether the API server takes a kernel parameter of this name: words of lower-case letters, digits, `-` and `_` between
+/// dots or slashes (Kubernetes, `SysctlContainSlashFmt`).
+fn is_sysctl_name(name: &str) -> bool {
+    let alphanumeric = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    let is_word = |word: &str| {
+        word.starts_with(alphanumeric)
+            && word.ends_with(alphanumeric)
+            && word.chars().all(|c| alphanumeric(c) || c == '-' || c == '_')
+    };
+    name.len() <= 253 && name.split(['.', '/']).all(is_word)
 }
 
 fn namespaces(unit: &Unit, pod: &mut PodSpec, notes: &mut Notes) {
@@ -268,6 +282,23 @@ mod tests {
         assert_eq!(
             notes,
             ["services.web.group_add[1]: Rejected", "services.web.sysctls.net.core.somaxconn: Approximated"]
+        );
+    }
+
+    #[test]
+    fn what_is_no_kernel_parameter_is_rejected() {
+        let (_, pod, notes) = secured("sysctls: {net/ipv4/tcp_rmem: \"1\", A: \"1\", net..ipv4: \"1\", net.-a: \"1\"}");
+        let names: Vec<_> =
+            pod.security_context.unwrap().sysctls.unwrap().into_iter().map(|sysctl| sysctl.name).collect();
+        assert_eq!(names, ["net/ipv4/tcp_rmem"]);
+        assert_eq!(
+            notes,
+            [
+                "services.web.sysctls.A: Rejected",
+                "services.web.sysctls.net.-a: Rejected",
+                "services.web.sysctls.net..ipv4: Rejected",
+                "services.web.sysctls.net/ipv4/tcp_rmem: Approximated",
+            ]
         );
     }
 

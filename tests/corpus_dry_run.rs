@@ -1,0 +1,301 @@
+//! Every project of the conformance corpus as objects, which a real API server has to accept.
+//!
+//! The corpus is looked for at `COMPOSE_CORPUS`, or beside the package. Its cases have neither images nor all files that
+//! they name: what is missing is made up, so that a project is refused for what it says and not for what was not kept.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by a panic")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use compose_operator::api::v1alpha1::{ComposeStackSpec, Unsupported};
+use compose_operator::compose::model::MountKind;
+use compose_operator::compose::{
+    Document, DocumentBody, FileError, LoadOptions, Project, ProjectFile, ProjectFiles, ProjectTree, Variable, load,
+};
+use compose_operator::policy::Policy;
+use compose_operator::translate::{
+    Child, Facts, Note, NoteLevel, PROJECT_DIRECTORY, Stack, as_relative, attributes_used, translate,
+};
+use futures::StreamExt;
+use k8s_openapi::api::core::v1::Namespace;
+use kube::api::{Api, DeleteParams, DynamicObject, Patch, PatchParams, PostParams, ValidationDirective};
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Client, Config};
+use serde_json::{Value, json};
+
+mod harness;
+
+const NAMESPACE: &str = "corpus-dry-run";
+
+/// Reasons why a project has no sensible objects, which its author alone can do something about. With the files made up,
+/// those that are not in the project are Windows'.
+const REFUSALS: [&str; 5] = ["DuplicateMount", "Invalid", "NoHealthCheck", "NotInProject", "PodConflict"];
+
+/// The project directory of a case, where the loader has it.
+struct ProjectDirectory(PathBuf);
+
+impl ProjectDirectory {
+    fn on_disk(&self, path: &str) -> PathBuf {
+        as_relative(path).map_or_else(|| PathBuf::from(path), |relative| self.0.join(relative))
+    }
+
+    /// Adds what is at a path, or makes up a file.
+    fn add(&self, path: &str, tree: &mut ProjectTree) {
+        match self.read(path) {
+            Ok(file) => tree.insert(path.to_owned(), file),
+            Err(FileError::IsDirectory) => {
+                for entry in fs::read_dir(self.on_disk(path)).unwrap() {
+                    self.add(&format!("{path}/{}", entry.unwrap().file_name().to_string_lossy()), tree);
+                }
+            }
+            Err(_) => {
+                let content = b"made up".to_vec();
+                tree.insert(path.to_owned(), ProjectFile { content, mode: None, secret: false });
+            }
+        }
+    }
+}
+
+impl ProjectFiles for ProjectDirectory {
+    fn read(&self, path: &str) -> Result<ProjectFile, FileError> {
+        let path = self.on_disk(path);
+        if path.is_dir() {
+            return Err(FileError::IsDirectory);
+        }
+        if !path.exists() {
+            return Err(FileError::NotFound);
+        }
+        let content = fs::read(path).map_err(|error| FileError::Unreadable(error.to_string()))?;
+        Ok(ProjectFile { content, mode: None, secret: false })
+    }
+}
+
+/// What became of a project.
+struct Converted {
+    case: String,
+    /// The objects, or the errors instead.
+    children: Result<Vec<Child>, Vec<Note>>,
+    /// Attributes that the table does not know.
+    vanished: Vec<String>,
+}
+
+fn corpus() -> Option<PathBuf> {
+    let directory = std::env::var_os("COMPOSE_CORPUS")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus"), PathBuf::from);
+    directory.join("cases").is_dir().then_some(directory)
+}
+
+/// The cases that the reference loads, with their descriptions.
+fn cases(corpus: &Path) -> Vec<(PathBuf, Value)> {
+    let directories = |path: &Path| fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()).collect::<Vec<_>>();
+    let sources = directories(&corpus.join("cases")).into_iter().filter(|path| path.is_dir());
+    let mut cases: Vec<(PathBuf, Value)> = sources
+        .flat_map(|source| directories(&source))
+        .filter_map(|case| {
+            let text = fs::read(case.join("case.json")).ok()?;
+            Some((case, serde_json::from_slice(&text).unwrap()))
+        })
+        .filter(|(_, description): &(_, Value)| description["result"] == "ok")
+        .collect();
+    cases.sort_by(|(a, _), (b, _)| a.cmp(b));
+    cases
+}
+
+fn strings(value: &Value) -> Vec<String> {
+    match value {
+        Value::String(text) => vec![text.clone()],
+        Value::Array(items) => items.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn variable(value: &str) -> Variable {
+    Variable { value: value.to_owned(), secret: false }
+}
+
+/// Everything is allowed.
+fn policy() -> Policy {
+    Policy {
+        host_path_prefixes: vec!["/".to_owned()],
+        privileged: true,
+        host_namespaces: true,
+        capabilities: vec!["*".to_owned()],
+        host_ports: true,
+        load_balancers: true,
+        node_ports: true,
+        registries: Vec::new(),
+        service_accounts: vec!["*".to_owned()],
+    }
+}
+
+fn convert(case: &Path, description: &Value) -> Converted {
+    let names = strings(&description["files"]);
+    let first = case.join(&names[0]);
+    let directory = ProjectDirectory(first.parent().unwrap().to_owned());
+    let environment = fs::read_to_string(case.join("case.env")).unwrap_or_default();
+    let mut options = LoadOptions {
+        documents: names
+            .iter()
+            .map(|name| Document {
+                name: name.clone(),
+                body: DocumentBody::Text(String::from_utf8_lossy(&fs::read(case.join(name)).unwrap()).into_owned()),
+                secret: false,
+            })
+            .collect(),
+        project_directory: PROJECT_DIRECTORY.to_owned(),
+        project_name: description["project"].as_str().map(str::to_owned),
+        environment: environment
+            .split('\n')
+            .filter_map(|line| line.split_once('='))
+            .map(|(name, value)| (name.to_owned(), variable(value)))
+            .collect(),
+        profiles: strings(&description["profiles"]),
+        ..LoadOptions::default()
+    };
+    let name = case.strip_prefix(case.ancestors().nth(2).unwrap()).unwrap().display().to_string();
+    let loaded = |options: &LoadOptions| load(&directory, options).unwrap_or_else(|error| panic!("{name}: {error}"));
+    let project = loaded(&options);
+    for object in project.configs.values().chain(project.secrets.values()).filter(|object| !object.external) {
+        if !object.environment.is_empty() {
+            options.environment.entry(object.environment.clone()).or_insert_with(|| variable("made up"));
+        }
+    }
+    let mut project = loaded(&options);
+    let built = || "registry.example.com/built".to_owned();
+    for service in project.services.values_mut() {
+        if service.container.image.is_empty() && service.workload.build.is_some() {
+            service.container.image = built();
+        }
+        for hook in service.pre_start.iter_mut().filter(|hook| hook.container.image.is_empty()) {
+            hook.container.image.clone_from(&service.container.image);
+        }
+    }
+    for job in project.jobs.values_mut() {
+        if job.container.image.is_empty() && job.workload.build.is_some() {
+            job.container.image = built();
+        }
+    }
+    let stack = Stack {
+        name: "corpus".to_owned(),
+        namespace: NAMESPACE.to_owned(),
+        uid: None,
+        spec: ComposeStackSpec { unsupported: Unsupported::Warn, ..ComposeStackSpec::default() },
+        files: files(&directory, &project),
+        environment: options.environment,
+        hash_key: b"corpus".to_vec(),
+    };
+    let plan = translate(&project, &stack, &Facts::default(), &policy());
+    let errors: Vec<Note> = plan.notes.iter().filter(|note| note.level == NoteLevel::Error).cloned().collect();
+    Converted {
+        case: name,
+        children: if errors.is_empty() { Ok(plan.children().unwrap()) } else { Err(errors) },
+        vanished: attributes_used(&project)
+            .into_iter()
+            .filter(|(_, row)| row.is_none())
+            .map(|(path, _)| path)
+            .collect(),
+    }
+}
+
+/// The files of a project that the translation looks at.
+fn files(directory: &ProjectDirectory, project: &Project) -> ProjectTree {
+    let mut tree = ProjectTree::default();
+    for object in project.configs.values().chain(project.secrets.values()).filter(|object| !object.file.is_empty()) {
+        directory.add(&object.file, &mut tree);
+    }
+    let containers = project.services.values().map(|service| &service.container);
+    for mount in
+        containers.chain(project.jobs.values().map(|job| &job.container)).flat_map(|container| &container.volumes)
+    {
+        if mount.kind == MountKind::Bind && as_relative(&mount.source).is_some() {
+            directory.add(mount.source.trim_end_matches('/'), &mut tree);
+        }
+    }
+    tree
+}
+
+/// Offers objects without keeping them; what is said against each.
+async fn refused(client: &Client, children: &[Child]) -> Vec<String> {
+    let parameters = PatchParams {
+        dry_run: true,
+        force: true,
+        field_manager: Some("corpus".to_owned()),
+        field_validation: Some(ValidationDirective::Strict),
+    };
+    let mut refused = Vec::new();
+    for child in children {
+        let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), NAMESPACE, &child.resource);
+        if let Err(error) = api.patch(&child.name, &parameters, &Patch::Apply(&child.object)).await {
+            refused.push(format!("{} {}: {error}", child.resource.kind, child.name));
+        }
+    }
+    refused
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_real_api_server_accepts_what_the_corpus_becomes() {
+    let Some(corpus) = corpus() else {
+        println!("not run: there is no corpus at COMPOSE_CORPUS or ../shared/corpus");
+        return;
+    };
+    let Some(cluster) = harness::bare_cluster() else { return };
+    let kubeconfig = Kubeconfig::read_from(&cluster.kubeconfig).unwrap();
+    let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
+    let client = Client::try_from(config).unwrap();
+    let namespaces: Api<Namespace> = Api::all(client.clone());
+    let namespace = serde_json::from_value(json!({ "metadata": { "name": NAMESPACE } })).unwrap();
+    namespaces.create(&PostParams::default(), &namespace).await.unwrap();
+
+    let cases = cases(&corpus);
+    let results: Vec<(Converted, Vec<String>)> = futures::stream::iter(&cases)
+        .map(|(case, description)| {
+            let client = client.clone();
+            async move {
+                let converted = convert(case, description);
+                let refused = match &converted.children {
+                    Ok(children) => refused(&client, children).await,
+                    Err(_) => Vec::new(),
+                };
+                (converted, refused)
+            }
+        })
+        .buffer_unordered(4)
+        .collect()
+        .await;
+    namespaces.delete(NAMESPACE, &DeleteParams::default()).await.unwrap();
+
+    let mut wrong = BTreeSet::new();
+    let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
+    let (mut converted, mut accepted, mut objects, mut vanished) = (0, 0, 0, 0);
+    for (result, refused) in &results {
+        let case = &result.case;
+        vanished += result.vanished.len();
+        wrong.extend(result.vanished.iter().map(|path| format!("{case}: {path} is in no row of the table")));
+        wrong.extend(refused.iter().map(|error| format!("{case}: {error}")));
+        match &result.children {
+            Ok(children) => {
+                converted += 1;
+                objects += children.len();
+                accepted += usize::from(refused.is_empty());
+            }
+            Err(errors) => {
+                let reason = errors[0].reason;
+                *reasons.entry(reason).or_default() += 1;
+                let unexpected =
+                    errors.iter().filter(|error| error.path.is_empty() || !REFUSALS.contains(&error.reason));
+                wrong.extend(
+                    unexpected.map(|error| format!("{case}: {} {}: {}", error.reason, error.path, error.message)),
+                );
+            }
+        }
+    }
+    println!(
+        "converted {converted} of {} (refused by path: {reasons:?}), accepted {accepted} of {converted} ({objects} \
+         objects), vanished {vanished}",
+        cases.len()
+    );
+    assert!(!cases.is_empty() && converted > 0, "nothing was converted");
+    assert!(wrong.is_empty(), "{}", wrong.into_iter().collect::<Vec<_>>().join("\n"));
+}
