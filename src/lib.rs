@@ -16,6 +16,7 @@ pub mod client;
 pub mod compose;
 pub mod controller;
 pub mod policy;
+pub mod seed;
 pub mod source;
 pub mod status;
 pub mod translate;

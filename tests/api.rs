@@ -12,6 +12,8 @@ mod harness;
 mod images;
 #[path = "api/security.rs"]
 mod security;
+#[path = "api/volumes.rs"]
+mod volumes;
 
 use std::time::Duration;
 

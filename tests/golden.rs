@@ -38,6 +38,8 @@ struct Settings {
     secret_keys: BTreeMap<String, Vec<String>>,
     /// How services were discovered before.
     discovery: BTreeMap<String, String>,
+    /// The operator's own image.
+    operator_image: Option<String>,
     /// What images say of themselves.
     images: BTreeMap<String, ImageStatus>,
     /// Whether the cluster enforces NetworkPolicies.
@@ -163,6 +165,7 @@ fn read(case: &Path) -> Case {
         images: settings.images,
         gateway_api: settings.gateway_api,
         network_attachments: settings.network_attachments,
+        operator_image: settings.operator_image,
         ..Facts::default()
     };
     let policy = Policy {

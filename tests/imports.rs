@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 /// Modules of the package, what they may use of it, and words that must not appear in them.
-const RULES: [(&str, &[&str], &[&str]); 9] = [
+const RULES: [(&str, &[&str], &[&str]); 10] = [
     ("api", &["api"], &["tokio", "SystemTime", "kube::Client"]),
     (
         "compose",
@@ -22,6 +22,7 @@ const RULES: [(&str, &[&str], &[&str]); 9] = [
         &["policy", "translate", "api"],
         &["kube::Client", "kube::Api", "tokio", "SystemTime", "Instant", "std::fs", "std::env", "getrandom"],
     ),
+    ("seed", &["seed"], &["kube", "k8s_openapi", "tokio"]),
     ("apply", &["apply", "api", "translate"], &["crate::compose"]),
     ("status", &["status", "api", "apply", "translate", "compose", "source"], &[]),
     (

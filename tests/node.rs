@@ -4,6 +4,8 @@
 mod harness;
 #[path = "node/security.rs"]
 mod security;
+#[path = "node/seeding.rs"]
+mod seeding;
 
 use std::time::Duration;
 

@@ -26,6 +26,8 @@ pub const LABEL_COMPONENT: &str = "compose-operator.dev/component";
 pub const COMPONENT_SERVICE: &str = "service";
 /// The value of [`LABEL_COMPONENT`] on the pods that prepare a Compose service (`pre_start`).
 pub const COMPONENT_PRE_START: &str = "pre-start";
+/// The value of [`LABEL_COMPONENT`] on the pods that fill a new volume.
+pub const COMPONENT_SEED: &str = "seed";
 /// Prefix of the labels by which pods belong to networks; the engine's name of the network follows, the value is
 /// `"true"`. Pods outside of a stack may carry it to join a network.
 pub const NETWORK_LABEL_PREFIX: &str = "network.compose-operator.dev/";
@@ -36,6 +38,10 @@ pub const ANNOTATION_APPLIED_HASH: &str = "compose-operator.dev/applied-hash";
 pub const ANNOTATION_PRUNE: &str = "compose-operator.dev/prune";
 /// The value of [`ANNOTATION_PRUNE`] that keeps a child.
 pub const PRUNE_DISABLED: &str = "disabled";
+/// Annotation on claims: the Job that fills it from an image, or [`SEEDED`].
+pub const ANNOTATION_SEED: &str = "compose-operator.dev/seed";
+/// The value of [`ANNOTATION_SEED`] on a claim that was filled: it never is again.
+pub const SEEDED: &str = "done";
 /// Prefix of the annotations on pods that restart them with a service that they depend upon; the service follows.
 pub const ANNOTATION_RESTART_PREFIX: &str = "restart.compose-operator.dev/";
 /// Annotation on stacks: a new value asks for a reconciliation now.

@@ -133,6 +133,17 @@ impl LiveStore {
         self.read(|namespaces| namespaces.get(namespace)?.get(&(kind, name.to_owned())).cloned())
     }
 
+    /// The objects of a kind, by name.
+    pub(super) fn of_kind(&self, namespace: &str, kind: Kind) -> Vec<(String, Observed)> {
+        self.read(|namespaces| {
+            let objects = namespaces.get(namespace).into_iter().flatten();
+            objects
+                .filter(|((of, _), _)| *of == kind)
+                .map(|((_, name), observed)| (name.clone(), observed.clone()))
+                .collect()
+        })
+    }
+
     /// The objects of a stack, by its label.
     pub fn of_stack(&self, namespace: &str, stack: &str) -> Vec<(Kind, String, Observed)> {
         self.read(|namespaces| {

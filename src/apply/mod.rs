@@ -22,6 +22,7 @@ mod quantity;
 mod readiness;
 mod record;
 mod report;
+mod seeding;
 mod send;
 mod standing;
 mod view;
@@ -36,6 +37,7 @@ pub use outcome::{Action, Change, Conflict, Outcome};
 pub use pod::PodFacts;
 pub use readiness::{ClaimFacts, Facts, JobFacts, Progress, Replicas, ServiceFacts};
 pub use record::{Applied, Record};
+pub use seeding::claims;
 pub use watch::changes;
 
 use kube::Client;

@@ -1,10 +1,12 @@
 //! How far an object is, by the rules of kstatus (sigs.k8s.io/cli-utils/pkg/kstatus).
 
+use kube::ResourceExt;
 use kube::core::DynamicObject;
 use serde_json::Value;
 
 use super::kind::Kind;
 use super::pod::PodFacts;
+use crate::api::names::ANNOTATION_SEED;
 
 /// What an object tells about the state of its stack.
 #[derive(Clone, Debug, PartialEq)]
@@ -82,6 +84,8 @@ pub struct ClaimFacts {
     pub capacity: Option<String>,
     /// What it asks for.
     pub requested: Option<String>,
+    /// What its annotation says of how it was filled.
+    pub seed: Option<String>,
 }
 
 impl Facts {
@@ -97,7 +101,7 @@ impl Facts {
             | Kind::HorizontalPodAutoscaler => Self::Nothing,
             Kind::Ingress => Self::Routes(ingress_routes(data)),
             Kind::HttpRoute => Self::Routes(http_routes(data)),
-            Kind::PersistentVolumeClaim => Self::Claim(claim(data)),
+            Kind::PersistentVolumeClaim => Self::Claim(claim(object)),
             Kind::Service => Self::Service(ServiceFacts {
                 cluster_ip: text(data, "/spec/clusterIP").map(str::to_owned),
                 endpoints: endpoints(object),
@@ -201,12 +205,14 @@ fn job(data: &Value) -> JobFacts {
     JobFacts { desired, ready: count(data, "/status/ready").unwrap_or_default().min(desired), complete, failed }
 }
 
-fn claim(data: &Value) -> ClaimFacts {
+fn claim(object: &DynamicObject) -> ClaimFacts {
+    let data = &object.data;
     let owned = |path| text(data, path).map(str::to_owned);
     ClaimFacts {
         phase: owned("/status/phase"),
         capacity: owned("/status/capacity/storage"),
         requested: owned("/spec/resources/requests/storage"),
+        seed: object.annotations().get(ANNOTATION_SEED).cloned(),
     }
 }
 

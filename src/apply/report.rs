@@ -118,7 +118,7 @@ pub(super) fn report_volumes(live: &LiveStore, owner: &Owner, claims: &[Claim]) 
         .iter()
         .map(|claim| {
             let facts = live.get(Kind::PersistentVolumeClaim, &owner.namespace, &claim.name).map(|live| live.facts);
-            let ClaimFacts { phase, capacity, requested: _ } = match facts {
+            let ClaimFacts { phase, capacity, requested: _, seed: _ } = match facts {
                 Some(Facts::Claim(facts)) => facts,
                 _ => ClaimFacts::default(),
             };

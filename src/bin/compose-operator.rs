@@ -2,10 +2,11 @@
 #![forbid(unsafe_code)]
 
 use std::io::IsTerminal;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
-use compose_operator::{api, controller};
+use compose_operator::{api, controller, seed};
 use tracing_subscriber::EnvFilter;
 
 /// Runs Docker Compose applications on Kubernetes, and keeps them running
@@ -31,6 +32,23 @@ enum Command {
     },
     /// Print the CustomResourceDefinition
     Crd,
+    /// Fill a new volume with a directory of the image that this runs in
+    #[command(hide = true)]
+    Seed {
+        /// The directory
+        #[arg(long)]
+        from: PathBuf,
+        /// The volume's directory
+        #[arg(long)]
+        to: PathBuf,
+    },
+    /// Copy this program
+    #[command(hide = true)]
+    Install {
+        /// Where to
+        #[arg(long)]
+        to: PathBuf,
+    },
 }
 
 #[derive(ValueEnum, Clone, Copy)]
@@ -49,6 +67,14 @@ async fn main() -> ExitCode {
             Err(error) => Err(format!("--log-level {log_level:?}: {error}")),
         },
         Command::Crd => api::definition_yaml().map(|text| print!("{text}")).map_err(|error| error.to_string()),
+        Command::Seed { from, to } => match seed::seed(&from, &to) {
+            Ok(seeded) => {
+                println!("{} to {}: {seeded}", from.display(), to.display());
+                Ok(())
+            }
+            Err(error) => Err(chain(&error)),
+        },
+        Command::Install { to } => seed::install(&to).map_err(|error| chain(&error)),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

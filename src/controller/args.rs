@@ -35,6 +35,9 @@ pub struct RunArgs {
     /// Whether this cluster enforces NetworkPolicies; unknown adds a warning where isolation is asked for
     #[arg(long, env = "COMPOSE_OPERATOR_NETWORK_POLICY_ENFORCED", value_enum, default_value_t = Known::Unknown)]
     pub network_policy_enforced: Known,
+    /// The operator's own image, for the pods that fill new volumes from images; without it, these stay empty
+    #[arg(long, env = "OPERATOR_IMAGE", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    pub operator_image: Option<String>,
     /// Whether what images say of themselves, such as EXPOSE and HEALTHCHECK, is read from their registries
     #[arg(long, env = "COMPOSE_OPERATOR_IMAGE_CONFIGS", value_enum, default_value_t = Switch::On)]
     pub image_configs: Switch,

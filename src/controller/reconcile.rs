@@ -18,7 +18,7 @@ use super::retry::jittered;
 use crate::api::ComposeStack;
 use crate::api::names::ANNOTATION_RECONCILE_REQUESTED;
 use crate::api::v1alpha1::{ImageStatus, Warning};
-use crate::apply::{Applier, Class, Outcome, Owner, Request};
+use crate::apply::{self, Applier, Class, Outcome, Owner, Request};
 use crate::compose::{self, Diagnostic, Diagnostics, Level};
 use crate::policy;
 use crate::source::{self, Again, SourceError, WantedImage};
@@ -166,6 +166,8 @@ async fn pipeline(stack: &ComposeStack, context: &Context) -> Passed {
     let images = images(&reader, stack, context, &project).await;
     facts.images = images.iter().map(|image| (image.image.clone(), image.clone())).collect();
     let images = Some(images);
+    facts.operator_image.clone_from(&context.args.operator_image);
+    facts.claims = apply::claims(&context.live, &stack.namespace().unwrap_or_default());
     reader.has_read_all();
     let settings = Stack {
         name: stack.name_any(),

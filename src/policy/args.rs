@@ -60,6 +60,7 @@ impl From<PolicyArgs> for Policy {
             node_ports,
             registries,
             service_accounts,
+            operator_image: None,
         }
     }
 }

@@ -35,6 +35,8 @@ pub struct Policy {
     pub registries: Vec<String>,
     /// ServiceAccounts whose rights pods may have; `*` for all.
     pub service_accounts: Vec<String>,
+    /// The operator's own image, which helper pods may use wherever it comes from.
+    pub operator_image: Option<String>,
 }
 
 impl Policy {
@@ -45,7 +47,9 @@ impl Policy {
             let prefix = prefix.trim_end_matches('/');
             repository.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         };
-        self.registries.is_empty() || self.registries.iter().any(covers)
+        self.registries.is_empty()
+            || self.operator_image.as_deref() == Some(image)
+            || self.registries.iter().any(covers)
     }
 }
 

@@ -12,7 +12,8 @@ use super::labels;
 use super::notes::Notes;
 use super::plan::Claim;
 use super::quantity::{Amount, docker_bytes};
-use super::{Stack, project_directory};
+use super::{Stack, project_directory, seed};
+use crate::api::names::ANNOTATION_SEED;
 use crate::api::v1alpha1::{AccessMode, Reclaim, VolumeMode};
 use crate::compose::Project;
 use crate::compose::model::{MountKind, Service, Volume};
@@ -168,6 +169,9 @@ fn claim(
         ("argocd.argoproj.io/compare-options".to_owned(), "IgnoreExtraneous".to_owned()),
         ("argocd.argoproj.io/sync-options".to_owned(), "Prune=false,Delete=false".to_owned()),
     ]);
+    if let Some(mark) = metadata.name.as_deref().and_then(|name| seed::mark(context, name)) {
+        annotations.insert(ANNOTATION_SEED.to_owned(), mark);
+    }
     for (label, value) in volume.iter().flat_map(|volume| &volume.labels) {
         let known = ["kompose.volume.size", STORAGE_CLASS_LABEL, SELECTOR_LABEL].contains(&label.as_str());
         if label.starts_with("kompose.") && !known {

@@ -70,7 +70,7 @@ fn words(context: &Context, unit: &Unit, notes: &mut Notes) -> (Option<Vec<Strin
 }
 
 /// Never left to Kubernetes' default, which pulls `:latest` again at each start: Docker uses what is there.
-fn pull_policy(unit: &Unit, notes: &mut Notes) -> &'static str {
+pub(super) fn pull_policy(unit: &Unit, notes: &mut Notes) -> &'static str {
     if let Some(policy) = unit.drop_in.pull_policy {
         return policy;
     }

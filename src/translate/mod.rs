@@ -51,6 +51,7 @@ mod resources;
 mod rollout;
 mod route;
 mod security;
+mod seed;
 mod shared_pod;
 mod stateful_set;
 mod strategic_merge;
@@ -111,6 +112,10 @@ pub struct Facts {
     pub config_map_keys: BTreeMap<String, Vec<String>>,
     /// How services were discovered before, by service (`VIP` or `Headless`): the choice does not flip by itself.
     pub discovery: BTreeMap<String, String>,
+    /// The operator's own image, which has the program that fills new volumes; without it, they stay empty.
+    pub operator_image: Option<String>,
+    /// The claims that are there already, by name, and whether they were filled.
+    pub claims: BTreeMap<String, Seed>,
     /// What images say of themselves, by the reference in the file; absent when nobody asked.
     pub images: BTreeMap<String, ImageStatus>,
     /// The pods that answer DNS; when empty, port 53 is open to any address.
@@ -119,6 +124,17 @@ pub struct Facts {
     pub gateway_api: bool,
     /// Whether the cluster attaches pods to networks beside its own; asked only of stacks that have such networks.
     pub network_attachments: bool,
+}
+
+/// Whether a claim was filled with what an image has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Seed {
+    /// It is not to be: it was there before.
+    Unmarked,
+    /// It is to be.
+    Pending,
+    /// It was.
+    Done,
 }
 
 /// Translates a project, and judges the outcome by the operator's policy: what it forbids is an error among the notes.
@@ -155,6 +171,7 @@ pub fn translate(project: &Project, stack: &Stack, facts: &Facts, policy: &Polic
     overlay::note_strangers(&context, &mut notes);
     mention::note(&context, &mut notes);
     follow::mark(&context, &mut workloads);
+    seed::add(&context, &mut workloads);
     let mut plan = Plan {
         claims: claim::claims(&context, &mut notes),
         network_policies: network_policy::policies(&context),

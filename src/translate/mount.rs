@@ -136,11 +136,11 @@ fn named(context: &Context, mount: &Mount, path: &str, mounts: &mut Mounts, note
             // A claim of somebody else's is mounted as it is: its content lies at its root.
             if !external {
                 sub_path = Some(sub_path.map_or_else(|| SUB_PATH.to_owned(), |path| format!("{SUB_PATH}/{path}")));
-                if !options.nocopy && !mount.read_only {
+                if !options.nocopy && context.facts.operator_image.is_none() {
                     notes.approximated(
                         path,
-                        "a new volume is empty: what the image holds at this path is not copied into it (with \
-                         `volume: {nocopy: true}` it would not be in Docker either)",
+                        "a new volume is empty: what the image holds at this path is not copied into it, for the \
+                         operator was not told its own image (--operator-image)",
                     );
                 }
             }
@@ -322,7 +322,7 @@ mod tests {
         assert_eq!(volumes[0].persistent_volume_claim.as_ref().unwrap().claim_name, "shop-data");
         assert_eq!(mounts[0].sub_path.as_deref(), Some("data"));
         assert_eq!((mounts[1].sub_path.as_deref(), mounts[1].read_only), (Some("data/logs"), Some(true)));
-        assert_eq!(notes, ["services.web.volumes[0]: Approximated"]);
+        assert_eq!(notes, ["services.web.volumes[0]: Approximated", "services.web.volumes[1]: Approximated"]);
     }
 
     #[test]

@@ -102,7 +102,7 @@ fn annotations(context: &Context, unit: &Unit, notes: &mut Notes) -> Option<BTre
 }
 
 /// The list is keyed by name.
-fn pull_secrets(context: &Context, unit: &Unit) -> Option<Vec<LocalObjectReference>> {
+pub(super) fn pull_secrets(context: &Context, unit: &Unit) -> Option<Vec<LocalObjectReference>> {
     let stacks = context.stack.spec.image_pull_secrets.iter().map(|secret| &secret.name);
     let names: BTreeSet<&String> = stacks.chain(&unit.drop_in.pull_secret).collect();
     let references = names.iter().map(|name| LocalObjectReference { name: (*name).clone() }).collect();

@@ -1,7 +1,7 @@
 //! The Pod Security level that a stack asks for (Kubernetes, "Pod Security Standards", version 1.35).
 //!
 //! Pods are made to meet it. What in the file contradicts it is rejected by its path, and left out where the stack goes
-//! on without what is rejected: the level holds in any case.
+//! on without what is rejected: the level holds in any case. Overrides come later, and the cluster's admission judges them.
 
 use k8s_openapi::api::core::v1::{
     Capabilities, Container, PodSpec, SELinuxOptions, SecurityContext, Sysctl, Volume, VolumeMount,

@@ -52,6 +52,12 @@ pub(super) fn resources(context: &Context, unit: &Unit, notes: &mut Notes) -> Re
     ResourceRequirements { limits: quantities(upper), requests: quantities(lower), claims: None }
 }
 
+/// The resources of a container that helps for a moment.
+pub(super) fn of_helper() -> ResourceRequirements {
+    let requests = REQUESTS.map(|(name, amount)| (name.to_owned(), Quantity(amount.to_owned())));
+    ResourceRequirements { requests: Some(requests.into()), ..ResourceRequirements::default() }
+}
+
 /// Says, once for the project, which services got requests that the file does not have.
 pub(super) fn note_requests(context: &Context, notes: &mut Notes) {
     let settings = &context.stack.spec.resources;

@@ -59,6 +59,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 - --concurrency={{ .Values.concurrency }}
 - --reconcile-timeout={{ .Values.reconcileTimeout }}
 - --network-policy-enforced={{ get (dict "true" "yes" "false" "no" "unknown" "unknown") (toString .Values.networkPolicyEnforced) }}
+- --operator-image={{ include "compose-operator.image" . }}
 - --image-configs={{ ternary "on" "off" .Values.imageConfigs }}
 {{- with .Values.watchNamespaces }}
 - --watch-namespaces={{ join "," . }}

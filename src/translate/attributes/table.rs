@@ -209,7 +209,7 @@ pub const ATTRIBUTES: &[(&str, Treatment)] = &[
     ("services.*.volumes[].tmpfs.size", Mapped),
     ("services.*.volumes[].type", ByValue("volume, bind, tmpfs and image")),
     ("services.*.volumes[].volume.labels", Ignored("labels of a volume that lives as long as its pod")),
-    ("services.*.volumes[].volume.nocopy", ByValue("a new volume is not filled from the image yet")),
+    ("services.*.volumes[].volume.nocopy", ByValue("a new volume is filled from the image, where the operator knows its own")),
     ("services.*.volumes[].volume.subpath", Mapped),
     ("services.*.volumes_from", ByValue("named volumes and binds of other services")),
     ("services.*.working_dir", Mapped),
