@@ -127,6 +127,7 @@ fn policy() -> Policy {
         node_ports: true,
         registries: Vec::new(),
         service_accounts: vec!["*".to_owned()],
+        operator_image: None,
     }
 }
 
