@@ -59,7 +59,9 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 - --concurrency={{ .Values.concurrency }}
 - --reconcile-timeout={{ .Values.reconcileTimeout }}
 - --network-policy-enforced={{ get (dict "true" "yes" "false" "no" "unknown" "unknown") (toString .Values.networkPolicyEnforced) }}
-- --operator-image={{ include "compose-operator.image" . }}
+{{- if .Values.seedVolumes }}
+- {{ printf "--operator-image=%s" (include "compose-operator.image" .) | quote }}
+{{- end }}
 - --image-configs={{ ternary "on" "off" .Values.imageConfigs }}
 {{- with .Values.watchNamespaces }}
 - --watch-namespaces={{ join "," . }}
