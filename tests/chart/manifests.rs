@@ -34,7 +34,7 @@ fn kubectl_installs_explains_waits_and_finds_no_difference() {
             "resources: [{base}]\nimages: [{{name: compose-operator, newTag: {tag}}}]\n\
              # No registry is reached from the node.\n\
              patches:\n  - target: {{kind: Deployment}}\n    patch: |\n      \
-             [{{op: add, path: /spec/template/spec/containers/0/args/-, value: --image-configs=off}}]\n"
+             - {{op: add, path: /spec/template/spec/containers/0/args/-, value: --image-configs=off}}\n"
         ),
     )
     .unwrap();
