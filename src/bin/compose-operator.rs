@@ -20,6 +20,8 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Watch ComposeStacks and bring the cluster to what they say
+    // What an overlay or a chart's extra arguments append wins over what is there.
+    #[command(args_override_self = true)]
     Run {
         /// What is logged: a level, or directives such as compose_operator=debug,kube=info
         #[arg(long, env = "COMPOSE_OPERATOR_LOG_LEVEL", default_value = "info")]
