@@ -136,10 +136,10 @@ impl Generator<'_> {
             5 => self.variable(&name, &text, &format!("${{UNSET-${name}}}")),
             6 => self.variable(&name, &text, &format!("${{UNSET:-${{{name}}}}}")),
             7 => format!("${{V1:+{text}}}"),
-            8 => format!("${{V1+{text}}}${{UNSET+x}}${{UNSET:+y}}"),
-            9 => format!("${{UNSET-{text}}}"),
+            8 => format!("${{EMPTY+{text}}}${{UNSET+x}}${{EMPTY:+y}}${{EMPTY?z}}"),
+            9 => format!("${{UNSET-{text}}}${{EMPTY-x}}"),
             10 => format!("{text}${{UNSET}}"),
-            _ => format!("${{UNSET:-{text}}}"),
+            _ => format!("${{EMPTY:-{text}}}"),
         }
     }
 

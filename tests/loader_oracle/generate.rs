@@ -66,6 +66,7 @@ fn common(a: usize, b: usize) -> usize {
 impl Generator<'_> {
     fn run(&mut self) {
         self.project.env.insert("V1".to_owned(), "value".to_owned());
+        self.project.env.insert("EMPTY".to_owned(), String::new());
         self.project.name = if self.random.chance(60) { Some("demo".to_owned()) } else { None };
         if self.random.chance(20) {
             self.project.files.insert(".env".to_owned(), File::Raw("FROM_FILE=f\nV1=lost\nW=${V1}-w\n".to_owned()));
@@ -252,7 +253,8 @@ impl Generator<'_> {
             item.set(
                 "path",
                 if list {
-                    let text = format!("{{services: {{i{number}: {{labels: {{more: here}}}}}}}}\n");
+                    let text =
+                        format!("{{services: {{i{number}: {{labels: {{more: \"${{TAG:-none}} ${{V1}}\"}}}}}}}}\n");
                     self.project.files.insert(more.clone(), File::Raw(text));
                     Yaml::List(vec![Yaml::text(path), Yaml::text(more)])
                 } else {

@@ -98,6 +98,7 @@ impl Generator<'_> {
             [.., "configs" | "secrets", "[]", "mode"] => self.random.word(&["0440", "0400", "444"]),
             ["volumes", "[]", "tmpfs", "mode"] => self.random.word(&["0700", "448"]),
             [.., "ulimits", "*"] | [.., "soft" | "hard"] => self.random.word(&["10", "20", "-1"]),
+            ["logging", "driver"] => self.random.word(&["json-file", "none"]),
             ["umask"] => self.random.word(&["0022", "27", "0"]),
             ["devices", "[]"] => {
                 self.random.word(&["/dev/a:/dev/b:rwm", "/dev/a", "/dev/a:/dev/c", "vendor/class=dev"])
