@@ -6,6 +6,8 @@ mod harness;
 mod security;
 #[path = "node/seeding.rs"]
 mod seeding;
+#[path = "node/workloads.rs"]
+mod workloads;
 
 use std::time::Duration;
 
@@ -18,10 +20,10 @@ fn inside(namespace: &Namespace, service: &str, command: &str) -> String {
     text
 }
 
-/// Runs a command in a pod of a service, and returns its exit code with what it printed.
+/// Runs a command in the service's container of one of its pods, and returns its exit code with what it printed.
 fn try_inside(namespace: &Namespace, service: &str, command: &str) -> (i32, String) {
     let pod = running_pod(namespace, service);
-    let output = namespace.kubectl(&["exec", &pod, "--", "sh", "-c", command]);
+    let output = namespace.kubectl(&["exec", &pod, "-c", service, "--", "sh", "-c", command]);
     let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     (output.status.code().unwrap_or(-1), text)
 }
