@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use k8s_openapi::api::networking::v1::NetworkPolicyPeer;
 
-use crate::policy::PolicyArgs;
+use crate::policy::Policy;
 
 /// How `compose-operator run` behaves.
 #[derive(Args, Clone, Debug)]
@@ -49,7 +49,7 @@ pub struct RunArgs {
     pub identity: IdentityArgs,
     /// What stacks may do beyond their own namespace.
     #[command(flatten)]
-    pub policy: PolicyArgs,
+    pub policy: Policy,
 }
 
 /// What stacks are reconciled as.

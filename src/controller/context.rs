@@ -45,7 +45,7 @@ impl Context {
         let reporter = Reporter { controller: FIELD_MANAGER.to_owned(), instance: std::env::var("HOSTNAME").ok() };
         Self {
             recorder: Recorder::new(client.clone(), reporter),
-            policy: Policy { operator_image: args.operator_image.clone(), ..Policy::from(args.policy.clone()) },
+            policy: Policy { operator_image: args.operator_image.clone(), ..args.policy.clone() },
             registry: Registry::default(),
             retries: Retries::default(),
             memory: Memory::default(),

@@ -1,41 +1,50 @@
 //! What a plan may contain, judged on the finished plan so that no override is a way round it.
 
-mod args;
-
-pub use args::PolicyArgs;
-
 use std::path::{Component, Path};
 
+use clap::Args;
 use k8s_openapi::api::core::v1::{Container, PodSpec, Service, Volume};
 
 use crate::api::names;
-use crate::translate::{Note, NoteLevel, Plan, Workload};
+use crate::translate::{BASELINE_CAPABILITIES, Note, NoteLevel, Plan, Workload};
 
 /// The reason of the notes that [`judge`] makes.
 pub const FORBIDDEN: &str = "Forbidden";
 
-/// What the operator's administrator allows stacks to do. By default, nothing that reaches beyond the stack.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// What the operator's administrator allows stacks to do, as options of a command line. By default, nothing that reaches
+/// beyond the stack.
+#[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
+#[command(next_help_heading = "Policy")]
 pub struct Policy {
-    /// Host directories that may be mounted, with everything below them.
+    /// A host directory that stacks may mount, with all below it; may be repeated
+    #[arg(long = "allow-host-path", env = "COMPOSE_OPERATOR_ALLOW_HOST_PATH", value_delimiter = ',')]
     pub host_path_prefixes: Vec<String>,
-    /// Whether containers may be privileged.
+    /// Allow privileged containers
+    #[arg(long = "allow-privileged", env = "COMPOSE_OPERATOR_ALLOW_PRIVILEGED")]
     pub privileged: bool,
-    /// Whether pods may use the host's network, process and IPC namespaces.
+    /// Allow the host's network, process and IPC namespaces
+    #[arg(long = "allow-host-namespaces", env = "COMPOSE_OPERATOR_ALLOW_HOST_NAMESPACES")]
     pub host_namespaces: bool,
-    /// Capabilities that containers may add, without the prefix `CAP_`; `*` for all.
+    /// A capability that containers may add, or * for all; may be repeated
+    #[arg(long = "allow-capability", env = "COMPOSE_OPERATOR_ALLOW_CAPABILITY", value_delimiter = ',')]
     pub capabilities: Vec<String>,
-    /// Whether containers may bind ports of the node.
+    /// Allow ports of the node
+    #[arg(long = "allow-host-ports", env = "COMPOSE_OPERATOR_ALLOW_HOST_PORTS")]
     pub host_ports: bool,
-    /// Whether Services may be load balancers.
+    /// Allow Services of type LoadBalancer
+    #[arg(long = "allow-load-balancers", env = "COMPOSE_OPERATOR_ALLOW_LOAD_BALANCERS")]
     pub load_balancers: bool,
-    /// Whether Services may open ports on every node.
+    /// Allow Services of type NodePort
+    #[arg(long = "allow-node-ports", env = "COMPOSE_OPERATOR_ALLOW_NODE_PORTS")]
     pub node_ports: bool,
-    /// Registries that images may come from; any when empty.
+    /// A registry that images may come from, any when absent; may be repeated
+    #[arg(long = "allow-registry", env = "COMPOSE_OPERATOR_ALLOW_REGISTRY", value_delimiter = ',')]
     pub registries: Vec<String>,
-    /// ServiceAccounts whose rights pods may have; `*` for all.
+    /// A ServiceAccount whose rights pods may have, or * for all; may be repeated
+    #[arg(long = "allow-service-account", env = "COMPOSE_OPERATOR_ALLOW_SERVICE_ACCOUNT", value_delimiter = ',')]
     pub service_accounts: Vec<String>,
     /// The operator's own image, which helper pods may use wherever it comes from.
+    #[arg(skip)]
     pub operator_image: Option<String>,
 }
 
@@ -87,25 +96,6 @@ pub fn judge(plan: &Plan, policy: &Policy) -> Vec<Note> {
     verdict.notes.dedup();
     verdict.notes
 }
-
-/// What every container has that drops nothing (Kubernetes, "Pod Security Standards": baseline); to add it again, after
-/// dropping all, gives no more.
-const DEFAULT_CAPABILITIES: [&str; 14] = [
-    "AUDIT_WRITE",
-    "CHOWN",
-    "DAC_OVERRIDE",
-    "FOWNER",
-    "FSETID",
-    "KILL",
-    "MKNOD",
-    "NET_BIND_SERVICE",
-    "NET_RAW",
-    "SETFCAP",
-    "SETGID",
-    "SETPCAP",
-    "SETUID",
-    "SYS_CHROOT",
-];
 
 struct Verdict<'a> {
     policy: &'a Policy,
@@ -229,7 +219,9 @@ impl Verdict<'_> {
         for capability in added.into_iter().flatten() {
             let name = capability.strip_prefix("CAP_").unwrap_or(capability);
             let allowed = |wanted: &String| wanted == "*" || wanted == name;
-            if !DEFAULT_CAPABILITIES.contains(&name) && !self.policy.capabilities.iter().any(allowed) {
+            // Containers have these when they drop nothing, so to add one again, after dropping all, gives no more.
+            let by_default = BASELINE_CAPABILITIES.contains(&name) || name == "NET_RAW";
+            if !by_default && !self.policy.capabilities.iter().any(allowed) {
                 self.forbid(path, format!("the capability {name}"), &format!("--allow-capability={name}"));
             }
         }

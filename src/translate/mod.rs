@@ -65,6 +65,7 @@ pub use plan::{
     Child, Claim, Gate, GateCondition, Member, Note, NoteLevel, Plan, Workload, WorkloadObject, http_route_api,
     network_attachment_api,
 };
+pub use pod_security::BASELINE_CAPABILITIES;
 pub use project_directory::{PROJECT_DIRECTORY, as_relative};
 
 use std::collections::BTreeMap;

@@ -12,8 +12,9 @@ use super::notes::Notes;
 use super::security::{SAFE_SYSCTLS, seccomp};
 use crate::api::v1alpha1::SecurityLevel;
 
-/// The capabilities that the level Baseline lets containers add.
-const BASELINE_CAPABILITIES: [&str; 13] = [
+/// The capabilities that the level Baseline lets containers add (Kubernetes, "Pod Security Standards"): those of every
+/// container that drops nothing, but for `NET_RAW`.
+pub const BASELINE_CAPABILITIES: [&str; 13] = [
     "AUDIT_WRITE",
     "CHOWN",
     "DAC_OVERRIDE",

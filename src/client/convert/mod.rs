@@ -18,7 +18,7 @@ use clap::{Args, ValueEnum};
 use super::ClientError;
 use super::project::ProjectArgs;
 use crate::compose::{LoadOptions, Project, load};
-use crate::policy::{FORBIDDEN, Policy, PolicyArgs};
+use crate::policy::{FORBIDDEN, Policy};
 use crate::translate::{NoteLevel, PROJECT_DIRECTORY, Stack, not_honoured, translate};
 use project_disk::ProjectDisk;
 use report::{Finding, Form, Report};
@@ -62,7 +62,7 @@ pub(super) struct ConvertArgs {
     #[arg(long, value_name = "FILE")]
     hash_key: Option<PathBuf>,
     #[command(flatten)]
-    policy: PolicyArgs,
+    policy: Policy,
 }
 
 #[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,7 +109,7 @@ pub(super) fn convert(args: &ConvertArgs) -> Result<(), ClientError> {
         environment: options.environment.clone(),
         hash_key,
     };
-    let plan = translate(&project, &stack, &facts, &Policy::from(args.policy.clone()));
+    let plan = translate(&project, &stack, &facts, &args.policy);
     if args.explain {
         return output::text(&explain::explain(&project, &plan.notes, args.output)?);
     }
