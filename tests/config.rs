@@ -12,7 +12,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use corpus::{Case, cases_that_load, corpus};
 use serde_json::Value;
+
+mod corpus;
 
 /// The version of Docker Compose that is compared with, by `docker-compose version --short`.
 const VERSION: &str = "5.6.0";
@@ -34,47 +37,16 @@ fn docker_compose() -> Option<PathBuf> {
     })
 }
 
-fn corpus() -> Option<PathBuf> {
-    let directory = std::env::var_os("COMPOSE_CORPUS")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus"), PathBuf::from);
-    directory.join("cases").is_dir().then_some(directory)
-}
-
-/// The directories of the cases that load.
-fn cases(corpus: &Path) -> Vec<PathBuf> {
-    let mut cases = Vec::new();
-    for source in fs::read_dir(corpus.join("cases")).unwrap().flatten() {
-        for case in fs::read_dir(source.path()).unwrap().flatten() {
-            let Ok(description) = fs::read(case.path().join("case.json")) else { continue };
-            let description: Value = serde_json::from_slice(&description).unwrap();
-            if description["result"] == "ok" {
-                cases.push(fs::canonicalize(case.path()).unwrap());
-            }
-        }
-    }
-    cases.sort();
-    cases
-}
-
-fn strings(value: &Value) -> Vec<String> {
-    match value {
-        Value::String(text) => vec![text.clone()],
-        Value::Array(items) => items.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
-        _ => Vec::new(),
-    }
-}
-
 /// Runs a program on a case, with the case's environment and nothing else.
-fn run(program: &Path, case: &Path, options_first: bool, more: &[&str]) -> Output {
-    let description: Value = serde_json::from_slice(&fs::read(case.join("case.json")).unwrap()).unwrap();
+fn run(program: &Path, case: &Case, options_first: bool, more: &[&str]) -> Output {
     let mut options: Vec<OsString> = Vec::new();
-    for file in strings(&description["files"]) {
+    for file in case.files() {
         options.extend(["-f".into(), file.into()]);
     }
-    for profile in strings(&description["profiles"]) {
+    for profile in case.profiles() {
         options.extend(["--profile".into(), profile.into()]);
     }
-    if let Some(name) = description["project"].as_str() {
+    if let Some(name) = case.project() {
         options.extend(["-p".into(), name.into()]);
     }
     let mut command = Command::new(program);
@@ -83,9 +55,8 @@ fn run(program: &Path, case: &Path, options_first: bool, more: &[&str]) -> Outpu
     } else {
         command.arg("config").args(&options);
     }
-    let environment = fs::read_to_string(case.join("case.env")).unwrap_or_default();
-    command.args(more).current_dir(case).env_clear().stdin(Stdio::null());
-    command.envs(environment.split('\n').filter_map(|line| line.split_once('=')));
+    command.args(more).current_dir(&case.directory).env_clear().stdin(Stdio::null());
+    command.envs(case.environment());
     command.output().unwrap()
 }
 
@@ -103,7 +74,7 @@ fn difference(docker: &str, ours: &str) -> String {
 
 /// How the outputs for a case differ. `None` when Docker Compose refuses it: the corpus has cases that only load with what
 /// the command line cannot say.
-fn judge(docker: &Path, case: &Path) -> Option<Vec<String>> {
+fn judge(docker: &Path, case: &Case) -> Option<Vec<String>> {
     let ours = Path::new(env!("CARGO_BIN_EXE_kubectl-compose"));
     let mut differences = Vec::new();
     let both = |more: &[&str]| (run(docker, case, true, more), run(ours, case, false, more));
@@ -155,7 +126,7 @@ fn config_prints_what_docker_compose_prints() {
         return;
     };
     let step = if std::env::var_os("CONFIG_CASES").is_some_and(|value| value == "all") { 1 } else { 12 };
-    let cases: Vec<PathBuf> = cases(&corpus).into_iter().step_by(step).collect();
+    let cases: Vec<Case> = cases_that_load(&corpus).into_iter().step_by(step).collect();
     let known = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/compose/config_differences.txt");
     let known = fs::read_to_string(known).unwrap();
     let known: Vec<&str> = known.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
@@ -165,15 +136,14 @@ fn config_prints_what_docker_compose_prints() {
         for _ in 0..2 {
             scope.spawn(|| {
                 while let Some(case) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let name = case.strip_prefix(fs::canonicalize(corpus.join("cases")).unwrap()).unwrap();
                     let Some(differences) = judge(&docker, case) else {
                         refused.fetch_add(1, Ordering::Relaxed);
                         continue;
                     };
-                    let is_known = known.contains(&&*name.to_string_lossy());
+                    let is_known = known.contains(&&*case.name);
                     if is_known == differences.is_empty() {
                         let text = if is_known { "no longer differs".to_owned() } else { differences.join("") };
-                        failures.lock().unwrap().push(format!("== {}\n{text}", name.display()));
+                        failures.lock().unwrap().push(format!("== {}\n{text}", case.name));
                     }
                 }
             });

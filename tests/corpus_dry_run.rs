@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use compose_operator::api::v1alpha1::{ComposeStackSpec, Unsupported};
 use compose_operator::compose::model::MountKind;
@@ -18,13 +18,15 @@ use compose_operator::policy::Policy;
 use compose_operator::translate::{
     Child, Facts, Note, NoteLevel, PROJECT_DIRECTORY, Stack, as_relative, attributes_used, translate,
 };
+use corpus::{Case, Disk, cases_that_load, corpus};
 use futures::StreamExt;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{Api, DeleteParams, DynamicObject, Patch, PatchParams, PostParams, ValidationDirective};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
-use serde_json::{Value, json};
+use serde_json::json;
 
+mod corpus;
 mod harness;
 
 const NAMESPACE: &str = "corpus-dry-run";
@@ -60,15 +62,7 @@ impl ProjectDirectory {
 
 impl ProjectFiles for ProjectDirectory {
     fn read(&self, path: &str) -> Result<ProjectFile, FileError> {
-        let path = self.on_disk(path);
-        if path.is_dir() {
-            return Err(FileError::IsDirectory);
-        }
-        if !path.exists() {
-            return Err(FileError::NotFound);
-        }
-        let content = fs::read(path).map_err(|error| FileError::Unreadable(error.to_string()))?;
-        Ok(ProjectFile { content, mode: None, secret: false })
+        Disk.read(&self.on_disk(path).to_string_lossy())
     }
 }
 
@@ -79,36 +73,6 @@ struct Converted {
     children: Result<Vec<Child>, Vec<Note>>,
     /// Attributes that the table does not know.
     vanished: Vec<String>,
-}
-
-fn corpus() -> Option<PathBuf> {
-    let directory = std::env::var_os("COMPOSE_CORPUS")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus"), PathBuf::from);
-    directory.join("cases").is_dir().then_some(directory)
-}
-
-/// The cases that the reference loads, with their descriptions.
-fn cases(corpus: &Path) -> Vec<(PathBuf, Value)> {
-    let directories = |path: &Path| fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()).collect::<Vec<_>>();
-    let sources = directories(&corpus.join("cases")).into_iter().filter(|path| path.is_dir());
-    let mut cases: Vec<(PathBuf, Value)> = sources
-        .flat_map(|source| directories(&source))
-        .filter_map(|case| {
-            let text = fs::read(case.join("case.json")).ok()?;
-            Some((case, serde_json::from_slice(&text).unwrap()))
-        })
-        .filter(|(_, description): &(_, Value)| description["result"] == "ok")
-        .collect();
-    cases.sort_by(|(a, _), (b, _)| a.cmp(b));
-    cases
-}
-
-fn strings(value: &Value) -> Vec<String> {
-    match value {
-        Value::String(text) => vec![text.clone()],
-        Value::Array(items) => items.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
-        _ => Vec::new(),
-    }
 }
 
 fn variable(value: &str) -> Variable {
@@ -131,31 +95,28 @@ fn policy() -> Policy {
     }
 }
 
-fn convert(case: &Path, description: &Value) -> Converted {
-    let names = strings(&description["files"]);
-    let first = case.join(&names[0]);
+fn convert(case: &Case) -> Converted {
+    let names = case.files();
+    let first = case.directory.join(&names[0]);
     let directory = ProjectDirectory(first.parent().unwrap().to_owned());
-    let environment = fs::read_to_string(case.join("case.env")).unwrap_or_default();
     let mut options = LoadOptions {
         documents: names
             .iter()
             .map(|name| Document {
                 name: name.clone(),
-                body: DocumentBody::Text(String::from_utf8_lossy(&fs::read(case.join(name)).unwrap()).into_owned()),
+                body: DocumentBody::Text(
+                    String::from_utf8_lossy(&fs::read(case.directory.join(name)).unwrap()).into_owned(),
+                ),
                 secret: false,
             })
             .collect(),
         project_directory: PROJECT_DIRECTORY.to_owned(),
-        project_name: description["project"].as_str().map(str::to_owned),
-        environment: environment
-            .split('\n')
-            .filter_map(|line| line.split_once('='))
-            .map(|(name, value)| (name.to_owned(), variable(value)))
-            .collect(),
-        profiles: strings(&description["profiles"]),
+        project_name: case.project().map(str::to_owned),
+        environment: case.environment().into_iter().map(|(name, value)| (name, variable(&value))).collect(),
+        profiles: case.profiles(),
         ..LoadOptions::default()
     };
-    let name = case.strip_prefix(case.ancestors().nth(2).unwrap()).unwrap().display().to_string();
+    let name = case.name.clone();
     let loaded = |options: &LoadOptions| load(&directory, options).unwrap_or_else(|error| panic!("{name}: {error}"));
     let project = loaded(&options);
     for object in project.configs.values().chain(project.secrets.values()).filter(|object| !object.external) {
@@ -249,12 +210,12 @@ async fn a_real_api_server_accepts_what_the_corpus_becomes() {
     let namespace = serde_json::from_value(json!({ "metadata": { "name": NAMESPACE } })).unwrap();
     namespaces.create(&PostParams::default(), &namespace).await.unwrap();
 
-    let cases = cases(&corpus);
+    let cases = cases_that_load(&corpus);
     let results: Vec<(Converted, Vec<String>)> = futures::stream::iter(&cases)
-        .map(|(case, description)| {
+        .map(|case| {
             let client = client.clone();
             async move {
-                let converted = convert(case, description);
+                let converted = convert(case);
                 let refused = match &converted.children {
                     Ok(children) => refused(&client, children).await,
                     Err(_) => Vec::new(),

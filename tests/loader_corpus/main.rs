@@ -7,84 +7,25 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use compose_operator::compose::{
-    Diagnostics, Document, DocumentBody, FileError, Level, LoadOptions, Project, ProjectFile, ProjectFiles, Variable,
-    load,
-};
+use compose_operator::compose::{Diagnostics, Document, DocumentBody, Level, LoadOptions, Project, Variable, load};
+use corpus::{Case, Disk, cases, corpus, json, strings};
+use difference::differences;
 use named::Named;
 use serde_json::Value;
 
+#[path = "../corpus/mod.rs"]
+mod corpus;
+#[path = "../corpus/difference.rs"]
+mod difference;
 mod named;
 
-/// The real files of a case.
-struct Disk;
-
-impl ProjectFiles for Disk {
-    fn read(&self, path: &str) -> Result<ProjectFile, FileError> {
-        let path = Path::new(path);
-        if path.is_dir() {
-            return Err(FileError::IsDirectory);
-        }
-        if !path.exists() {
-            return Err(FileError::NotFound);
-        }
-        let content = fs::read(path).map_err(|error| FileError::Unreadable(error.to_string()))?;
-        Ok(ProjectFile { content, mode: None, secret: false })
-    }
-}
-
-struct Case {
-    name: String,
-    directory: PathBuf,
-}
-
-fn corpus() -> Option<PathBuf> {
-    let directory = std::env::var_os("COMPOSE_CORPUS")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus"), PathBuf::from);
-    directory.join("cases").is_dir().then_some(directory)
-}
-
-fn cases(corpus: &Path) -> Vec<Case> {
-    let mut cases = Vec::new();
-    for source in fs::read_dir(corpus.join("cases")).unwrap().flatten() {
-        for case in fs::read_dir(source.path()).unwrap().flatten() {
-            if case.path().join("case.json").is_file() {
-                let name = format!("{}/{}", source.file_name().to_string_lossy(), case.file_name().to_string_lossy());
-                cases.push(Case { name, directory: fs::canonicalize(case.path()).unwrap() });
-            }
-        }
-    }
-    cases.sort_by(|a, b| a.name.cmp(&b.name));
-    cases
-}
-
-fn json(path: &Path) -> Value {
-    serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
-}
-
-fn strings(value: &Value) -> Vec<String> {
-    match value {
-        Value::String(text) => vec![text.clone()],
-        Value::Array(items) => items.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
-        _ => Vec::new(),
-    }
-}
-
-fn environment(directory: &Path) -> BTreeMap<String, Variable> {
-    let text = fs::read_to_string(directory.join("case.env")).unwrap_or_default();
-    text.split('\n')
-        .filter_map(|line| line.split_once('='))
-        .map(|(name, value)| (name.to_owned(), Variable { value: value.to_owned(), secret: false }))
-        .collect()
-}
-
 /// Loads a case; `None` when one of its documents does not exist.
-fn run(case: &Case, description: &Value) -> Option<Result<Project, Diagnostics>> {
+fn run(case: &Case) -> Option<Result<Project, Diagnostics>> {
     let mut documents = Vec::new();
     let mut project_directory = case.directory.clone();
-    for (index, file) in strings(&description["files"]).into_iter().enumerate() {
+    for (index, file) in case.files().into_iter().enumerate() {
         let path = case.directory.join(&file);
         if index == 0 {
             path.parent().unwrap().clone_into(&mut project_directory);
@@ -96,47 +37,16 @@ fn run(case: &Case, description: &Value) -> Option<Result<Project, Diagnostics>>
     let options = LoadOptions {
         documents,
         project_directory: project_directory.to_string_lossy().into_owned(),
-        project_name: description["project"].as_str().map(str::to_owned),
-        environment: environment(&case.directory),
-        profiles: strings(&description["profiles"]),
+        project_name: case.project().map(str::to_owned),
+        environment: case
+            .environment()
+            .into_iter()
+            .map(|(name, value)| (name, Variable { value, secret: false }))
+            .collect(),
+        profiles: case.profiles(),
         ..LoadOptions::default()
     };
     Some(load(&Disk, &options))
-}
-
-/// Equality in which 1 and 1.0 are one number, and the last bit of a float does not count: reading it back loses it.
-fn same(a: &Value, b: &Value) -> bool {
-    match (a, b) {
-        (Value::Number(a), Value::Number(b)) => {
-            let near = |a: f64, b: f64| (a - b).abs() <= a.abs().max(b.abs()) * 4.0 * f64::EPSILON;
-            let whole = a.is_i64() && b.is_i64();
-            a == b || (!whole && a.as_f64().zip(b.as_f64()).is_some_and(|(a, b)| near(a, b)))
-        }
-        (Value::Array(a), Value::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b)),
-        (Value::Object(a), Value::Object(b)) => {
-            a.len() == b.len() && a.iter().all(|(key, a)| b.get(key).is_some_and(|b| same(a, b)))
-        }
-        _ => a == b,
-    }
-}
-
-fn differences(path: &str, expected: &Value, found: &Value, out: &mut Vec<String>) {
-    match (expected, found) {
-        (Value::Object(a), Value::Object(b)) => {
-            let keys: BTreeSet<&String> = a.keys().chain(b.keys()).collect();
-            for key in keys {
-                let path = format!("{path}.{key}");
-                match (a.get(key), b.get(key)) {
-                    (Some(a), Some(b)) => differences(&path, a, b, out),
-                    (Some(a), None) => out.push(format!("{path}: expected {a}, found nothing")),
-                    (None, Some(b)) => out.push(format!("{path}: expected nothing, found {b}")),
-                    (None, None) => {}
-                }
-            }
-        }
-        _ if same(expected, found) => {}
-        _ => out.push(format!("{path}: expected {expected}, found {found}")),
-    }
 }
 
 /// A project as the corpus writes it down.
@@ -146,7 +56,8 @@ fn canonical(case: &Case, project: &Project) -> Value {
 }
 
 /// Of all errors, one must be what the reference stops at: of its class, and about the attribute that its message names.
-fn judge_error(case: &Case, description: &Value, expected: &Value, diagnostics: &Diagnostics) -> Result<(), String> {
+fn judge_error(case: &Case, expected: &Value, diagnostics: &Diagnostics) -> Result<(), String> {
+    let description = &case.description;
     let class = description["error_class"].as_str().unwrap();
     let errors: Vec<_> = diagnostics.0.iter().filter(|diagnostic| diagnostic.level == Level::Error).collect();
     // Where the reference crashes, any error is better.
@@ -181,15 +92,15 @@ fn judge_error(case: &Case, description: &Value, expected: &Value, diagnostics: 
 }
 
 fn judge(case: &Case) -> Result<(), String> {
-    let description = json(&case.directory.join("case.json"));
+    let description = &case.description;
     let expected = json(&case.directory.join("expected.json"));
-    let outcome = run(case, &description);
+    let outcome = run(case);
     if description["result"] == "error" {
         return match outcome {
             // The caller cannot read a document, so that there is nothing to load.
             None if description["error_class"] == "file-missing" => Ok(()),
             None => Err("a document is missing".to_owned()),
-            Some(Err(diagnostics)) => judge_error(case, &description, &expected, &diagnostics),
+            Some(Err(diagnostics)) => judge_error(case, &expected, &diagnostics),
             Some(Ok(_)) => Err(format!("expected an error: {}", expected["error"])),
         };
     }

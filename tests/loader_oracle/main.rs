@@ -2,6 +2,8 @@
 //! and documents that are generated from the schema.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by a panic")]
 
+#[path = "../corpus/difference.rs"]
+mod difference;
 #[path = "../oracle_client/mod.rs"]
 mod oracle_client;
 
