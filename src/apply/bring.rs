@@ -8,7 +8,7 @@ use super::live::{Observed, Seen};
 use super::outcome::{Action, Conflict};
 use super::readiness::Facts;
 use super::record::Record;
-use super::send::Sender;
+use super::send::{LOOKS, Sender};
 use super::standing::{Standing, standing};
 use super::wanted::Wanted;
 
@@ -69,20 +69,23 @@ impl Sender<'_> {
         }
     }
 
-    /// Looks at what is there now, and changes that. Who is faster once more is left to the next pass.
+    /// Looks at what is there now, and changes that. What does not come to rest is left to the next pass.
     async fn judge_again(&self, wanted: &Wanted, record: Option<&Record>) -> Result<Brought, Failure> {
-        let Some(live) = self.read(wanted.kind, &wanted.name).await? else { return Err(Failure::Conflict) };
-        match standing(self.owner, wanted, Some(&live), record) {
-            Standing::Update { seen, action } => {
-                let result = self.update(wanted, &seen).await;
-                self.changed(wanted, &seen, action, result).await
-            }
-            Standing::Foreign(reason) => Ok(foreign(wanted, &reason)),
-            Standing::Wait { what, holds } => Ok(Brought::Waiting { what, holds }),
-            Standing::Refuse(message) => Ok(refused(wanted, &message)),
-            Standing::Same => Ok(Brought::Same),
-            Standing::Create | Standing::Replace { .. } => Err(Failure::Conflict),
+        for _ in 0..LOOKS {
+            let Some(live) = self.read(wanted.kind, &wanted.name).await? else { break };
+            return match standing(self.owner, wanted, Some(&live), record) {
+                Standing::Update { seen, action } => match self.update(wanted, &seen).await {
+                    Err(Failure::Conflict) => continue,
+                    result => self.changed(wanted, &seen, action, result).await,
+                },
+                Standing::Foreign(reason) => Ok(foreign(wanted, &reason)),
+                Standing::Wait { what, holds } => Ok(Brought::Waiting { what, holds }),
+                Standing::Refuse(message) => Ok(refused(wanted, &message)),
+                Standing::Same => Ok(Brought::Same),
+                Standing::Create | Standing::Replace { .. } => Err(Failure::Conflict),
+            };
         }
+        Err(Failure::Conflict)
     }
 
     async fn changed(

@@ -86,17 +86,7 @@ impl Sender<'_> {
                 return Ok(Fate::Survives);
             }
         }
-        let at_once = match self.delete(kind, name, &live.seen(), PropagationPolicy::Background).await {
-            // The cluster's own controllers write to it, and the watch is behind.
-            Err(Failure::Conflict) => {
-                let Some(live) = self.read(kind, name).await? else { return Ok(Fate::Gone) };
-                if !is_ours(self.owner, kind, &live) || live.kept {
-                    return Ok(Fate::Survives);
-                }
-                self.delete(kind, name, &live.seen(), PropagationPolicy::Background).await?
-            }
-            result => result?,
-        };
+        let at_once = self.delete(kind, name, &live.seen(), PropagationPolicy::Background).await?;
         Ok(Fate::Deleted { at_once })
     }
 

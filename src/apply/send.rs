@@ -10,6 +10,7 @@ use super::Owner;
 use super::error::Failure;
 use super::kind::Kind;
 use super::live::{LiveStore, Observed, Seen, observe};
+use super::standing::is_ours;
 use super::wanted::Wanted;
 use crate::api::names::FIELD_MANAGER;
 
@@ -17,6 +18,10 @@ use crate::api::names::FIELD_MANAGER;
 /// names it finds no object and creates one, or finds one and fails with 409; so creation needs no second request to
 /// be safe, and unlike after a POST all fields are owned by the operation Apply, which alone can let go of them.
 const NO_VERSION: &str = "1";
+
+/// How often an object is looked at again that others write to meanwhile: the cluster's own controllers write the status
+/// of what they run several times within moments.
+pub(super) const LOOKS: usize = 5;
 
 /// Sends requests as the stack's identity and remembers the answers.
 #[derive(Clone, Copy)]
@@ -55,9 +60,27 @@ impl Sender<'_> {
         self.apply(wanted, &object).await
     }
 
-    /// Deletes an object and says whether it is gone already; fails with [`Failure::Conflict`] when it is another, or
-    /// was changed meanwhile.
+    /// Deletes an object of the stack and says whether it is gone already; fails with [`Failure::Conflict`] when it is
+    /// another by now, is to be kept, or does not come to rest.
     pub async fn delete(&self, kind: Kind, name: &str, seen: &Seen, how: PropagationPolicy) -> Result<bool, Failure> {
+        let mut seen = seen.clone();
+        for _ in 0..LOOKS {
+            match self.delete_seen(kind, name, &seen, how.clone()).await {
+                Err(Failure::Conflict) => match self.read(kind, name).await? {
+                    None => return Ok(true),
+                    Some(live) if live.uid == seen.uid && is_ours(self.owner, kind, &live) && !live.kept => {
+                        seen = live.seen();
+                    }
+                    Some(_) => return Err(Failure::Conflict),
+                },
+                result => return result,
+            }
+        }
+        Err(Failure::Conflict)
+    }
+
+    /// The same for one state of the object; fails with [`Failure::Conflict`] when it was changed meanwhile.
+    async fn delete_seen(&self, kind: Kind, name: &str, seen: &Seen, how: PropagationPolicy) -> Result<bool, Failure> {
         let uid = seen.uid.as_str();
         let parameters = DeleteParams {
             propagation_policy: Some(how),
