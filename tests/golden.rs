@@ -48,6 +48,8 @@ struct Settings {
     gateway_api: bool,
     /// Whether the cluster has Multus.
     network_attachments: bool,
+    /// Whether the policy allows the nodes' namespaces and networks.
+    allow_host_namespaces: bool,
     /// Host directories that the policy allows.
     allow_host_path: Vec<String>,
     /// ServiceAccounts that the policy allows.
@@ -169,6 +171,7 @@ fn read(case: &Path) -> Case {
         ..Facts::default()
     };
     let policy = Policy {
+        host_namespaces: settings.allow_host_namespaces,
         host_path_prefixes: settings.allow_host_path,
         service_accounts: settings.allow_service_account,
         ..Policy::default()

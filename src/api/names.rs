@@ -44,6 +44,12 @@ pub const ANNOTATION_SEED: &str = "compose-operator.dev/seed";
 pub const SEEDED: &str = "done";
 /// Prefix of the annotations on pods that restart them with a service that they depend upon; the service follows.
 pub const ANNOTATION_RESTART_PREFIX: &str = "restart.compose-operator.dev/";
+/// Annotation on pods: the networks of the nodes that they are attached to, a list in JSON (Multus).
+pub const ANNOTATION_ATTACHMENTS: &str = "k8s.v1.cni.cncf.io/networks";
+/// Annotation on pods: the network that they have instead of the cluster's (Multus).
+pub const ANNOTATION_DEFAULT_NETWORK: &str = "v1.multus-cni.io/default-network";
+/// Annotation on pods that restarts them when a network of the nodes that they are attached to changes.
+pub const ANNOTATION_ATTACHMENTS_HASH: &str = "compose-operator.dev/attachments-hash";
 /// Annotation on stacks: a new value asks for a reconciliation now.
 pub const ANNOTATION_RECONCILE_REQUESTED: &str = "reconcile.compose-operator.dev/requestedAt";
 /// Annotation that kubectl writes on client-side apply; holds the null-valued keys that it dropped.

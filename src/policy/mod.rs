@@ -22,7 +22,7 @@ pub struct Policy {
     /// Allow privileged containers
     #[arg(long = "allow-privileged", env = "COMPOSE_OPERATOR_ALLOW_PRIVILEGED")]
     pub privileged: bool,
-    /// Allow the host's network, process and IPC namespaces
+    /// Allow the host's network, process and IPC namespaces, and networks on interfaces of the nodes
     #[arg(long = "allow-host-namespaces", env = "COMPOSE_OPERATOR_ALLOW_HOST_NAMESPACES")]
     pub host_namespaces: bool,
     /// A capability that containers may add, or * for all; may be repeated
@@ -61,6 +61,9 @@ impl Policy {
             || self.registries.iter().any(covers)
     }
 }
+
+/// The annotations by which pods get into networks that are not the cluster's.
+const ATTACHMENTS: [&str; 2] = [names::ANNOTATION_ATTACHMENTS, names::ANNOTATION_DEFAULT_NETWORK];
 
 /// What a plan holds that the policy forbids; each an error, with the value that would allow it.
 pub fn judge(plan: &Plan, policy: &Policy) -> Vec<Note> {
@@ -135,7 +138,14 @@ impl Verdict<'_> {
 
     fn workload(&mut self, workload: &Workload) {
         let path = workload.path();
-        if let Some(spec) = workload.object.template().and_then(|template| template.spec.as_ref()) {
+        let Some(template) = workload.object.template() else { return };
+        let annotations = template.metadata.iter().flat_map(|metadata| metadata.annotations.iter().flatten());
+        for (key, _) in annotations.filter(|(key, _)| ATTACHMENTS.contains(&key.as_str())) {
+            if !self.policy.host_namespaces {
+                self.forbid(&path, format!("an interface in another network, by {key},"), "--allow-host-namespaces");
+            }
+        }
+        if let Some(spec) = &template.spec {
             self.pod(&path, spec);
         }
     }
@@ -282,7 +292,9 @@ mod tests {
         Capabilities, ContainerPort, HostPathVolumeSource, PodTemplateSpec, SecurityContext, ServiceSpec,
     };
 
-    use crate::translate::WorkloadObject;
+    use kube::core::DynamicObject;
+
+    use crate::translate::{WorkloadObject, network_attachment_api};
 
     fn plan(change: impl FnOnce(&mut PodSpec)) -> Plan {
         let container = Container { image: Some("nginx".to_owned()), ..Container::default() };
@@ -366,6 +378,24 @@ mod tests {
                 ..Policy::default()
             };
             assert_eq!(asked(&plan, &all), Vec::<String>::new());
+        }
+    }
+
+    #[test]
+    fn networks_of_the_nodes_are_given_whoever_defined_them() {
+        let allowing = Policy { host_namespaces: true, ..Policy::default() };
+        let attachment = DynamicObject::new("shop-lan", &network_attachment_api());
+        let mut plans = vec![Plan { network_attachments: vec![attachment], ..Plan::default() }];
+        for key in ATTACHMENTS {
+            let mut plan = plan(|_| {});
+            let WorkloadObject::Deployment(object) = &mut plan.workloads[0].object else { unreachable!() };
+            let metadata = object.spec.as_mut().unwrap().template.metadata.get_or_insert_default();
+            metadata.annotations = Some([(key.to_owned(), "other/lan".to_owned())].into());
+            plans.push(plan);
+        }
+        for plan in plans {
+            assert_eq!(asked(&plan, &Policy::default()), ["--allow-host-namespaces"]);
+            assert_eq!(asked(&plan, &allowing), Vec::<String>::new());
         }
     }
 

@@ -7,6 +7,7 @@ use super::dns_label::{self, MAX_LABEL};
 use super::drop_in::{DropIn, Replicas, drop_in};
 use super::kind::{self, Kind};
 use super::kompose::{Kompose, kompose};
+use super::node_network::{self, NodeNetwork};
 use super::notes::Notes;
 use super::route::{self, Route};
 use super::{Facts, Stack, placement, shared_pod, volumes_from};
@@ -24,6 +25,8 @@ pub(super) struct Context<'a> {
     pub(super) units: BTreeMap<&'a str, Unit<'a>>,
     /// What the named volumes that are in use are kept on, by key.
     pub(super) backings: BTreeMap<&'a str, Backing>,
+    /// The networks of the nodes that are in use, by key.
+    pub(super) node_networks: BTreeMap<&'a str, NodeNetwork<'a>>,
 }
 
 /// A service or a job that has a container.
@@ -115,7 +118,8 @@ impl<'a> Context<'a> {
         }
         share_pods(&mut units);
         let backings = claim::backings(project, stack, units.values().map(|unit| unit.service), notes);
-        let mut context = Self { project, stack, facts, units, backings };
+        let node_networks = node_network::in_use(project, facts, units.values(), notes);
+        let mut context = Self { project, stack, facts, units, backings, node_networks };
         let kinds = kind::kinds(&context);
         shared_pod::note_conflicts(&context, &kinds, notes);
         let kinds = shared_pod::common_kinds(&context, &kinds);

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::attachment;
 use super::context::{Context, Unit};
 use super::notes::Notes;
 use crate::compose::model::{DependencyCondition, MountKind, Service};
@@ -51,9 +52,9 @@ fn kind(context: &Context, unit: &Unit, awaited: bool) -> Kind {
     if awaited || restart(unit.service) == Restart::No {
         return Kind::Job;
     }
-    // A Deployment lets two pods overlap whenever one is replaced, and two databases on one directory destroy it;
-    // Docker stops a container before it starts the next one.
-    if !unit.is_several() && writes_named_volume(context, unit.service) {
+    // A Deployment lets two pods overlap whenever one is replaced, and two databases on one directory destroy it, as two
+    // pods of one address keep each other from being reached; Docker stops a container before it starts the next one.
+    if !unit.is_several() && (writes_named_volume(context, unit.service) || attachment::is_exclusive(context, unit)) {
         return Kind::StatefulSet;
     }
     Kind::Deployment

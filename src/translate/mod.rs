@@ -1,5 +1,6 @@
 //! From a Compose project to the Kubernetes objects that run it: pure, without a client, a clock or chance.
 
+mod attachment;
 mod attributes;
 mod autoscaler;
 mod claim;
@@ -33,6 +34,7 @@ mod mention;
 mod mount;
 mod network;
 mod network_policy;
+mod node_network;
 mod not_honoured;
 mod notes;
 mod overlay;
@@ -169,6 +171,8 @@ pub fn translate(project: &Project, stack: &Stack, facts: &Facts, policy: &Polic
     services.sort_by(|a, b| a.metadata.name.cmp(&b.metadata.name));
     resources::note_requests(&context, &mut notes);
     network::note_differences(&context, &mut notes);
+    network::note_what_the_cluster_decides(&context, &mut notes);
+    attachment::note_differences(&context, &mut notes);
     overlay::note_strangers(&context, &mut notes);
     mention::note(&context, &mut notes);
     follow::mark(&context, &mut workloads);
@@ -176,7 +180,7 @@ pub fn translate(project: &Project, stack: &Stack, facts: &Facts, policy: &Polic
     let mut plan = Plan {
         claims: claim::claims(&context, &mut notes),
         network_policies: network_policy::policies(&context),
-        network_attachments: Vec::new(),
+        network_attachments: attachment::definitions(&context),
         services,
         ingresses,
         http_routes,

@@ -1,14 +1,16 @@
 //! Compose networks: who belongs to them, and what is said of them.
 
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
 use super::context::{Context, Unit};
 use super::dns_label::{hash, is_qualified_name};
 use super::labels::Labels;
+use super::node_network::{is_driver, is_isolated};
 use super::notes::Notes;
 use crate::api::names;
 use crate::api::v1alpha1::NetworkPolicyMode;
-use crate::compose::model::{Network, Service};
+use crate::compose::model::{ContainerSpec, Ipam, Network, Service, ServiceNetwork};
 
 /// A network that a service joins.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -61,7 +63,8 @@ pub(super) fn memberships(context: &Context, service: &Service) -> Vec<Membershi
             let network = context.project.networks.get(key).unwrap_or(&unknown);
             let name =
                 if network.name.is_empty() { format!("{}_{key}", context.project.name) } else { network.name.clone() };
-            Membership { key: key.clone(), label: label_key(&name), internal: network.internal && !network.external }
+            let internal = !network.external && (network.internal || is_isolated(network));
+            Membership { key: key.clone(), label: label_key(&name), internal }
         })
         .collect()
 }
@@ -115,6 +118,17 @@ pub(super) fn note_differences(context: &Context, notes: &mut Notes) {
             "" | "bridge" | "overlay" => {}
             driver @ ("host" | "none") => notes
                 .rejected(format!("{path}.driver"), format!("set `network_mode: {driver}` on the services instead")),
+            _ if is_isolated(network) => {
+                let isolation = isolation.map_or_else(String::new, |isolation| format!("; {isolation}"));
+                notes.approximated(
+                    format!("{path}.driver"),
+                    format!(
+                        "is an internal network, as in Docker, for it is on no interface of the nodes: name one by \
+                         `driver_opts.parent`{isolation}"
+                    ),
+                );
+            }
+            driver if is_driver(driver) => {}
             driver => notes.rejected(
                 format!("{path}.driver"),
                 format!("there is no network driver `{driver}` here: leave it out for an ordinary network"),
@@ -136,6 +150,71 @@ pub(super) fn note_differences(context: &Context, notes: &mut Notes) {
             notes.approximated(format!("{path}.internal"), message);
         }
     }
+}
+
+/// Says what of ordinary networks, and of the services' places in them, the cluster decides on.
+pub(super) fn note_what_the_cluster_decides(context: &Context, notes: &mut Notes) {
+    let networks = context.project.networks.iter();
+    for (key, network) in networks.filter(|(key, _)| !context.node_networks.contains_key(key.as_str())) {
+        let kinds = "is not honoured: the cluster decides on the kinds of addresses";
+        for (attribute, given, message) in [
+            (
+                "driver_opts",
+                !network.driver_opts.is_empty(),
+                "is not honoured: the cluster's network has no such options",
+            ),
+            ("enable_ipv4", network.enable_ipv4.is_some(), kinds),
+            ("enable_ipv6", network.enable_ipv6.is_some(), kinds),
+            ("ipam", network.ipam != Ipam::default(), "is not honoured: the cluster gives addresses"),
+        ] {
+            if given {
+                notes.approximated(format!("networks.{key}.{attribute}"), message);
+            }
+        }
+    }
+    for unit in context.units.values() {
+        let container = &unit.service.container;
+        note_place(context, &unit.path, container, notes);
+        for (index, hook) in unit.service.pre_start.iter().enumerate() {
+            // What a hook has from its service, the service says.
+            let mut own = hook.container.clone();
+            own.networks.retain(|key, joined| container.networks.get(key) != Some(joined));
+            if own.mac_address == container.mac_address {
+                own.mac_address.clear();
+            }
+            note_place(context, &format!("{}.pre_start[{index}]", unit.path), &own, notes);
+        }
+    }
+}
+
+fn note_place(context: &Context, path: &str, container: &ContainerSpec, notes: &mut Notes) {
+    let is_attached = |key: &str| context.node_networks.contains_key(key);
+    let address = "is not honoured: the cluster gives addresses";
+    let own = "is not honoured: the cluster gives addresses, so use the service's name";
+    if !container.mac_address.is_empty() && !primary(container).is_some_and(is_attached) {
+        notes.approximated(format!("{path}.mac_address"), address);
+    }
+    for (key, joined) in container.networks.iter().filter(|(key, _)| !is_attached(key)) {
+        let Some(joined) = joined else { continue };
+        for (attribute, value, message) in [
+            ("interface_name", &joined.interface_name, "is not honoured: the interface of a pod is eth0"),
+            ("ipv4_address", &joined.ipv4_address, own),
+            ("ipv6_address", &joined.ipv6_address, own),
+            ("mac_address", &joined.mac_address, address),
+        ] {
+            if !value.is_empty() {
+                notes.approximated(format!("{path}.networks.{key}.{attribute}"), message);
+            }
+        }
+    }
+}
+
+/// The network that a container's own `mac_address` is for: the one of the highest priority, else the first by name
+/// (Docker Compose, `ServiceConfig.NetworksByPriority`).
+pub(super) fn primary(container: &ContainerSpec) -> Option<&str> {
+    let priority = |joined: &Option<ServiceNetwork>| joined.as_ref().map_or(0, |joined| joined.priority);
+    let first = container.networks.iter().min_by_key(|(_, joined)| Reverse(priority(joined)));
+    first.map(|(key, _)| key.as_str())
 }
 
 #[cfg(test)]
@@ -168,10 +247,24 @@ mod tests {
     #[test]
     fn drivers_of_other_kinds_are_rejected() {
         let text = "services: {web: {image: x, networks: {lan: null}}, b: {image: x, network_mode: lan}}\n\
-                    networks: {lan: {driver: macvlan}}";
+                    networks: {lan: {driver: other}}";
         fixture::with(text, |context, notes| {
             note_differences(context, notes);
             let expected = ["networks.lan.driver: Rejected", "services.b.network_mode: Rejected"];
+            assert_eq!(std::mem::take(notes).summary(), expected);
+        });
+    }
+
+    #[test]
+    fn networks_of_the_nodes_need_an_interface_and_a_cluster_that_has_them() {
+        let text = "services: {web: {image: x, networks: {lan: null, own: null}}}\n\
+                    networks: {lan: {driver: macvlan, driver_opts: {parent: eth0}}, own: {driver: ipvlan}}";
+        fixture::with(text, |context, notes| {
+            note_differences(context, notes);
+            let internal: Vec<_> =
+                memberships(context, context.units["web"].service).iter().map(|joined| joined.internal).collect();
+            assert_eq!(internal, [false, true]);
+            let expected = ["networks.lan.driver: Rejected", "networks.own.driver: Approximated"];
             assert_eq!(std::mem::take(notes).summary(), expected);
         });
     }

@@ -12,7 +12,10 @@ use super::context::{Context, Unit};
 use super::generated::Generated;
 use super::mount::mounts;
 use super::notes::Notes;
-use super::{dns_label, kompose, labels, lifecycle, network, placement, pod_security, pre_start, security, shared_pod};
+use super::{
+    attachment, dns_label, kompose, labels, lifecycle, network, placement, pod_security, pre_start, security,
+    shared_pod,
+};
 use crate::compose::model::Duration;
 
 /// How long a container is given to stop when the file does not say (docker stop, "--timeout").
@@ -96,6 +99,15 @@ fn annotations(context: &Context, unit: &Unit, notes: &mut Notes) -> Option<BTre
                     format!("is `{known}`, as of `{}`, whose pod it shares", unit.key),
                 );
             }
+        }
+    }
+    for (key, value) in attachment::annotations(context, unit) {
+        let known = annotations.get_or_insert_default().insert(key.clone(), value);
+        if known.is_some() {
+            notes.ignored(
+                format!("{}.annotations.{key}", unit.path),
+                "is left out, since the service's networks say it: make all of them networks of the file, or none",
+            );
         }
     }
     annotations

@@ -253,14 +253,10 @@ mod tests {
     #[test]
     fn paths_are_those_of_the_file() {
         let text = "services: {web: {image: x, ulimits: {nofile: 1024}, devices: [{source: /dev/fuse}], attach: false}}\n\
-                    networks: {back: {ipam: {driver: x}}}";
+                    configs: {back: {content: x, driver: x}}";
         assert_eq!(
             noted(&fixture::project(text)),
-            [
-                "networks.back.ipam: Approximated",
-                "services.web.devices: Rejected",
-                "services.web.ulimits: Approximated"
-            ]
+            ["configs.back.driver: Rejected", "services.web.devices: Rejected", "services.web.ulimits: Approximated"]
         );
     }
 

@@ -15,6 +15,7 @@ etcd                    etcd                    go.etcd.io/etcd/server/v3       
 coredns                 coredns                 github.com/coredns/coredns                        2min
 kube-router             kube-router             github.com/cloudnativelabs/kube-router/v2/cmd/kube-router 2min
 local-path-provisioner  local-path-provisioner  github.com/rancher/local-path-provisioner         1min
+multus                  multus                  gopkg.in/k8snetworkplumbingwg/multus-cni.v4/cmd/multus 1min
 helm                    helm                    helm.sh/helm/v4/cmd/helm                          2min
 promtool                promtool                github.com/prometheus/prometheus/cmd/promtool     4min
 ociimage                ociimage                .                                                 20s
