@@ -6,6 +6,7 @@ mod discovery;
 mod disk;
 mod findings;
 mod project;
+mod schema;
 
 use std::io::Write as _;
 
@@ -25,6 +26,8 @@ enum Command {
     Config(config::ConfigArgs),
     /// Write the Kubernetes objects that the operator would apply, or a ComposeStack; needs no cluster
     Convert(Box<convert::ConvertArgs>),
+    /// Print the JSON schema of Compose files, or of ComposeStacks, for editors
+    Schema(schema::SchemaArgs),
 }
 
 /// Why a command did not do what it was asked.
@@ -59,6 +62,7 @@ impl Cli {
         match self.command {
             Command::Config(args) => config::config(&args),
             Command::Convert(args) => convert::convert(&args),
+            Command::Schema(args) => schema::schema(&args),
         }
     }
 }

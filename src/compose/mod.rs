@@ -157,6 +157,12 @@ pub fn load_document(files: &dyn ProjectFiles, options: &LoadOptions) -> Result<
     load::load_document(files, options)
 }
 
+/// The JSON schema (draft 7) of a Compose document as it is written, for editors: from the table by which [`load`] checks
+/// a document. It takes a variable wherever interpolation may put a value, and knows no tags (`!reset`, `!override`).
+pub fn document_schema() -> serde_json::Value {
+    schema::json_schema()
+}
+
 /// Adds the variables of `.env` files to an environment: a later file wins against an earlier one, and the variables
 /// that were there against all.
 ///

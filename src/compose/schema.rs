@@ -6,10 +6,12 @@ mod build;
 mod check;
 mod container;
 mod deploy;
+mod json;
 mod resources;
 mod service;
 
 pub(super) use check::check;
+pub(super) use json::document as json_schema;
 
 /// The kinds of scalars that an attribute takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,8 +64,8 @@ enum Shape {
     Bounded(Kinds, i64, i64),
     /// One of these words.
     Word(&'static [&'static str]),
-    /// A text of a pattern, with the pattern in words.
-    Text(fn(&str) -> bool, &'static str),
+    /// A text of a pattern, with the pattern in words and as a regular expression.
+    Text(fn(&str) -> bool, &'static str, &'static str),
     List(&'static Self),
     /// A list without equal items.
     Set(&'static Self),

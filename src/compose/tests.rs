@@ -7,6 +7,7 @@ use super::{
 };
 
 mod canonical;
+mod editor_schema;
 mod errors;
 mod extends;
 mod hostile;

@@ -81,7 +81,7 @@ fn value(node: &mut Node, shape: &Shape, at: &At<'_>, report: &mut Report) {
                 node.value = Value::Broken;
             }
         },
-        Shape::Text(pattern, words) => match node.as_str() {
+        Shape::Text(pattern, words, _) => match node.as_str() {
             None => mistyped(node, shape, at, report),
             Some(text) if pattern(text) => {}
             Some(_) => {

@@ -59,7 +59,7 @@ pub(super) const CONTAINER: &[Attribute] = &[
     ("pids_limit", DECIMAL),
     ("platform", ANY_STRING),
     ("privileged", BOOL),
-    ("pull_policy", Shape::Text(is_pull_policy, PULL_POLICIES)),
+    ("pull_policy", Shape::Text(is_pull_policy, PULL_POLICIES, PULL_POLICY)),
     ("pull_refresh_after", ANY_STRING),
     ("read_only", BOOL),
     ("runtime", ANY_STRING),
@@ -84,6 +84,9 @@ pub(super) const CONTAINER: &[Attribute] = &[
 
 const PULL_POLICIES: &str =
     "always, never, build, missing, if_not_present, refresh, daily, weekly or every_ with a span such as every_12h";
+
+/// The same as [`is_pull_policy`].
+const PULL_POLICY: &str = "^(always|never|build|missing|if_not_present|refresh|daily|weekly|every_([0-9]+[wdhms])+)$";
 
 fn is_pull_policy(text: &str) -> bool {
     if let Some(span) = text.strip_prefix("every_") {

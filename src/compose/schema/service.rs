@@ -21,7 +21,14 @@ const OWN: &[Attribute] = &[
     ("restart", ANY_STRING),
     ("scale", INT),
     ("attach", BOOL),
-    ("container_name", Shape::Text(is_container_name, "a name with at least two of letters, digits and '_.-'")),
+    (
+        "container_name",
+        Shape::Text(
+            is_container_name,
+            "a name with at least two of letters, digits and '_.-'",
+            "[a-zA-Z0-9][a-zA-Z0-9_.-]",
+        ),
+    ),
     ("provider", Shape::Object(&PROVIDER)),
     (
         "extends",
