@@ -1,16 +1,18 @@
 //! Which project a command is about: the options that every command shares, as those of `docker compose`.
 
 use std::collections::BTreeMap;
-use std::io::Read as _;
+use std::fs::File;
 use std::path::{Component, Path, PathBuf};
 
 use clap::Args;
 
 use super::ClientError;
 use super::discovery;
-use super::disk::Disk;
+use super::disk::{Disk, whole};
 use super::findings;
-use crate::compose::{Diagnostics, Document, DocumentBody, LoadOptions, Project, Skip, Variable, add_env_files, load};
+use crate::compose::{
+    Diagnostics, Document, DocumentBody, Limits, LoadOptions, Project, Skip, Variable, add_env_files, load,
+};
 
 #[derive(Args, Clone, Debug, Default)]
 pub(super) struct ProjectArgs {
@@ -99,6 +101,7 @@ impl ProjectArgs {
             profiles: self.profiles.clone(),
             services: Vec::new(),
             skip: Skip { env_file: true, ..Skip::default() },
+            limits: Limits::LOCAL,
         })
     }
 
@@ -167,15 +170,16 @@ fn env_file_disabled(surroundings: &Surroundings) -> Result<bool, ClientError> {
 }
 
 fn document(path: &Path) -> Result<Document, ClientError> {
-    let mut content = String::new();
-    if path == Path::new("-") {
-        std::io::stdin()
-            .read_to_string(&mut content)
-            .map_err(|error| ClientError::Usage(format!("cannot read standard input: {error}")))?;
+    let (name, content) = if path == Path::new("-") {
+        ("standard input".to_owned(), whole(std::io::stdin()))
     } else {
-        content = std::fs::read_to_string(path)
-            .map_err(|error| ClientError::Usage(format!("cannot read {}: {error}", path.display())))?;
-    }
+        (path.display().to_string(), File::open(path).and_then(whole))
+    };
+    let content = content.and_then(|content| {
+        let kind = if let [0xff, 0xfe, ..] | [0xfe, 0xff, ..] = content[..] { "UTF-16" } else { "not UTF-8 text" };
+        String::from_utf8(content).map_err(|_| std::io::Error::other(format!("it is {kind}; save it as UTF-8")))
+    });
+    let content = content.map_err(|error| ClientError::Usage(format!("cannot read {name}: {error}")))?;
     Ok(Document { name: text(path)?, body: DocumentBody::Text(content), secret: false })
 }
 

@@ -41,11 +41,11 @@ pub(super) fn fits(root: &Map, report: &mut Report) -> bool {
         ["volumes", "ports", "devices", "secrets", "configs", "env_file", "depends_on", "networks", "models"];
     fn count(map: &Map) -> usize {
         let short = |items: &[Node]| items.iter().filter(|item| !matches!(item.value, Value::Map(_))).count();
-        let own: usize = SHORT.iter().filter_map(|key| map.get(*key)?.as_list()).map(short).sum();
+        let own: usize = SHORT.iter().filter_map(|key| map.get(key)?.as_list()).map(short).sum();
         let hooks = map.get("pre_start").and_then(Node::as_list).unwrap_or_default();
         own + hooks.iter().filter_map(Node::as_map).map(count).sum::<usize>()
     }
-    let sections = ["services", "jobs"].iter().filter_map(|section| root.get(*section)?.as_map());
+    let sections = ["services", "jobs"].iter().filter_map(|section| root.get(section)?.as_map());
     let count: usize = sections.flat_map(Map::values).filter_map(Node::as_map).map(count).sum();
     let bytes = count * (2 * limits::MAP_BYTES + 4 * (limits::NODE_BYTES + limits::ENTRY_BYTES));
     count == 0 || report.spend(bytes, &At::ROOT.key("services"), None, ErrorClass::Decode)
@@ -217,8 +217,8 @@ pub(super) fn dependency(name: &Node) -> Node {
 fn dependency_defaults(node: &mut Node) {
     let (condition, required) = (node.text_like("service_started"), node.like(Value::Bool(true)));
     if let Some(map) = node.as_map_mut() {
-        map.entry("condition".to_owned()).or_insert(condition);
-        map.entry("required".to_owned()).or_insert(required);
+        map.get_or_insert_with("condition", || condition);
+        map.get_or_insert_with("required", || required);
     }
 }
 
@@ -226,7 +226,7 @@ fn env_file(node: &mut Node) {
     named(node, "path");
     let required = node.like(Value::Bool(true));
     if let Some(map) = node.as_map_mut() {
-        map.entry("required".to_owned()).or_insert(required);
+        map.get_or_insert_with("required", || required);
     }
 }
 

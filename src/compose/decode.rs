@@ -220,11 +220,11 @@ fn hosts(node: &Node, at: &At<'_>, report: &mut Report) -> Option<Hosts> {
 /// One limit for both bounds, or the two of them; a single 0 is printed as two.
 fn ulimit(node: &Node, at: &At<'_>, report: &mut Report) -> Option<Ulimits> {
     if let Some(map) = node.as_map() {
-        let mut bound = |key: &str| match map.get(key).map(|node| &node.value) {
-            Some(Value::Int(value)) => Some(*value),
-            Some(Value::Broken) | None => Some(0),
-            Some(_) => {
-                mistyped(&map[key], "a whole number", &at.key(key), report);
+        let mut bound = |key: &str| match map.get(key) {
+            Some(Node { value: Value::Int(value), .. }) => Some(*value),
+            Some(Node { value: Value::Broken, .. }) | None => Some(0),
+            Some(node) => {
+                mistyped(node, "a whole number", &at.key(key), report);
                 None
             }
         };

@@ -140,7 +140,7 @@ impl Reader<'_, '_, '_> {
         self.rest = self.rest.trim_start_matches(is_space);
         let value = self.value(variables)?;
         self.made += value.value.len();
-        if self.made > limits::DOCUMENT_BYTES {
+        if self.made > limits::ENV_FILE_BYTES {
             return Err(self.error(
                 ErrorClass::Dotenv,
                 "LimitExceeded",

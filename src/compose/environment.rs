@@ -302,8 +302,8 @@ pub(super) fn report_dotenv(report: &mut Report, file: &str, secret: bool, at: &
 }
 
 fn too_long(file: &ProjectFile) -> Result<(), FileError> {
-    if file.content.len() > limits::DOCUMENT_BYTES {
-        return Err(FileError::Unreadable(format!("it is longer than the limit of {} bytes", limits::DOCUMENT_BYTES)));
+    if file.content.len() > limits::ENV_FILE_BYTES {
+        return Err(FileError::Unreadable(format!("it is longer than the limit of {} bytes", limits::ENV_FILE_BYTES)));
     }
     Ok(())
 }

@@ -167,7 +167,7 @@ impl Loader<'_> {
     fn chain(&mut self, service: &str, services: &Map, at: &At<'_>, mark: Option<Mark>) -> Option<Map> {
         let mut copies = Map::new();
         let mut next = Some(service);
-        while let Some(name) = next.filter(|name| !copies.contains_key(*name)) {
+        while let Some(name) = next.filter(|name| !copies.contains_key(name)) {
             let Some(found) = services.get(name) else { break };
             copies.insert(name.to_owned(), self.copy(found, at, mark)?);
             let extends = found.get("extends").filter(|extends| extends.get("file").is_none());

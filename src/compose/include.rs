@@ -185,7 +185,7 @@ impl Loader<'_> {
     fn import(&mut self, mut model: Map, tree: &mut Map, resets: &Resets) {
         for section in SECTIONS {
             let Some(Value::Map(from)) = model.remove(section).map(|node| node.value) else { continue };
-            let to = tree.entry(section.to_owned()).or_insert_with(Node::empty_map);
+            let to = tree.get_or_insert_with(section, Node::empty_map);
             if to.is_null() {
                 *to = Node::empty_map();
             }

@@ -96,7 +96,7 @@ pub(super) fn load(files: &dyn ProjectFiles, options: &LoadOptions) -> Result<Pr
 
 impl<'a> Loader<'a> {
     fn new(files: &'a dyn ProjectFiles, options: &'a LoadOptions) -> Self {
-        Self { files, options, report: Report::default(), included: BTreeMap::new() }
+        Self { files, options, report: Report::within(options.limits), included: BTreeMap::new() }
     }
 
     fn root(&mut self) -> Option<Model> {
@@ -123,7 +123,7 @@ impl<'a> Loader<'a> {
 
     fn project(&mut self) -> Option<Project> {
         let Model { mut root, name, directory, variables } = self.root()?;
-        let services = ["services", "jobs"].iter().filter_map(|section| root.get(*section)?.as_map());
+        let services = ["services", "jobs"].iter().filter_map(|section| root.get(section)?.as_map());
         let bytes = services.map(Map::len).sum::<usize>() * limits::SERVICE_BYTES;
         if !self.report.spend(bytes, &At::ROOT.key("services"), None, ErrorClass::Decode) {
             return None;

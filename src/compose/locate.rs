@@ -66,7 +66,7 @@ fn container(entry: &mut Node, base: &Base<'_>) {
 }
 
 fn values(node: Option<&mut Node>) -> impl Iterator<Item = &mut Node> {
-    node.and_then(Node::as_map_mut).map(|map| map.values_mut()).into_iter().flatten()
+    node.and_then(Node::as_map_mut).map(super::map::Map::values_mut).into_iter().flatten()
 }
 
 fn items(node: Option<&mut Node>) -> impl Iterator<Item = &mut Node> {

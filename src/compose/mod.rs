@@ -21,6 +21,7 @@ mod interpolate;
 mod limits;
 mod load;
 mod locate;
+mod map;
 mod merge;
 pub mod model;
 mod node;
@@ -48,6 +49,7 @@ pub(crate) use schema::attribute_paths;
 
 pub use diagnostic::{Diagnostic, Diagnostics, ErrorClass, Level, Position};
 pub use files::{FileError, ProjectFile, ProjectFiles, ProjectTree};
+pub use limits::Limits;
 pub use model::Project;
 pub use positions::Positions;
 pub use service_hash::service_hash;
@@ -118,6 +120,8 @@ pub struct LoadOptions {
     pub services: Vec<String>,
     /// What is left out of the load.
     pub skip: Skip,
+    /// What the load may take.
+    pub limits: Limits,
 }
 
 /// Stages that a load leaves out, as the options of `docker compose config` ask.

@@ -1,7 +1,6 @@
 //! The tree that every stage works on: untyped, with positions and taint.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 
 use super::limits;
 use super::yaml_scalar::{self, Timestamp};
@@ -17,8 +16,7 @@ pub(super) struct Mark {
     pub(super) width: u32,
 }
 
-/// The attributes of a mapping, by name.
-pub(super) type Map = BTreeMap<String, Node>;
+pub(super) use super::map::Map;
 
 /// What the attributes count for among what a load may make.
 pub(super) fn weight(map: &Map) -> usize {

@@ -60,12 +60,12 @@ fn default_network(root: &mut Map) {
         }
     }
     if used {
-        let networks = root.entry("networks".to_owned()).or_insert_with(Node::empty_map);
+        let networks = root.get_or_insert_with("networks", Node::empty_map);
         if networks.is_null() {
             *networks = Node::empty_map();
         }
         if let Some(networks) = networks.as_map_mut() {
-            networks.entry("default".to_owned()).or_insert_with(Node::null);
+            networks.get_or_insert_with("default", Node::null);
         }
     }
 }
@@ -130,10 +130,10 @@ fn dependencies(map: &mut Map, at: &At<'_>, report: &mut Report) {
     if implied.is_empty() {
         return;
     }
-    let depends_on = map.entry("depends_on".to_owned()).or_insert_with(Node::empty_map);
+    let depends_on = map.get_or_insert_with("depends_on", Node::empty_map);
     let Some(depends_on) = depends_on.as_map_mut() else { return };
     for (service, restart, origin) in implied {
-        depends_on.entry(service).or_insert_with(|| {
+        depends_on.get_or_insert_with(&service, || {
             let boolean = |value: bool| Node::new(Value::Bool(value), origin.mark);
             let condition = Node::new(Value::String("service_started".to_owned()), origin.mark);
             let entry = Map::from([
@@ -170,7 +170,7 @@ fn hooks(map: &mut Map, at: &At<'_>, report: &mut Report) {
             for volume in merged.get_mut("volumes").and_then(Node::as_list_mut).into_iter().flatten() {
                 // The reference implementation gives this default to the mounts of services only.
                 if let Some(bind) = volume.get_mut("bind").and_then(Node::as_map_mut) {
-                    bind.entry("create_host_path".to_owned()).or_insert_with(|| Node::new(Value::Bool(false), None));
+                    bind.get_or_insert_with("create_host_path", || Node::new(Value::Bool(false), None));
                 }
             }
             *hook = frame.like(Value::Map(merged));

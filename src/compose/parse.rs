@@ -46,17 +46,24 @@ struct Arena<'t> {
 pub(super) fn parse(text: &str, source: Mark, report: &mut Report) -> Vec<Parsed> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let start = Some(Mark { line: 1, column: 1, ..source });
-    if text.len() > limits::DOCUMENT_BYTES {
+    let limit = report.limits().document_bytes;
+    if text.len() > limit {
         let message = format!(
-            "the document has {} bytes, which is more than the limit of {}; split it with include",
-            text.len(),
-            limits::DOCUMENT_BYTES
+            "the document has {} bytes, which is more than the limit of {limit}; split it with include",
+            text.len()
         );
         report.error(&At::ROOT, start, ErrorClass::Yaml, "LimitExceeded", message);
         return Vec::new();
     }
+    report.earn(text.len());
     let lines = if text.contains("%YAML") { text.lines().collect() } else { Vec::new() };
-    let mut reader = Reader { events: Parser::new_from_str(text), source, arena: Arena::default(), lines };
+    let mut reader = Reader {
+        events: Parser::new_from_str(text),
+        source,
+        arena: Arena::default(),
+        lines,
+        values: report.limits().document_values,
+    };
     let mut documents = Vec::new();
     loop {
         match reader.document() {
@@ -91,6 +98,8 @@ struct Reader<'t> {
     arena: Arena<'t>,
     /// The lines of the text, where one of them may be a directive.
     lines: Vec<&'t str>,
+    /// How many values the text may have.
+    values: usize,
 }
 
 impl<'t> Reader<'t> {
@@ -103,10 +112,10 @@ impl<'t> Reader<'t> {
     fn next(&mut self) -> Result<(Event<'t>, Span), Failure> {
         match self.events.next_event() {
             None => Ok((Event::StreamEnd, Span::default())),
-            Some(Ok((_, span))) if self.arena.nodes.len() >= limits::DOCUMENT_NODES => Err(Failure {
+            Some(Ok((_, span))) if self.arena.nodes.len() >= self.values => Err(Failure {
                 marker: span.start,
                 reason: "LimitExceeded",
-                message: format!("more than {} values in one file; split it with include", limits::DOCUMENT_NODES),
+                message: format!("more than {} values in one file; split it with include", self.values),
             }),
             Some(Ok(event)) => Ok(event),
             Some(Err(error)) => Err(Failure {

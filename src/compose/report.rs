@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::attribute::At;
 use super::diagnostic::{Diagnostic, ErrorClass, Level, Position};
-use super::limits;
+use super::limits::{self, Limits};
 use super::node::{Mark, Node};
 
 /// A document, or a file that one refers to.
@@ -39,13 +39,34 @@ pub(super) struct Report {
     failed: bool,
     /// How many diagnostics there were beyond the limit.
     withheld: usize,
+    limits: Limits,
     /// What the load made so far, in bytes.
     made: usize,
+    /// What it may make for the length of its documents.
+    earned: usize,
     /// How many files were included and extended from so far.
     pub(super) files: usize,
 }
 
 impl Report {
+    /// The report of a load that may take so much.
+    pub(super) fn within(limits: Limits) -> Self {
+        Self { limits, ..Self::default() }
+    }
+
+    pub(super) fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// Allows for what becomes of a document of so many bytes.
+    pub(super) fn earn(&mut self, bytes: usize) {
+        self.earned = self.earned.saturating_add(bytes.saturating_mul(self.limits.made_per_byte));
+    }
+
+    fn allowed(&self) -> usize {
+        self.limits.made_bytes.saturating_add(self.earned)
+    }
+
     /// Registers a source and gives the mark of its beginning.
     pub(super) fn source(&mut self, source: Source) -> Mark {
         self.sources.push(source);
@@ -135,20 +156,21 @@ impl Report {
     pub(super) fn spend(&mut self, bytes: usize, at: &At<'_>, mark: Option<Mark>, class: ErrorClass) -> bool {
         let before = self.made;
         self.made = before.saturating_add(bytes);
-        if before <= limits::MADE_BYTES && self.made > limits::MADE_BYTES {
+        let allowed = self.allowed();
+        if before <= allowed && self.made > allowed {
             let message = format!(
                 "the project grows beyond the limit of {} MiB here; repeat fewer aliases, use shorter variables and \
                  ranges, or include and extend less",
-                limits::MADE_BYTES >> 20
+                allowed >> 20
             );
             self.error(at, mark, class, "LimitExceeded", message);
         }
-        self.made <= limits::MADE_BYTES
+        !self.is_spent()
     }
 
     /// Whether the load has made all that it may: then it only comes to its end.
     pub(super) fn is_spent(&self) -> bool {
-        self.made > limits::MADE_BYTES
+        self.made > self.allowed()
     }
 
     /// Whether further findings are only counted.

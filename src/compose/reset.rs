@@ -45,10 +45,10 @@ fn remove(map: &mut Map, path: &[&str]) {
     match path {
         [] => {}
         [last] => {
-            map.remove(*last);
+            map.remove(last);
         }
         [first, rest @ ..] => {
-            if let Some(inner) = map.get_mut(*first).and_then(Node::as_map_mut) {
+            if let Some(inner) = map.get_mut(first).and_then(Node::as_map_mut) {
                 remove(inner, rest);
             }
         }

@@ -58,14 +58,14 @@ fn volume(map: &mut Map, at: &At<'_>, report: &mut Report) {
 }
 
 fn sources(map: &mut Map, keys: &[&str], at: &At<'_>, report: &mut Report) {
-    let given: Vec<&&str> = keys.iter().filter(|key| map.contains_key(**key)).collect();
+    let given: Vec<&&str> = keys.iter().filter(|key| map.contains_key(key)).collect();
     match given.as_slice() {
         [] if !map.contains_key("driver") && !map.contains_key("external") && !report.is_broken(&at.to_string()) => {
             let message = format!("its content comes from nowhere; give one of {}", keys.join(", "));
             report.error(at, None, ErrorClass::Consistency, "MissingAttribute", message);
         }
         [first, second, ..] => {
-            let mark = map.get(**second).and_then(|node| node.key_mark);
+            let mark = map.get(second).and_then(|node| node.key_mark);
             let message = format!("{first} and {second} exclude each other; keep one of them");
             report.error(&at.key(second), mark, ErrorClass::Consistency, "Conflict", message);
         }

@@ -159,7 +159,7 @@ impl Assembler<'_, '_> {
     }
 
     fn map(&mut self, entries: &[(usize, usize)], tags: bool) -> Map {
-        let mut map = Map::new();
+        let mut map = Map::with_capacity(entries.len());
         let mut merged = None;
         let mut seen: HashMap<&str, Mark> = HashMap::new();
         for &(key_index, value_index) in entries {
@@ -239,7 +239,7 @@ impl Assembler<'_, '_> {
             match node.value {
                 Value::Map(source) => {
                     for (key, node) in source {
-                        map.entry(key).or_insert(node);
+                        map.get_or_insert_with(&key, || node);
                     }
                 }
                 Value::Broken => {}

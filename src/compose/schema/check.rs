@@ -124,7 +124,7 @@ fn alternative(node: &mut Node, shape: &Shape, at: &At<'_>, report: &mut Report)
     let mark = node.mark;
     let Some(map) = node.as_map_mut() else { return };
     object(map, definition, at, mark, report);
-    for key in definition.required.iter().filter(|key| !map.contains_key(**key)) {
+    for key in definition.required.iter().filter(|key| !map.contains_key(key)) {
         let message = format!("{key} is required here, or the short form without any attributes");
         report.error(at, mark, ErrorClass::Schema, "MissingAttribute", message);
     }
@@ -276,12 +276,12 @@ fn object(map: &mut Map, definition: &Object, at: &At<'_>, mark: Option<Mark>, r
 }
 
 fn required(map: &Map, definition: &Object, at: &At<'_>, mark: Option<Mark>, report: &mut Report) {
-    for key in definition.required.iter().filter(|key| !map.contains_key(**key)) {
+    for key in definition.required.iter().filter(|key| !map.contains_key(key)) {
         let message = "the attribute is required here";
         report.error(&at.key(key), mark, ErrorClass::Schema, "MissingAttribute", message);
     }
     if let Some(first) = definition.any_of.first()
-        && !definition.any_of.iter().any(|key| map.contains_key(*key))
+        && !definition.any_of.iter().any(|key| map.contains_key(key))
     {
         let message = format!("one of {} is required", join(definition.any_of.iter().copied(), "and"));
         report.error(&at.key(first), mark, ErrorClass::Schema, "MissingAttribute", message);

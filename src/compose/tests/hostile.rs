@@ -27,7 +27,7 @@ fn nesting_is_bounded() {
 
 #[test]
 fn size_is_bounded() {
-    let text = format!("# {}\n", "x".repeat(limits::DOCUMENT_BYTES));
+    let text = format!("# {}\n", "x".repeat(limits::Limits::default().document_bytes));
     assert_eq!(reason(&Fixture::new(&text)), "LimitExceeded");
 }
 
