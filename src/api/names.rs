@@ -31,6 +31,9 @@ pub const COMPONENT_SEED: &str = "seed";
 /// Prefix of the labels by which pods belong to networks; the engine's name of the network follows, the value is
 /// `"true"`. Pods outside of a stack may carry it to join a network.
 pub const NETWORK_LABEL_PREFIX: &str = "network.compose-operator.dev/";
+/// Prefix of the labels by which pods are found under a name that several services have; the name follows, the value is
+/// `"true"`.
+pub const ALIAS_LABEL_PREFIX: &str = "alias.compose-operator.dev/";
 
 /// Annotation on children: the hash of what was applied, so that an unchanged child is not sent again.
 pub const ANNOTATION_APPLIED_HASH: &str = "compose-operator.dev/applied-hash";

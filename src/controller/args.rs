@@ -44,6 +44,9 @@ pub struct RunArgs {
     /// The cluster's DNS servers as a JSON list of NetworkPolicyPeers; port 53 is open to any address when absent
     #[arg(long, env = "COMPOSE_OPERATOR_DNS_PEERS", value_parser = peers, default_value = "[]", hide_default_value = true)]
     pub dns_peers: Peers,
+    /// The domain of the cluster's names
+    #[arg(long, env = "COMPOSE_OPERATOR_CLUSTER_DOMAIN", default_value = "cluster.local")]
+    pub cluster_domain: String,
     /// What stacks are reconciled as.
     #[command(flatten)]
     pub identity: IdentityArgs,

@@ -166,6 +166,7 @@ async fn pipeline(stack: &ComposeStack, context: &Context) -> Passed {
     let images = images(&reader, stack, context, &project).await;
     facts.images = images.iter().map(|image| (image.image.clone(), image.clone())).collect();
     let images = Some(images);
+    facts.cluster_domain = Some(context.args.cluster_domain.clone());
     facts.operator_image.clone_from(&context.args.operator_image);
     facts.claims = apply::claims(&context.live, &stack.namespace().unwrap_or_default());
     reader.has_read_all();

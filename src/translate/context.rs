@@ -1,7 +1,8 @@
 //! What every mapping may look at.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use super::alias;
 use super::claim::{self, Backing};
 use super::dns_label::{self, MAX_LABEL};
 use super::drop_in::{DropIn, Replicas, drop_in};
@@ -25,6 +26,8 @@ pub(super) struct Context<'a> {
     pub(super) units: BTreeMap<&'a str, Unit<'a>>,
     /// What the named volumes that are in use are kept on, by key.
     pub(super) backings: BTreeMap<&'a str, Backing>,
+    /// The names that several services have, with these.
+    pub(super) shared_names: BTreeMap<String, BTreeSet<&'a str>>,
     /// The networks of the nodes that are in use, by key.
     pub(super) node_networks: BTreeMap<&'a str, NodeNetwork<'a>>,
 }
@@ -119,7 +122,7 @@ impl<'a> Context<'a> {
         share_pods(&mut units);
         let backings = claim::backings(project, stack, units.values().map(|unit| unit.service), notes);
         let node_networks = node_network::in_use(project, facts, units.values(), notes);
-        let mut context = Self { project, stack, facts, units, backings, node_networks };
+        let mut context = Self { project, stack, facts, units, backings, shared_names: BTreeMap::new(), node_networks };
         let kinds = kind::kinds(&context);
         shared_pod::note_conflicts(&context, &kinds, notes);
         let kinds = shared_pod::common_kinds(&context, &kinds);
@@ -132,6 +135,7 @@ impl<'a> Context<'a> {
             unit.route = routes.remove(key);
             unit.colocated = colocated.get(key).cloned().unwrap_or_default();
         }
+        context.shared_names = alias::shared(&context.units);
         context
     }
 }

@@ -1,31 +1,39 @@
 //! In-stack Services: how services find each other by name.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use k8s_openapi::api::core::v1::{Service, ServicePort, ServiceSpec};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use super::context::{Context, Unit};
-use super::dns_label::is_label;
 use super::kind::Kind;
 use super::notes::Notes;
 use super::ports::{self, PortKey};
-use super::{labels, network, rollout};
+use super::{alias, labels, network, rollout};
 
 /// A name with an address of its own, which reaches the listed ports.
 pub(super) const VIP: &str = "VIP";
 /// A name that resolves to the pods, which reaches every port.
 pub(super) const HEADLESS: &str = "Headless";
 
-/// How the service's name resolves; none when it has no Service.
-pub(super) fn discovery(context: &Context, unit: &Unit) -> Option<&'static str> {
+/// Whether others can find the service by name.
+pub(super) fn has_name(unit: &Unit) -> bool {
     // A container without a network has no name in Docker either.
     if network::is_none_mode(unit.pod) {
-        return None;
+        return false;
     }
     // Nobody looks for what comes and goes, unless the file gives it something to be found by.
-    if unit.kind == Kind::CronJob && ports::declared(unit.service).is_empty() && aliases(unit).is_empty() {
+    unit.kind != Kind::CronJob || !ports::declared(unit.service).is_empty() || !alias::own(unit).is_empty()
+}
+
+/// How the service's name resolves; none when it has no Service.
+pub(super) fn discovery(context: &Context, unit: &Unit) -> Option<&'static str> {
+    if !has_name(unit) {
         return None;
+    }
+    // Those who share a name need not have the same ports.
+    if context.shared_names.contains_key(&unit.name) {
+        return Some(HEADLESS);
     }
     let listed = ports::can_be_listed(&known(context, unit));
     let mode = match unit.drop_in.discovery {
@@ -55,17 +63,15 @@ fn known(context: &Context, unit: &Unit) -> BTreeSet<PortKey> {
 
 /// The Services of the services' names, and of their aliases.
 pub(super) fn services(context: &Context, notes: &mut Notes) -> Vec<Service> {
-    let mut services: Vec<Service> = context
-        .units
-        .values()
-        .filter(|unit| discovery(context, unit).is_some())
-        .map(|unit| service(context, unit, unit.name.clone()))
-        .collect();
-    services.extend(alias_services(context, notes));
+    let named = context.units.values().filter(|unit| has_name(unit));
+    let of_its_own = named.filter(|unit| !context.shared_names.contains_key(&unit.name));
+    let mut services: Vec<Service> = of_its_own.map(|unit| service(context, unit, unit.name.clone())).collect();
+    services.extend(alias::services(context, notes));
     services
 }
 
-fn service(context: &Context, unit: &Unit, name: String) -> Service {
+/// A Service of this name that leads to the pods of one service.
+pub(super) fn service(context: &Context, unit: &Unit, name: String) -> Service {
     let vip = discovery(context, unit) == Some(VIP);
     let known = known(context, unit);
     // Docker resolves a container before it is healthy, and programs that form clusters by name count on it. Behind
@@ -101,77 +107,10 @@ pub(super) fn port_name(key: PortKey) -> String {
     format!("{}-{}", key.protocol.to_lowercase(), key.port)
 }
 
-/// The other names of services: aliases in networks, the names of containers and hosts, and the aliases of links.
-fn alias_services(context: &Context, notes: &mut Notes) -> Vec<Service> {
-    let mut wanted: BTreeMap<String, BTreeMap<&str, String>> = BTreeMap::new();
-    for unit in context.units.values().filter(|unit| discovery(context, unit).is_some()) {
-        for (alias, path) in aliases(unit) {
-            wanted.entry(alias.to_lowercase()).or_default().entry(unit.key).or_insert(path);
-        }
-        for (index, link) in unit.service.links.iter().enumerate() {
-            let (target, alias) = link.split_once(':').unwrap_or((link, link));
-            if let Some((target, _)) = context.units.get_key_value(target) {
-                let path = format!("{}.links[{index}]", unit.path);
-                wanted.entry(alias.to_lowercase()).or_default().entry(target).or_insert(path);
-            }
-        }
-    }
-    let names: BTreeSet<&str> = context.units.values().map(|unit| unit.name.as_str()).collect();
-    let mut services = Vec::new();
-    for (alias, targets) in wanted {
-        let own = targets.keys().all(|target| context.units[target].name == alias);
-        if own {
-            continue;
-        }
-        let problem = if !is_label(&alias) {
-            Some(format!("`{alias}` cannot be a name in a cluster: use lower case letters, digits and hyphens"))
-        } else if targets.len() > 1 {
-            let list: Vec<&str> = targets.keys().copied().collect();
-            Some(format!("`{alias}` is a name of {}: a name leads to one service", list.join(" and ")))
-        } else if names.contains(alias.as_str()) {
-            Some(format!("`{alias}` is a service: a name leads to one service"))
-        } else {
-            None
-        };
-        for (target, path) in targets {
-            match &problem {
-                // Who gives a host name wants to see it inside; others do not count on it as they do on an alias.
-                Some(problem) if path.ends_with(".hostname") => {
-                    notes.approximated(path, format!("is the host name inside, and no name for others: {problem}"));
-                }
-                Some(problem) => notes.rejected(path, problem.clone()),
-                None => services.push(service(context, &context.units[target], alias.clone())),
-            }
-        }
-    }
-    services
-}
-
-/// The aliases of a service with their paths.
-fn aliases<'u>(unit: &'u Unit) -> Vec<(&'u str, String)> {
-    let service = unit.service;
-    let mut aliases = Vec::new();
-    for (network, membership) in &service.container.networks {
-        for (index, alias) in membership.iter().flat_map(|membership| &membership.aliases).enumerate() {
-            aliases.push((alias.as_str(), format!("{}.networks.{network}.aliases[{index}]", unit.path)));
-        }
-    }
-    if !service.container_name.is_empty() {
-        aliases.push((service.container_name.as_str(), format!("{}.container_name", unit.path)));
-    }
-    if let Some(name) = &unit.kompose.name {
-        aliases.push((name.as_str(), format!("{}.labels.kompose.service.name_override", unit.path)));
-    }
-    let hostname = service.container.hostname.as_str();
-    // A host name that is no label was reported with the pod.
-    if is_label(hostname) {
-        aliases.push((hostname, format!("{}.hostname", unit.path)));
-    }
-    aliases
-}
-
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
     use crate::translate::{Facts, fixture};
 
@@ -247,34 +186,5 @@ mod tests {
         let ports: Vec<_> = spec.ports.as_ref().unwrap().iter().map(|port| port.name.clone().unwrap()).collect();
         assert_eq!(ports, ["udp-53", "tcp-80", "tcp-9000"]);
         assert_eq!((spec.cluster_ip.as_ref(), spec.publish_not_ready_addresses), (None, None));
-    }
-
-    #[test]
-    fn aliases_are_services_of_their_own() {
-        let (services, notes) = services_of(
-            "services: {db: {image: x, container_name: shop-db, hostname: dbhost, networks: {n: {aliases: [database, DB, \
-             sql.local]}}}, web: {image: x, links: [\"db:store\", db]}}",
-        );
-        let names: Vec<_> = services.keys().map(String::as_str).collect();
-        assert_eq!(names, ["database", "db", "dbhost", "shop-db", "store", "web"]);
-        assert_eq!(services["store"].selector, services["db"].selector);
-        assert_eq!(notes, ["services.db.networks.n.aliases[2]: Rejected"]);
-    }
-
-    #[test]
-    fn a_name_leads_to_one_service() {
-        let (services, notes) = services_of(
-            "services: {a: {image: x, networks: {n: {aliases: [both, b]}}}, b: {image: x, networks: {n: {aliases: \
-             [both]}}}}",
-        );
-        assert_eq!(services.len(), 2);
-        assert_eq!(
-            notes,
-            [
-                "services.a.networks.n.aliases[0]: Rejected",
-                "services.a.networks.n.aliases[1]: Rejected",
-                "services.b.networks.n.aliases[0]: Rejected"
-            ]
-        );
     }
 }

@@ -1,5 +1,6 @@
 //! From a Compose project to the Kubernetes objects that run it: pure, without a client, a clock or chance.
 
+mod alias;
 mod attachment;
 mod attributes;
 mod autoscaler;
@@ -123,6 +124,8 @@ pub struct Facts {
     pub images: BTreeMap<String, ImageStatus>,
     /// The pods that answer DNS; when empty, port 53 is open to any address.
     pub dns_peers: Vec<NetworkPolicyPeer>,
+    /// The domain of the cluster's names; `cluster.local` when nobody says otherwise.
+    pub cluster_domain: Option<String>,
     /// Whether the cluster serves HTTPRoutes; asked only of stacks that are published by a Gateway.
     pub gateway_api: bool,
     /// Whether the cluster attaches pods to networks beside its own; asked only of stacks that have such networks.

@@ -13,7 +13,7 @@ use super::generated::Generated;
 use super::mount::mounts;
 use super::notes::Notes;
 use super::{
-    attachment, dns_label, kompose, labels, lifecycle, network, placement, pod_security, pre_start, security,
+    alias, attachment, dns_label, kompose, labels, lifecycle, network, placement, pod_security, pre_start, security,
     shared_pod,
 };
 use crate::compose::model::Duration;
@@ -76,6 +76,7 @@ pub(super) fn template(
     let mut labels = labels::service_labels(context, unit);
     for unit in std::iter::once(unit).chain(shared_pod::members(context, unit)) {
         labels.extend(network::pod_labels(context, unit));
+        labels.extend(alias::pod_labels(context, unit));
     }
     PodTemplateSpec {
         metadata: Some(ObjectMeta {

@@ -82,6 +82,9 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 - --require-service-account
 {{- end }}
 {{- end }}
+{{- if ne .Values.clusterDomain "cluster.local" }}
+- --cluster-domain={{ .Values.clusterDomain }}
+{{- end }}
 {{- with .Values.dnsPeers }}
 - {{ printf "--dns-peers=%s" (toJson .) | quote }}
 {{- end }}

@@ -1,0 +1,284 @@
+//! The other names of services: aliases in networks, the names of containers and hosts, the aliases of links, and names
+//! for what is outside of the project.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use k8s_openapi::api::core::v1::{Service, ServiceSpec};
+
+use super::context::{Context, Unit};
+use super::discovery::{has_name, service};
+use super::dns_label::is_label;
+use super::labels::{self, Labels};
+use super::notes::Notes;
+use crate::api::names;
+
+/// The domain of a cluster for which nobody names another one (kubeadm's default).
+const CLUSTER_DOMAIN: &str = "cluster.local";
+
+/// Names, each with the services that have it, and the path where it is given; a service's own name has none.
+type Wanted<'a> = BTreeMap<String, BTreeMap<&'a str, Option<String>>>;
+
+/// The names that services give to themselves, beside their own.
+fn wanted<'a>(units: &BTreeMap<&'a str, Unit<'a>>) -> Wanted<'a> {
+    let mut wanted: Wanted = BTreeMap::new();
+    for unit in units.values().filter(|unit| has_name(unit)) {
+        for (alias, path) in own(unit) {
+            let targets = wanted.entry(alias.to_lowercase()).or_default();
+            targets.entry(unit.key).or_insert(Some(path));
+        }
+    }
+    for unit in units.values().filter(|unit| has_name(unit)) {
+        if let Some(targets) = wanted.get_mut(&unit.name) {
+            targets.insert(unit.key, None);
+        }
+    }
+    wanted.retain(|alias, targets| !targets.keys().all(|target| units[target].name == *alias));
+    wanted
+}
+
+/// The names that several services have, with these: Docker answers with the containers of all of them.
+pub(super) fn shared<'a>(units: &BTreeMap<&'a str, Unit<'a>>) -> BTreeMap<String, BTreeSet<&'a str>> {
+    let several = wanted(units).into_iter().filter(|(alias, targets)| is_label(alias) && targets.len() > 1);
+    several.map(|(alias, targets)| (alias, targets.into_keys().collect())).collect()
+}
+
+/// The labels by which a service's pods are found under the names that it shares with others.
+pub(super) fn pod_labels(context: &Context, unit: &Unit) -> Labels {
+    let shared = context.shared_names.iter().filter(|(_, targets)| targets.contains(unit.key));
+    shared.map(|(alias, _)| (label_key(alias), "true".to_owned())).collect()
+}
+
+fn label_key(alias: &str) -> String {
+    format!("{}{alias}", names::ALIAS_LABEL_PREFIX)
+}
+
+/// The Services of these names.
+pub(super) fn services(context: &Context, notes: &mut Notes) -> Vec<Service> {
+    let mut services = Vec::new();
+    let mut wanted = wanted(&context.units);
+    add_links(context, &mut wanted, notes);
+    for (alias, targets) in wanted {
+        if context.shared_names.contains_key(&alias) {
+            services.push(shared_service(context, alias));
+            continue;
+        }
+        for (target, path) in targets {
+            let problem =
+                format!("`{alias}` cannot be a name in a cluster: use lower case letters, digits and hyphens");
+            match path {
+                _ if is_label(&alias) => services.push(service(context, &context.units[target], alias.clone())),
+                // Who gives a host name wants to see it inside; others do not count on it as they do on an alias.
+                Some(path) if path.ends_with(".hostname") => {
+                    notes.approximated(path, format!("is the host name inside, and no name for others: {problem}"));
+                }
+                Some(path) => notes.rejected(path, problem),
+                None => {}
+            }
+        }
+    }
+    services.extend(external_links(context, notes));
+    services
+}
+
+/// Adds the aliases of links. In Docker they are the linking container's alone, and hide what others call so; here, all
+/// see them, so that they may hide nothing.
+fn add_links<'a>(context: &Context<'a>, wanted: &mut Wanted<'a>, notes: &mut Notes) {
+    let own: BTreeMap<&str, &str> = context.units.values().map(|unit| (unit.name.as_str(), unit.key)).collect();
+    for unit in context.units.values() {
+        for (index, link) in unit.service.links.iter().enumerate() {
+            let (target, alias) = link.split_once(':').unwrap_or((link, link));
+            let alias = alias.to_lowercase();
+            let Some(target) = context.units.get(target).filter(|target| has_name(target)) else { continue };
+            let path = format!("{}.links[{index}]", unit.path);
+            let others = wanted.get(&alias).into_iter().flat_map(BTreeMap::keys).chain(own.get(alias.as_str()));
+            let others: BTreeSet<&str> = others.copied().filter(|other| *other != target.key).collect();
+            if !others.is_empty() {
+                let list: Vec<&str> = others.into_iter().collect();
+                notes.rejected(
+                    path,
+                    format!("`{alias}` is a name of {} too, and all services would be led there", list.join(" and ")),
+                );
+            } else if target.name != alias {
+                wanted.entry(alias).or_default().entry(target.key).or_insert(Some(path));
+            }
+        }
+    }
+}
+
+/// A name that leads to all pods of several services.
+fn shared_service(context: &Context, name: String) -> Service {
+    let mut selector = labels::stack_labels(context);
+    selector.retain(|key, _| key == names::LABEL_STACK);
+    selector.insert(names::LABEL_COMPONENT.to_owned(), names::COMPONENT_SERVICE.to_owned());
+    selector.insert(label_key(&name), "true".to_owned());
+    let metadata = match context.units.values().find(|unit| unit.name == name) {
+        Some(unit) => labels::deployed_metadata(context, unit, name),
+        None => labels::stack_metadata(context, name),
+    };
+    Service {
+        metadata,
+        spec: Some(ServiceSpec {
+            type_: Some("ClusterIP".to_owned()),
+            cluster_ip: Some("None".to_owned()),
+            selector: Some(selector),
+            ..ServiceSpec::default()
+        }),
+        ..Service::default()
+    }
+}
+
+/// Names for what is outside of the project: `external_links` names a container, which is a Service here.
+fn external_links(context: &Context, notes: &mut Notes) -> Vec<Service> {
+    let mut services: BTreeMap<String, (Service, String)> = BTreeMap::new();
+    for unit in context.units.values() {
+        for (index, link) in unit.service.external_links.iter().enumerate() {
+            let path = format!("{}.external_links[{index}]", unit.path);
+            let (target, alias) = link.split_once(':').unwrap_or((link, link));
+            let alias = alias.to_lowercase();
+            let (name, namespace) = target.split_once('.').unwrap_or((target, &context.stack.namespace));
+            if !is_label(name) || !is_label(namespace) {
+                notes.rejected(
+                    path,
+                    format!("`{target}` is no Service: name one by `<service>`, or by `<service>.<namespace>`"),
+                );
+                continue;
+            }
+            notes.approximated(
+                path.clone(),
+                format!("leads to the Service `{name}` of the namespace `{namespace}`, which has to be there"),
+            );
+            if alias == target {
+                // The resolver finds it by itself.
+                continue;
+            }
+            if !is_label(&alias) {
+                let problem = "cannot be a name in a cluster: use lower case letters, digits and hyphens";
+                notes.rejected(path, format!("`{alias}` {problem}"));
+                continue;
+            }
+            let domain = context.facts.cluster_domain.as_deref().unwrap_or(CLUSTER_DOMAIN);
+            let address = format!("{name}.{namespace}.svc.{domain}");
+            match services.get(&alias) {
+                Some((_, other)) if *other != address => {
+                    notes.rejected(path, format!("`{alias}` leads to {other} already: a name leads to one place"));
+                }
+                Some(_) => {}
+                None => {
+                    let service = external_service(context, alias.clone(), address.clone());
+                    services.insert(alias, (service, address));
+                }
+            }
+        }
+    }
+    services.into_values().map(|(service, _)| service).collect()
+}
+
+fn external_service(context: &Context, name: String, address: String) -> Service {
+    Service {
+        metadata: labels::stack_metadata(context, name),
+        spec: Some(ServiceSpec {
+            type_: Some("ExternalName".to_owned()),
+            external_name: Some(address),
+            ..ServiceSpec::default()
+        }),
+        ..Service::default()
+    }
+}
+
+/// The other names that a service has by itself, with their paths.
+pub(super) fn own<'u>(unit: &'u Unit) -> Vec<(&'u str, String)> {
+    let service = unit.service;
+    let mut aliases = Vec::new();
+    for (network, membership) in &service.container.networks {
+        for (index, alias) in membership.iter().flat_map(|membership| &membership.aliases).enumerate() {
+            aliases.push((alias.as_str(), format!("{}.networks.{network}.aliases[{index}]", unit.path)));
+        }
+    }
+    if !service.container_name.is_empty() {
+        aliases.push((service.container_name.as_str(), format!("{}.container_name", unit.path)));
+    }
+    if let Some(name) = &unit.kompose.name {
+        aliases.push((name.as_str(), format!("{}.labels.kompose.service.name_override", unit.path)));
+    }
+    let hostname = service.container.hostname.as_str();
+    // A host name that is no label was reported with the pod.
+    if is_label(hostname) {
+        aliases.push((hostname, format!("{}.hostname", unit.path)));
+    }
+    aliases
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::translate::{Facts, discovery, fixture};
+
+    fn services_of(text: &str) -> (BTreeMap<String, ServiceSpec>, Vec<String>) {
+        let facts = Facts { cluster_domain: Some("example.org".to_owned()), ..Facts::default() };
+        fixture::with_facts(text, &fixture::stack(), &facts, |context, notes| {
+            let services = discovery::services(context, notes);
+            let specs = services.into_iter().map(|service| (service.metadata.name.unwrap(), service.spec.unwrap()));
+            (specs.collect(), std::mem::take(notes).summary())
+        })
+    }
+
+    #[test]
+    fn aliases_are_services_of_their_own() {
+        let (services, notes) = services_of(
+            "services: {db: {image: x, container_name: shop-db, hostname: dbhost, networks: {n: {aliases: [database, DB, \
+             sql.local]}}}, web: {image: x, links: [\"db:store\", db]}}",
+        );
+        let names: Vec<_> = services.keys().map(String::as_str).collect();
+        assert_eq!(names, ["database", "db", "dbhost", "shop-db", "store", "web"]);
+        assert_eq!(services["store"].selector, services["db"].selector);
+        assert_eq!(notes, ["services.db.networks.n.aliases[2]: Rejected"]);
+    }
+
+    #[test]
+    fn a_name_of_several_services_leads_to_the_pods_of_all() {
+        let text = "services: {a: {image: x, networks: {n: {aliases: [both, b]}}}, b: {image: x, expose: [\"80\"], networks: \
+                    {n: {aliases: [both]}}}, c: {image: x, network_mode: \"service:b\", container_name: both}}";
+        let (services, notes) = services_of(text);
+        assert_eq!(services.keys().collect::<Vec<_>>(), ["a", "b", "both", "c"]);
+        assert_eq!(notes, Vec::<String>::new());
+        fixture::with(text, |context, _| {
+            for (name, members) in [("both", ["a", "b", "c"].as_slice()), ("b", &["a", "b"])] {
+                let selector = services[name].selector.as_ref().unwrap();
+                assert_eq!(services[name].cluster_ip.as_deref(), Some("None"));
+                for unit in context.units.values() {
+                    let mut labels = labels::service_labels(context, unit);
+                    labels.extend(pod_labels(context, unit));
+                    let found = selector.iter().all(|(key, value)| labels.get(key) == Some(value));
+                    assert_eq!(found, members.contains(&unit.key), "{} by {name}", unit.key);
+                }
+            }
+            assert_eq!(discovery::discovery(context, &context.units["b"]), Some(discovery::HEADLESS));
+        });
+    }
+
+    #[test]
+    fn links_hide_no_names_of_others() {
+        let (services, notes) = services_of(
+            "services: {a: {image: x, links: [\"b:c\", \"b:d\", \"b:e\"]}, b: {image: x, container_name: e}, c: {image: x, \
+             networks: {n: {aliases: [d]}}}, f: {image: x, links: [\"b:x\"]}, g: {image: x, links: [\"c:x\"]}}",
+        );
+        assert_eq!(services.keys().collect::<Vec<_>>(), ["a", "b", "c", "d", "e", "f", "g", "x"]);
+        let rejected = ["services.a.links[0]", "services.a.links[1]", "services.g.links[0]"];
+        assert_eq!(notes, rejected.map(|path| format!("{path}: Rejected")));
+    }
+
+    #[test]
+    fn external_links_are_names_of_services_elsewhere() {
+        let (services, notes) = services_of(
+            "services: {a: {image: x, external_links: [\"redis:cache\", \"db.other:sql\", plain, \"my_db:x\", \"redis:c.d\"]}, \
+             b: {image: x, external_links: [\"redis:cache\", \"other:sql\"]}}",
+        );
+        let address = |name: &str| services[name].external_name.clone().unwrap();
+        assert_eq!(services.keys().collect::<Vec<_>>(), ["a", "b", "cache", "sql"]);
+        assert_eq!(address("cache"), "redis.default.svc.example.org");
+        assert_eq!(address("sql"), "db.other.svc.example.org");
+        let rejected: Vec<_> = notes.iter().filter(|note| note.ends_with("Rejected")).collect();
+        let links = ["services.a.external_links[3]", "services.a.external_links[4]", "services.b.external_links[1]"];
+        assert_eq!(rejected, links.map(|path| format!("{path}: Rejected")).iter().collect::<Vec<_>>());
+    }
+}
