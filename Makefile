@@ -117,7 +117,7 @@ test: ## Run all tests, as CI does
 test-all: ## Run the long campaigns as well
 	@hack/test lint deny unit oracle-soak loader-mutants corpus-dry-run api-test node-test chart-test argocd-test hostile fuzz
 
-bench: ## Compare the speed and memory of `kubectl compose config` with those of Docker Compose
+bench: ## Compare the speed and memory of `kubectl compose config` and `convert` with those of Docker Compose
 	@rustup target list --installed | grep -qx $(TARGET) || rustup target add $(TARGET)
 	RUSTFLAGS="-C target-feature=+crt-static" \
 	  cargo build --locked --release --target $(TARGET) --target-dir $(RELEASE_DIR) --bin kubectl-compose

@@ -159,7 +159,7 @@ fn a_stack_holds_all_that_the_operator_needs() {
         hash_key: b"key".to_vec(),
     };
     let plan = translate(&loaded, &stack, &Facts::default(), &Policy::default());
-    let objects: Vec<Value> = plan.children().unwrap().into_iter().map(|child| child.object).collect();
+    let objects: Vec<Value> = plan.children().map(|child| child.unwrap().object).collect();
     fs::write(project.0.join("key"), "key").unwrap();
     let args = ["-n", "prod", "--set", "volumes.size=2Gi", "--hash-key", "key"];
     assert_eq!(documents(&project.converted(&args)), objects);

@@ -152,7 +152,7 @@ fn convert(case: &Case) -> Converted {
     let errors: Vec<Note> = plan.notes.iter().filter(|note| note.level == NoteLevel::Error).cloned().collect();
     Converted {
         case: name,
-        children: if errors.is_empty() { Ok(plan.children().unwrap()) } else { Err(errors) },
+        children: if errors.is_empty() { Ok(plan.children().collect::<Result<_, _>>().unwrap()) } else { Err(errors) },
         vanished: attributes_used(&project)
             .into_iter()
             .filter(|(_, row)| row.is_none())

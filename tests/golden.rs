@@ -226,6 +226,6 @@ fn documents(plan: &Plan) -> Vec<Value> {
     if !external.is_empty() {
         about["claimsThatHaveToBeThere"] = json!(external);
     }
-    let objects = plan.children().unwrap().into_iter().map(|child| child.object);
+    let objects = plan.children().map(|child| child.unwrap().object);
     std::iter::once(about).chain(objects).collect()
 }

@@ -67,3 +67,21 @@ services:
 	}
 	return out.Bytes()
 }
+
+// plainDocument makes services with a port, a volume and a dependency each.
+func plainDocument(services int) []byte {
+	var out bytes.Buffer
+	out.WriteString("name: bench\nservices:\n")
+	for i := range services {
+		fmt.Fprintf(&out, "  service-%[1]d:\n    image: registry.example.com/team/service-%[1]d:1.%[1]d\n    ports: [\"%[2]d:8080\"]\n"+
+			"    volumes: [\"data-%[1]d:/var/lib/data\"]\n", i, 10000+i)
+		if i > 0 {
+			fmt.Fprintf(&out, "    depends_on: [service-%d]\n", i-1)
+		}
+	}
+	out.WriteString("volumes:\n")
+	for i := range services {
+		fmt.Fprintf(&out, "  data-%d: {}\n", i)
+	}
+	return out.Bytes()
+}

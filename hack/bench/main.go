@@ -1,9 +1,10 @@
-// Command bench compares two programs that print a Compose project: how long they take and how much memory, in pairs of
-// runs that alternate, so that a busy machine slows down both alike.
+// Command bench compares programs that read a Compose file: how long they take and how much memory, in pairs of runs that
+// alternate, so that a busy machine slows down both alike.
 //
 //	bench [-pairs N] OURS DOCKER
 //
-// OURS is run as `OURS config -f FILE`, DOCKER as `DOCKER -f FILE config`. The files are generated.
+// `OURS config -f FILE` is compared with `DOCKER -f FILE config`, which prints the same project, and `OURS convert -f FILE`
+// with the same, which only loads it; with a `kompose` on PATH, its conversion is measured too. The files are generated.
 package main
 
 import (
@@ -17,12 +18,22 @@ import (
 	"time"
 )
 
-// The ratios that the loader is held to: time of Docker over ours, and memory.
-const (
-	goalSmall  = 10
-	goalLarge  = 20
-	goalMemory = 5
-)
+// A comparison of one of our commands with Docker Compose.
+type comparison struct {
+	command string
+	// The file of so many services.
+	document func(services int) []byte
+	services []int
+	// How many times faster than Docker Compose it is to be with three services, and with more.
+	small, large float64
+	// How many times less memory it is to take.
+	memory float64
+}
+
+var comparisons = []comparison{
+	{"config", document, []int{3, 100, 500, 2000}, 10, 20, 5},
+	{"convert", plainDocument, []int{3, 500, 2000}, 20, 30, 2},
+}
 
 type run struct {
 	wall, cpu time.Duration
@@ -65,54 +76,72 @@ func bench(ours, docker string, pairs int) error {
 	}
 	defer os.RemoveAll(directory)
 
-	fmt.Printf("%d pairs of runs; times in ms, least / median; memory in MiB, median\n\n", pairs)
-	fmt.Printf("%8s | %18s %18s %7s | %16s %16s %7s | %7s %7s %7s\n", "services", "ours", "docker", "ratio",
+	fmt.Printf("%d pairs of runs; times in ms, least / median; memory in MiB, median\n", pairs)
+	kompose, _ := exec.LookPath("kompose")
+	for _, c := range comparisons {
+		if err := c.run(directory, ours, docker, kompose, pairs); err != nil {
+			return err
+		}
+	}
+	if kompose == "" {
+		fmt.Println("\nkompose: not measured, there is none on PATH")
+	}
+	return nil
+}
+
+func (c comparison) run(directory, ours, docker, kompose string, pairs int) error {
+	fmt.Printf("\n%s\n%8s | %18s %18s %7s | %16s %16s %7s | %7s %7s %7s\n", c.command, "services", "ours", "docker", "ratio",
 		"ours, CPU", "docker, CPU", "ratio", "ours", "docker", "ratio")
 	perService := map[int]float64{}
 	met := true
-	for _, services := range []int{3, 100, 500, 2000} {
-		file := filepath.Join(directory, fmt.Sprintf("%d.yaml", services))
-		if err := os.WriteFile(file, document(services), 0o600); err != nil {
+	for _, services := range c.services {
+		file := filepath.Join(directory, fmt.Sprintf("%s-%d.yaml", c.command, services))
+		if err := os.WriteFile(file, c.document(services), 0o600); err != nil {
 			return err
 		}
-		var own, other sample
+		programs := [][]string{{ours, c.command, "-f", file}, {docker, "-f", file, "config"}}
+		if c.command == "convert" && kompose != "" {
+			programs = append(programs, []string{kompose, "convert", "--stdout", "-f", file})
+		}
+		samples := make([]sample, len(programs))
 		for range pairs {
-			for _, program := range []struct {
-				into *sample
-				args []string
-			}{{&own, []string{ours, "config", "-f", file}}, {&other, []string{docker, "-f", file, "config"}}} {
-				r, err := measure(directory, program.args)
+			for i, args := range programs {
+				r, err := measure(directory, args)
 				if err != nil {
 					return err
 				}
-				program.into.runs = append(program.into.runs, r)
+				samples[i].runs = append(samples[i].runs, r)
 			}
 		}
-		ownWall, ownWallMedian := own.of(wall)
-		otherWall, otherWallMedian := other.of(wall)
-		ownCPU, ownCPUMedian := own.of(cpu)
-		otherCPU, otherCPUMedian := other.of(cpu)
-		_, ownMemory := own.of(memory)
-		_, otherMemory := other.of(memory)
+		ownWall, ownWallMedian := samples[0].of(wall)
+		otherWall, otherWallMedian := samples[1].of(wall)
+		ownCPU, ownCPUMedian := samples[0].of(cpu)
+		otherCPU, otherCPUMedian := samples[1].of(cpu)
+		_, ownMemory := samples[0].of(memory)
+		_, otherMemory := samples[1].of(memory)
 		fmt.Printf("%8d | %8.1f /%8.1f %8.1f /%8.1f %7.1f | %7.1f /%7.1f %7.1f /%7.1f %7.1f | %7.1f %7.1f %7.1f\n", services,
 			ownWall, ownWallMedian, otherWall, otherWallMedian, otherWallMedian/ownWallMedian,
 			ownCPU, ownCPUMedian, otherCPU, otherCPUMedian, otherCPUMedian/ownCPUMedian,
 			ownMemory, otherMemory, otherMemory/ownMemory)
-		goal := goalLarge
-		if services == 3 {
-			goal = goalSmall
+		if len(samples) > 2 {
+			least, median := samples[2].of(wall)
+			_, used := samples[2].of(memory)
+			fmt.Printf("%8s | kompose %.1f / %.1f ms, %.1f MiB\n", "", least, median, used)
 		}
-		met = met && otherWallMedian/ownWallMedian >= float64(goal) && otherMemory/ownMemory >= goalMemory
+		goal := c.large
+		if services == 3 {
+			goal = c.small
+		}
+		met = met && otherWallMedian/ownWallMedian >= goal && otherMemory/ownMemory >= c.memory
 		perService[services] = ownCPU * 1000 / float64(services)
 	}
-	fmt.Printf("\nours, CPU a service, least: %.0f us of 100, %.0f us of 500, %.0f us of 2000\n", perService[100], perService[500],
-		perService[2000])
+	fmt.Printf("ours, CPU a service, least: %.0f us of 500, %.0f us of 2000\n", perService[500], perService[2000])
 	verdict := "met"
 	if !met {
 		verdict = "NOT met"
 	}
-	fmt.Printf("goals (%d times faster with 3 services, %d times with more, a %dth of the memory): %s\n", goalSmall, goalLarge,
-		goalMemory, verdict)
+	fmt.Printf("goals (%.0f times faster with 3 services, %.0f times with more, 1/%.0f of the memory): %s\n", c.small, c.large,
+		c.memory, verdict)
 	return nil
 }
 

@@ -6,7 +6,7 @@ use k8s_openapi::api::core::v1::{PersistentVolumeClaim, PersistentVolumeClaimSpe
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 
-use super::context::{Context, Unit};
+use super::context::Context;
 use super::dns_label::{self, is_qualified_name};
 use super::labels;
 use super::notes::Notes;
@@ -191,7 +191,7 @@ fn claim(
     }
     metadata.annotations = Some(annotations);
     let label = |name: &str| volume.and_then(|volume| volume.labels.get(name)).cloned();
-    let of_service = || users(context, key).find_map(|unit| unit.kompose.storage_class.clone());
+    let of_service = || context.users_of(key).find_map(|unit| unit.kompose.storage_class.clone());
     let selector = label(SELECTOR_LABEL).map(|value| LabelSelector {
         match_labels: Some(BTreeMap::from([("io.kompose.service".to_owned(), value)])),
         ..LabelSelector::default()
@@ -236,21 +236,13 @@ fn size(context: &Context, key: &str, volume: Option<&Volume>, notes: &mut Notes
             ),
         }
     }
-    let mut of_services = users(context, key).filter_map(|unit| unit.kompose.volume_size.as_deref());
+    let mut of_services = context.users_of(key).filter_map(|unit| unit.kompose.volume_size.as_deref());
     if let Some(amount) = of_services.find_map(Amount::parse) {
         return amount;
     }
     Amount::parse(&context.stack.spec.volumes.size).unwrap_or_else(|| {
         notes.error("spec.volumes.size", "Invalid", "is no size: write it like `10Gi`");
         Amount::bytes(1 << 30)
-    })
-}
-
-/// The services that mount a volume.
-fn users<'c>(context: &'c Context, key: &'c str) -> impl Iterator<Item = &'c Unit<'c>> {
-    context.units.values().filter(move |unit| {
-        let mut mounts = unit.service.container.volumes.iter();
-        mounts.any(|mount| mount.kind == MountKind::Volume && mount.source == key)
     })
 }
 

@@ -11,10 +11,10 @@ use super::kompose::{Kompose, kompose};
 use super::node_network::{self, NodeNetwork};
 use super::notes::Notes;
 use super::route::{self, Route};
-use super::{Facts, Stack, placement, shared_pod, volumes_from};
+use super::{Facts, Stack, gates, placement, shared_pod, volumes_from};
 use crate::api::v1alpha1::ImageStatus;
 use crate::compose::Project;
-use crate::compose::model::Service;
+use crate::compose::model::{MountKind, Service};
 
 /// A project on its way, with what was decided before the first object is made.
 #[derive(Debug)]
@@ -24,6 +24,12 @@ pub(super) struct Context<'a> {
     pub(super) facts: &'a Facts,
     /// The services and jobs that have a container, by name.
     pub(super) units: BTreeMap<&'a str, Unit<'a>>,
+    /// The services of each pod, the one that rules it among them, by that one.
+    pods: BTreeMap<&'a str, Vec<&'a str>>,
+    /// The pods that wait for each other in a ring, or for some that do.
+    pub(super) in_rings: BTreeSet<&'a str>,
+    /// The services that mount each named volume, by its key.
+    volume_users: BTreeMap<&'a str, Vec<&'a str>>,
     /// What the named volumes that are in use are kept on, by key.
     pub(super) backings: BTreeMap<&'a str, Backing>,
     /// The names that several services have, with these.
@@ -122,7 +128,20 @@ impl<'a> Context<'a> {
         share_pods(&mut units);
         let backings = claim::backings(project, stack, units.values().map(|unit| unit.service), notes);
         let node_networks = node_network::in_use(project, facts, units.values(), notes);
-        let mut context = Self { project, stack, facts, units, backings, shared_names: BTreeMap::new(), node_networks };
+        let (pods, volume_users) = (pods(&units), volume_users(&units));
+        let in_rings = gates::in_rings(&units, &pods);
+        let mut context = Self {
+            project,
+            stack,
+            facts,
+            units,
+            pods,
+            in_rings,
+            volume_users,
+            backings,
+            shared_names: BTreeMap::new(),
+            node_networks,
+        };
         let kinds = kind::kinds(&context);
         shared_pod::note_conflicts(&context, &kinds, notes);
         let kinds = shared_pod::common_kinds(&context, &kinds);
@@ -140,11 +159,40 @@ impl<'a> Context<'a> {
     }
 }
 
-impl Context<'_> {
+impl<'a> Context<'a> {
+    /// The services in the pod that a service rules, itself among them.
+    pub(super) fn in_pod<'c>(&'c self, host: &str) -> impl Iterator<Item = &'c Unit<'a>> + use<'c, 'a> {
+        self.pods.get(host).into_iter().flatten().filter_map(|key| self.units.get(key))
+    }
+
+    /// The services that mount a named volume.
+    pub(super) fn users_of<'c>(&'c self, volume: &str) -> impl Iterator<Item = &'c Unit<'a>> + use<'c, 'a> {
+        self.volume_users.get(volume).into_iter().flatten().filter_map(|key| self.units.get(key))
+    }
+
     /// What the service's image says of itself, when it could be read.
     pub(super) fn image(&self, service: &Service) -> Option<&ImageStatus> {
         self.facts.images.get(&service.container.image).filter(|image| image.unread.is_none())
     }
+}
+
+fn pods<'a>(units: &BTreeMap<&'a str, Unit<'a>>) -> BTreeMap<&'a str, Vec<&'a str>> {
+    let mut pods: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for unit in units.values() {
+        pods.entry(unit.host).or_default().push(unit.key);
+    }
+    pods
+}
+
+fn volume_users<'a>(units: &BTreeMap<&'a str, Unit<'a>>) -> BTreeMap<&'a str, Vec<&'a str>> {
+    let mut users: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for unit in units.values() {
+        let mounts = unit.service.container.volumes.iter().filter(|mount| mount.kind == MountKind::Volume);
+        for volume in mounts.map(|mount| mount.source.as_str()).collect::<BTreeSet<_>>() {
+            users.entry(volume).or_default().push(unit.key);
+        }
+    }
+    users
 }
 
 fn share_pods<'a>(units: &mut BTreeMap<&'a str, Unit<'a>>) {

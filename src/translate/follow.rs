@@ -14,6 +14,10 @@ use crate::api::names::ANNOTATION_RESTART_PREFIX;
 
 /// Marks the pods of services that follow others, directly or over others.
 pub(super) fn mark(context: &Context, workloads: &mut [Workload]) {
+    let dependencies = context.units.values().flat_map(|unit| unit.service.workload.depends_on.values());
+    if !dependencies.into_iter().any(|dependency| dependency.restart) {
+        return;
+    }
     let mut prints = Fingerprints { context, plain: BTreeMap::new(), whole: BTreeMap::new() };
     for workload in workloads.iter_mut() {
         let text = template(&mut workload.object).and_then(|template| serde_json::to_string(template).ok());
@@ -35,8 +39,8 @@ pub(super) fn mark(context: &Context, workloads: &mut [Workload]) {
 
 /// The services whose pods the pod of a service follows.
 fn followed<'a>(context: &'a Context<'a>, service: &'a str) -> impl Iterator<Item = &'a Unit<'a>> {
-    let units = context.units.values().filter(move |unit| unit.host == service);
-    units
+    context
+        .in_pod(service)
         .flat_map(|unit| &unit.service.workload.depends_on)
         .filter(|(_, dependency)| dependency.restart)
         .filter_map(|(name, _)| context.units.get(name.as_str()))

@@ -39,7 +39,7 @@ fn own(context: &Context, unit: &Unit, notes: &mut Notes) -> Vec<Gate> {
             }
             continue;
         }
-        if waits_for(context, target.host, unit.host, &mut BTreeSet::new()) {
+        if waits_for(context, target.host, unit.host) {
             notes.error(
                 path,
                 "PodConflict",
@@ -95,16 +95,64 @@ fn own(context: &Context, unit: &Unit, notes: &mut Notes) -> Vec<Gate> {
 }
 
 /// Whether a pod waits for another one, directly or over others.
-fn waits_for<'a>(context: &Context<'a>, from: &'a str, to: &str, seen: &mut BTreeSet<&'a str>) -> bool {
-    if !seen.insert(from) {
+fn waits_for(context: &Context, from: &str, to: &str) -> bool {
+    // Where pods can be put in order, none waits for what waits for it.
+    if !context.in_rings.contains(from) {
         return false;
     }
-    let units = context.units.values().filter(|unit| unit.host == from);
-    let targets = units.flat_map(|unit| unit.service.workload.depends_on.keys());
-    let mut hosts = targets.filter_map(|name| context.units.get(name.as_str())).map(|target| target.host);
-    hosts.any(|host| host != from && (host == to || waits_for(context, host, to, seen)))
+    let (mut seen, mut left) = (BTreeSet::from([from]), vec![from]);
+    while let Some(host) = left.pop() {
+        for upon in waited_for(&context.units, context.in_pod(host)) {
+            if upon == to {
+                return true;
+            }
+            if seen.insert(upon) {
+                left.push(upon);
+            }
+        }
+    }
+    false
 }
 
+/// The pods that the pod of these services waits for.
+fn waited_for<'c, 'a: 'c>(
+    units: &'c BTreeMap<&'a str, Unit<'a>>,
+    pod: impl Iterator<Item = &'c Unit<'a>>,
+) -> impl Iterator<Item = &'a str> {
+    pod.flat_map(move |unit| {
+        let targets = unit.service.workload.depends_on.keys().filter_map(|name| units.get(name.as_str()));
+        targets.map(|target| target.host).filter(|host| *host != unit.host)
+    })
+}
+
+/// The pods that wait for each other in a ring, or for some that do. `pods` are the services of each.
+pub(super) fn in_rings<'a>(
+    units: &BTreeMap<&'a str, Unit<'a>>,
+    pods: &BTreeMap<&'a str, Vec<&'a str>>,
+) -> BTreeSet<&'a str> {
+    let mut missing: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut followers: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for (host, keys) in pods {
+        let upon: BTreeSet<&str> = waited_for(units, keys.iter().filter_map(|key| units.get(key))).collect();
+        missing.insert(host, upon.len());
+        for target in upon {
+            followers.entry(target).or_default().push(host);
+        }
+    }
+    let mut free: Vec<&str> = missing.iter().filter(|(_, count)| **count == 0).map(|(host, _)| *host).collect();
+    while let Some(host) = free.pop() {
+        missing.remove(host);
+        for follower in followers.remove(host).unwrap_or_default() {
+            if let Some(count) = missing.get_mut(follower) {
+                *count -= 1;
+                if *count == 0 {
+                    free.push(follower);
+                }
+            }
+        }
+    }
+    missing.into_keys().collect()
+}
 /// The workloads, each after those that its gates name, and by name where that leaves a choice.
 pub(super) fn in_order(workloads: Vec<Workload>) -> Vec<Workload> {
     let mut waiting: BTreeMap<String, Workload> =

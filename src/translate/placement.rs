@@ -16,7 +16,7 @@ use super::labels;
 use super::notes::Notes;
 use crate::api::names;
 use crate::api::v1alpha1::AccessMode;
-use crate::compose::model::{MountKind, Placement};
+use crate::compose::model::Placement;
 
 const CONTROL_PLANE: &str = "node-role.kubernetes.io/control-plane";
 const HOST_NAME: &str = "kubernetes.io/hostname";
@@ -53,25 +53,23 @@ pub(super) fn colocated<'a>(context: &Context<'a>, kinds: &BTreeMap<&'a str, Kin
         return BTreeMap::new();
     }
     let mut groups: Vec<BTreeSet<&str>> = Vec::new();
+    let mut group_of: BTreeMap<&str, usize> = BTreeMap::new();
     for (key, backing) in &context.backings {
         let Backing::Claim { external: false, .. } = backing else { continue };
-        let mut group: BTreeSet<&str> = context
-            .units
-            .values()
-            .filter(|unit| kinds.get(unit.key) != Some(&Kind::DaemonSet))
-            .filter(|unit| {
-                unit.service.container.volumes.iter().any(|m| m.kind == MountKind::Volume && m.source == **key)
-            })
-            .map(|unit| unit.host)
-            .collect();
-        groups.retain(|other| {
-            let linked = !other.is_disjoint(&group);
-            if linked {
-                group.extend(other);
-            }
-            !linked
+        let users = context.users_of(key).filter(|unit| kinds.get(unit.key) != Some(&Kind::DaemonSet));
+        let users: BTreeSet<&str> = users.map(|unit| unit.host).collect();
+        // The largest of the groups that the volume links takes the others in.
+        let linked: BTreeSet<usize> = users.iter().filter_map(|host| group_of.get(host).copied()).collect();
+        let largest = linked.iter().copied().max_by_key(|group| groups[*group].len()).unwrap_or_else(|| {
+            groups.push(BTreeSet::new());
+            groups.len() - 1
         });
-        groups.push(group);
+        let joining = linked.into_iter().filter(|group| *group != largest);
+        let joining: Vec<&str> = joining.flat_map(|group| std::mem::take(&mut groups[group])).chain(users).collect();
+        for host in joining {
+            group_of.insert(host, largest);
+            groups[largest].insert(host);
+        }
     }
     let mut colocated = BTreeMap::new();
     for group in groups {
@@ -80,7 +78,7 @@ pub(super) fn colocated<'a>(context: &Context<'a>, kinds: &BTreeMap<&'a str, Kin
             continue;
         }
         let labels: Vec<String> = group.iter().map(|key| context.units[key].pod_label.clone()).collect();
-        for (key, _) in context.units.iter().filter(|(key, _)| group.contains(*key)) {
+        for (key, _) in group.iter().filter_map(|key| context.units.get_key_value(key)) {
             colocated.insert(*key, labels.clone());
         }
     }

@@ -44,7 +44,7 @@ impl Plan {
     ///
     /// # Errors
     /// As [`Child::new`].
-    pub fn children(&self) -> Result<Vec<Child>, serde_json::Error> {
+    pub fn children(&self) -> impl Iterator<Item = Result<Child, serde_json::Error>> {
         // Without `..`: a new kind of child has to be thought of here.
         let Self {
             config_maps,
@@ -60,18 +60,15 @@ impl Plan {
             notes: _,
         } = self;
         let claims = claims.iter().filter_map(|claim| claim.object.as_ref());
-        let mut children = Vec::new();
-        children.extend(config_maps.iter().map(Child::new));
-        children.extend(secrets.iter().map(Child::new));
-        children.extend(claims.map(Child::new));
-        children.extend(network_policies.iter().map(Child::new));
-        children.extend(network_attachments.iter().map(|object| Child::untyped(network_attachment_api(), object)));
-        children.extend(services.iter().map(Child::new));
-        children.extend(ingresses.iter().map(Child::new));
-        children.extend(http_routes.iter().map(|object| Child::untyped(http_route_api(), object)));
-        children.extend(autoscalers.iter().map(Child::new));
-        children.extend(workloads.iter().map(|workload| workload.object.child()));
-        children.into_iter().collect()
+        let files =
+            config_maps.iter().map(Child::new).chain(secrets.iter().map(Child::new)).chain(claims.map(Child::new));
+        let attachments = network_attachments.iter().map(|object| Child::untyped(network_attachment_api(), object));
+        let networks =
+            network_policies.iter().map(Child::new).chain(attachments).chain(services.iter().map(Child::new));
+        let http_routes = http_routes.iter().map(|object| Child::untyped(http_route_api(), object));
+        let routes = ingresses.iter().map(Child::new).chain(http_routes);
+        let pods = autoscalers.iter().map(Child::new).chain(workloads.iter().map(|workload| workload.object.child()));
+        files.chain(networks).chain(routes).chain(pods)
     }
 }
 

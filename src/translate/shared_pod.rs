@@ -39,9 +39,6 @@ const OF_THE_POD: [&str; 18] = [
     "uts",
 ];
 
-/// The attributes by which a service shares what another one has.
-const SHARING: [&str; 4] = ["network_mode", "pid", "ipc", "uts"];
-
 /// The attributes that all containers of a pod have to agree upon and that differ between the two.
 pub(super) fn differing(container: &ContainerSpec, other: &ContainerSpec) -> Vec<&'static str> {
     let (own, others) = (fields(container), fields(other));
@@ -75,10 +72,19 @@ pub(super) fn hosts<'a>(services: &BTreeMap<&'a str, &'a Service>) -> BTreeMap<&
 
 /// The services that a service shares something with, each with the attribute.
 fn targets(service: &Service) -> impl Iterator<Item = (&'static str, &str)> {
-    let modes =
-        [&service.container.network_mode, &service.container.pid, &service.container.ipc, &service.container.uts];
-    let modes = SHARING.into_iter().zip(modes);
-    modes.filter_map(|(attribute, mode)| Some((attribute, mode.strip_prefix("service:")?)))
+    modes(service).filter_map(|(attribute, mode)| Some((attribute, mode.strip_prefix("service:")?)))
+}
+
+/// The attributes by which a service may share what another one has.
+fn modes(service: &Service) -> impl Iterator<Item = (&'static str, &str)> {
+    let container = &service.container;
+    let modes = [
+        ("network_mode", &container.network_mode),
+        ("pid", &container.pid),
+        ("ipc", &container.ipc),
+        ("uts", &container.uts),
+    ];
+    modes.into_iter().map(|(attribute, mode)| (attribute, mode.as_str()))
 }
 
 /// Whether a mode is one of another service's or container's.
@@ -89,9 +95,8 @@ pub(super) fn is_of_service(mode: &str) -> bool {
 /// Says where the services of one pod contradict each other. `kinds` are what each would be by itself.
 pub(super) fn note_conflicts(context: &Context, kinds: &BTreeMap<&str, Kind>, notes: &mut Notes) {
     for unit in context.units.values() {
-        for attribute in SHARING {
-            let mode = fields(&unit.service.container).get(attribute).and_then(|mode| mode.as_str().map(str::to_owned));
-            if mode.is_some_and(|mode| mode.starts_with("container:")) {
+        for (attribute, mode) in modes(unit.service) {
+            if mode.starts_with("container:") {
                 notes.rejected(
                     format!("{}.{attribute}", unit.path),
                     "a container that is no service of this file is in no pod that could be shared: make it a service, \
@@ -104,7 +109,7 @@ pub(super) fn note_conflicts(context: &Context, kinds: &BTreeMap<&str, Kind>, no
         }
         let host = &context.units[unit.host];
         note_differences(context, unit, host, kinds, notes);
-        for other in context.units.values().filter(|other| other.host == unit.host && other.key < unit.key) {
+        for other in context.in_pod(unit.host).filter(|other| other.key < unit.key) {
             note_ports(unit, other, notes);
         }
         if host.key > unit.key {
@@ -242,17 +247,13 @@ fn note_ports(unit: &Unit, other: &Unit, notes: &mut Notes) {
 
 /// The services whose containers are in the pod of this one, itself left out.
 pub(super) fn members<'c, 'a>(context: &'c Context<'a>, unit: &'c Unit<'a>) -> impl Iterator<Item = &'c Unit<'a>> {
-    let rules = unit.host == unit.key;
-    context.units.values().filter(move |other| rules && other.host == unit.key && other.key != unit.key)
+    context.in_pod(unit.key).filter(|other| other.key != unit.key)
 }
 
 /// The kinds of services, the same for all that share a pod: where one of them writes to a volume, none may overlap with
 /// what it replaces.
 pub(super) fn common_kinds<'a>(context: &Context<'a>, kinds: &BTreeMap<&'a str, Kind>) -> BTreeMap<&'a str, Kind> {
-    let writes = |host: &str| {
-        let mut sharing = context.units.values().filter(|unit| unit.host == host);
-        sharing.any(|unit| kinds.get(unit.key) == Some(&Kind::StatefulSet))
-    };
+    let writes = |host: &str| context.in_pod(host).any(|unit| kinds.get(unit.key) == Some(&Kind::StatefulSet));
     let common = context.units.values().filter_map(|unit| {
         let kind = *kinds.get(unit.host)?;
         Some((unit.key, if kind == Kind::Deployment && writes(unit.host) { Kind::StatefulSet } else { kind }))

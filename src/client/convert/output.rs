@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::Write as _;
+use std::io::{BufWriter, Write as _};
 use std::path::Path;
 
 use serde_json::{Value, json};
@@ -14,16 +14,15 @@ use crate::translate::Plan;
 /// The first line of a kustomization.yaml that a conversion may replace, with the files that it names.
 const HEADER: &str = "# Written by `kubectl compose convert`, which replaces this file and those that it names.";
 
-/// The objects of a plan; with their namespace only when it was asked for.
-pub(super) fn objects(plan: &Plan, namespaced: bool) -> Result<Vec<Value>, ClientError> {
-    let children = plan.children().map_err(|error| ClientError::Output(error.to_string()))?;
-    let mut objects: Vec<Value> = children.into_iter().map(|child| child.object).collect();
-    if !namespaced {
-        for metadata in objects.iter_mut().filter_map(|object| object["metadata"].as_object_mut()) {
+/// The objects of a plan, each made when it is its turn; with their namespace only when it was asked for.
+pub(super) fn objects(plan: &Plan, namespaced: bool) -> impl Iterator<Item = Result<Value, ClientError>> {
+    plan.children().map(move |child| {
+        let mut object = child.map_err(|error| ClientError::Output(error.to_string()))?.object;
+        if !namespaced && let Some(metadata) = object["metadata"].as_object_mut() {
             metadata.remove("namespace");
         }
-    }
-    Ok(objects)
+        Ok(object)
+    })
 }
 
 /// Writes text to standard output.
@@ -34,17 +33,23 @@ pub(super) fn text(text: &str) -> Result<(), ClientError> {
 
 /// Writes the objects in their order.
 pub(super) fn write(
-    objects: &[Value],
+    objects: impl Iterator<Item = Result<Value, ClientError>>,
     output: Output,
     directory: &Path,
     namespace: Option<&str>,
 ) -> Result<(), ClientError> {
     match output {
         Output::Yaml => {
-            let documents = objects.iter().map(|object| Ok(format!("---\n{}", yaml(object)?)));
-            text(&documents.collect::<Result<String, ClientError>>()?)
+            let failed = |error: std::io::Error| ClientError::Output(error.to_string());
+            let mut stdout = BufWriter::new(std::io::stdout().lock());
+            for object in objects {
+                stdout.write_all(b"---\n").map_err(failed)?;
+                stdout.write_all(yaml(&object?)?.as_bytes()).map_err(failed)?;
+            }
+            stdout.flush().map_err(failed)
         }
         Output::Json => {
+            let objects: Vec<Value> = objects.collect::<Result<_, _>>()?;
             let list = json!({ "apiVersion": "v1", "kind": "List", "items": objects });
             let list = serde_json::to_string_pretty(&list).map_err(|error| ClientError::Output(error.to_string()))?;
             text(&(list + "\n"))
@@ -58,7 +63,11 @@ pub(super) fn yaml(object: &Value) -> Result<String, ClientError> {
     Ok(text.trim_end().to_owned() + "\n")
 }
 
-fn write_directory(objects: &[Value], directory: &Path, namespace: Option<&str>) -> Result<(), ClientError> {
+fn write_directory(
+    objects: impl Iterator<Item = Result<Value, ClientError>>,
+    directory: &Path,
+    namespace: Option<&str>,
+) -> Result<(), ClientError> {
     let failed =
         |path: &Path, error: std::io::Error| ClientError::Usage(format!("cannot write {}: {error}", path.display()));
     let kustomization = directory.join("kustomization.yaml");
@@ -72,10 +81,11 @@ fn write_directory(objects: &[Value], directory: &Path, namespace: Option<&str>)
     fs::create_dir_all(directory).map_err(|error| failed(directory, error))?;
     let mut names = Vec::new();
     for object in objects {
+        let object = object?;
         let word = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
         let name = format!("{}-{}.yaml", word("/kind").to_lowercase(), word("/metadata/name"));
         let path = directory.join(&name);
-        fs::write(&path, yaml(object)?).map_err(|error| failed(&path, error))?;
+        fs::write(&path, yaml(&object)?).map_err(|error| failed(&path, error))?;
         names.push(name);
     }
     let mut content = json!({
