@@ -131,6 +131,7 @@ pub(super) fn convert(args: &ConvertArgs) -> Result<(), ClientError> {
     if stops + fields.len() > 0 {
         return Err(report.refusal(stops + fields.len(), rejected_only(&plan.notes, &fields)));
     }
+    report.flush();
     let namespace = args.namespace.as_deref();
     if args.stack {
         let object = stack::compose_stack(namespace, &options, &disk, &project, set, &mut report)?;

@@ -1,5 +1,7 @@
 //! What a conversion has to say, on standard error.
 
+use std::io::{BufWriter, Stderr, Write as _};
+
 use clap::ValueEnum;
 use serde::Serialize;
 
@@ -50,27 +52,33 @@ impl Finding {
     }
 }
 
-/// Says things as they come.
+/// Says things in their order, many at a time: a large project has thousands of them.
 #[derive(Debug)]
 pub(super) struct Report {
     form: Form,
+    stderr: BufWriter<Stderr>,
 }
 
 impl Report {
     pub(super) fn new(form: Form) -> Self {
-        Self { form }
+        Self { form, stderr: BufWriter::new(std::io::stderr()) }
+    }
+
+    /// Lets everything be read that was said so far. Nobody is left to tell when that fails.
+    pub(super) fn flush(&mut self) {
+        let _ = self.stderr.flush();
     }
 
     pub(super) fn say(&mut self, finding: &Finding) {
         if self.form == Form::Json
             && let Ok(line) = serde_json::to_string(finding)
         {
-            eprintln!("{line}");
+            let _ = writeln!(self.stderr, "{line}");
             return;
         }
         let position = finding.position.as_ref().map_or_else(String::new, |position| format!("{position}: "));
         let path = if finding.path.is_empty() { String::new() } else { format!(" {}", finding.path) };
-        eprintln!("{position}{}{path}: {}", finding.level, finding.message);
+        let _ = writeln!(self.stderr, "{position}{}{path}: {}", finding.level, finding.message);
     }
 
     pub(super) fn note(&mut self, note: &Note, project: &Project) {
@@ -110,7 +118,7 @@ impl Report {
         } else if !assumed.is_empty() {
             let list: Vec<String> = assumed.iter().map(|(name, value)| format!("{name} {value}")).collect();
             let hint = if given { "" } else { "; --facts FILE tells what is known" };
-            eprintln!("Assumed of the cluster: {}{hint}", list.join(", "));
+            let _ = writeln!(self.stderr, "Assumed of the cluster: {}{hint}", list.join(", "));
         }
         Ok(())
     }
@@ -120,7 +128,7 @@ impl Report {
         if self.form == Form::Text {
             let what = if count == 1 { "problem".to_owned() } else { format!("{count} problems") };
             let hint = if unsupported_only { "; --unsupported=warn goes on without what is rejected" } else { "" };
-            eprintln!("Nothing was written because of the {what} above{hint}");
+            let _ = writeln!(self.stderr, "Nothing was written because of the {what} above{hint}");
         }
         ClientError::Reported
     }

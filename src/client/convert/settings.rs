@@ -16,6 +16,10 @@ const GIVEN_OTHERWISE: [&str; 8] =
 
 /// The fields as an object, each checked as the API server would.
 pub(super) fn parse(settings: &[String]) -> Result<Map<String, Value>, ClientError> {
+    // To make the schema takes longer than to convert a small project.
+    if settings.is_empty() {
+        return Ok(Map::new());
+    }
     let definition = definition();
     let schema =
         definition.spec.versions.first().and_then(|version| version.schema.as_ref()?.open_api_v3_schema.as_ref());
