@@ -181,7 +181,7 @@ fn a_stack_cannot_hold_what_lies_outside() {
 fn what_is_not_honoured_is_told_by_path_and_decides_on_the_exit() {
     let project = Project::new(&[(
         "compose.yaml",
-        "services:\n  web:\n    image: nginx\n    ports: [\"127.0.0.1:80:80\"]\n    external_links: [other]\n",
+        "services:\n  web:\n    image: nginx\n    ports: [\"127.0.0.1:80:80\"]\n    use_api_socket: true\n",
     )]);
     let refused = project.convert(&["--warnings=json"]);
     assert_eq!((refused.status.code(), refused.stdout.len()), (Some(1), 0));
@@ -190,11 +190,11 @@ fn what_is_not_honoured_is_told_by_path_and_decides_on_the_exit() {
     };
     let found = lines(&refused);
     assert!(said(&found, "services.web.ports[0].host_ip", "Approximated"), "{found:?}");
-    assert!(said(&found, "services.web.external_links", "Rejected"), "{found:?}");
+    assert!(said(&found, "services.web.use_api_socket", "Rejected"), "{found:?}");
     assert!(said(&found, "facts.networkPolicyEnforced", "Assumed"), "{found:?}");
 
     let text = String::from_utf8(project.convert(&[]).stderr).unwrap();
-    assert!(text.contains("compose.yaml:5:5: Rejected services.web.external_links: "), "{text}");
+    assert!(text.contains("compose.yaml:5:5: Rejected services.web.use_api_socket: "), "{text}");
     assert!(text.contains("--unsupported=warn"), "{text}");
     let warned = project.convert(&["--unsupported=warn", "--warnings=json"]);
     assert!(warned.status.success() && !warned.stdout.is_empty());
