@@ -18,7 +18,7 @@ FUZZ_SECONDS ?= 180
 # A directory of its own: other compiler flags would throw away the debug build's work.
 RELEASE_DIR := target/static
 
-.PHONY: help bench lint deny unit docs mutate corpus-dry-run oracle-soak loader-mutants crds generate image dist demo demo-down api-test node-test chart-test argocd-test hostile fuzz test test-all clean
+.PHONY: help bench lint deny unit docs mutate corpus-dry-run oracle-soak loader-mutants crds generate image dist demo demo-down api-test node-test nodes-test chart-test argocd-test hostile fuzz test test-all clean
 
 help: ## List the commands
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -94,6 +94,9 @@ api-test: ## Run the tests against a real API server
 node-test: ## Run the tests on a real node
 	@hack/with-cluster -- cargo test --locked --test node -- --test-threads=1
 
+nodes-test: ## Run the tests of placement and of networks on two nodes, with Multus
+	@hack/with-cluster --name nodes --nodes 2 --multus -- cargo test --locked --test nodes -- --test-threads=1
+
 chart-test: image ## Run the tests of the chart, with Helm and the image on a real node
 	@hack/chart-test
 
@@ -112,10 +115,10 @@ fuzz: $(FUZZ) ## Fuzz the Compose loader for FUZZ_SECONDS, 180 unless told
 	@hack/fuzz $(FUZZ) $(FUZZ_SECONDS)
 
 test: ## Run all tests, as CI does
-	@hack/test lint deny unit api-test node-test chart-test argocd-test
+	@hack/test lint deny unit api-test node-test nodes-test chart-test argocd-test
 
 test-all: ## Run the long campaigns as well
-	@hack/test lint deny unit oracle-soak loader-mutants corpus-dry-run api-test node-test chart-test argocd-test hostile fuzz
+	@hack/test lint deny unit oracle-soak loader-mutants corpus-dry-run api-test node-test nodes-test chart-test argocd-test hostile fuzz
 
 bench: ## Compare the speed and memory of `kubectl compose config` and `convert` with those of Docker Compose
 	@rustup target list --installed | grep -qx $(TARGET) || rustup target add $(TARGET)

@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by a panic")]
 
 mod harness;
+#[path = "node/names.rs"]
+mod names;
 #[path = "node/security.rs"]
 mod security;
 #[path = "node/seeding.rs"]
@@ -11,32 +13,8 @@ mod workloads;
 
 use std::time::Duration;
 
+use harness::inside::{inside, running_pod, try_inside};
 use harness::{Namespace, Operator, cluster, read, wait_for};
-
-/// Runs a command in a pod of a service.
-fn inside(namespace: &Namespace, service: &str, command: &str) -> String {
-    let (code, text) = try_inside(namespace, service, command);
-    assert_eq!(code, 0, "{service}: {command}: {text}");
-    text
-}
-
-/// Runs a command in the service's container of one of its pods, and returns its exit code with what it printed.
-fn try_inside(namespace: &Namespace, service: &str, command: &str) -> (i32, String) {
-    let pod = running_pod(namespace, service);
-    let output = namespace.kubectl(&["exec", &pod, "-c", service, "--", "sh", "-c", command]);
-    let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
-    (output.status.code().unwrap_or(-1), text)
-}
-
-fn running_pod(namespace: &Namespace, service: &str) -> String {
-    wait_for(&format!("a running pod of {service}"), 60, || {
-        let pods = namespace.list("pods", &format!("compose-operator.dev/service={service}"));
-        let pod = pods
-            .iter()
-            .find(|pod| pod["status"]["phase"] == "Running" && pod["metadata"]["deletionTimestamp"].is_null())?;
-        Some(pod["metadata"]["name"].as_str()?.to_owned())
-    })
-}
 
 /// The page of the Flask example, asked by a pod that stands for somebody outside of the stack.
 fn page(namespace: &Namespace) -> Option<String> {

@@ -27,8 +27,8 @@ const ARCH: &str = "kubernetes.io/arch";
 pub(super) fn place(context: &Context, unit: &Unit, pod: &mut PodSpec, notes: &mut Notes) {
     platform(unit, pod, notes);
     let mut affinity = Affinity::default();
+    constraints(context, unit, &mut affinity, pod, notes);
     if let Some(deploy) = &unit.service.deploy {
-        constraints(unit, &deploy.placement, &mut affinity, pod, notes);
         spread(context, unit, &deploy.placement, pod, notes);
         per_node(context, unit, &deploy.placement, &mut affinity, notes);
     }
@@ -148,27 +148,37 @@ fn architecture(text: &str) -> String {
     }
 }
 
-fn constraints(unit: &Unit, placement: &Placement, affinity: &mut Affinity, pod: &mut PodSpec, notes: &mut Notes) {
+/// The service's constraints, and those of the services that its pods have to share a node with: the first of them to
+/// get a node takes it for all.
+fn constraints(context: &Context, unit: &Unit, affinity: &mut Affinity, pod: &mut PodSpec, notes: &mut Notes) {
+    let of = |unit: &Unit| unit.service.deploy.iter().flat_map(|deploy| deploy.placement.constraints.clone()).collect();
     let mut requirements = Vec::new();
-    for (index, constraint) in placement.constraints.iter().enumerate() {
-        let path = format!("{}.deploy.placement.constraints[{index}]", unit.path);
+    let own: Vec<String> = of(unit);
+    for (index, constraint) in own.iter().enumerate() {
         match requirement(constraint) {
-            Ok(requirement) => {
-                if requirement.key == CONTROL_PLANE && requirement.operator == "Exists" {
-                    pod.tolerations.get_or_insert_default().push(Toleration {
-                        key: Some(CONTROL_PLANE.to_owned()),
-                        operator: Some("Exists".to_owned()),
-                        effect: Some("NoSchedule".to_owned()),
-                        ..Toleration::default()
-                    });
-                }
+            Ok(requirement) => requirements.push(requirement),
+            Err(problem) => notes.rejected(format!("{}.deploy.placement.constraints[{index}]", unit.path), problem),
+        }
+    }
+    let others = context.units.values().filter(|other| other.host == other.key && other.path != unit.path);
+    for other in others.filter(|other| unit.colocated.contains(&other.pod_label)) {
+        let theirs: Vec<String> = of(other);
+        for requirement in theirs.iter().filter_map(|constraint| requirement(constraint).ok()) {
+            if !requirements.contains(&requirement) {
                 requirements.push(requirement);
             }
-            Err(problem) => notes.rejected(path, problem),
         }
     }
     if requirements.is_empty() {
         return;
+    }
+    if requirements.iter().any(|requirement| requirement.key == CONTROL_PLANE && requirement.operator == "Exists") {
+        pod.tolerations.get_or_insert_default().push(Toleration {
+            key: Some(CONTROL_PLANE.to_owned()),
+            operator: Some("Exists".to_owned()),
+            effect: Some("NoSchedule".to_owned()),
+            ..Toleration::default()
+        });
     }
     affinity.node_affinity = Some(NodeAffinity {
         required_during_scheduling_ignored_during_execution: Some(NodeSelector {
@@ -335,6 +345,28 @@ mod tests {
         assert_eq!(pod.topology_spread_constraints.unwrap()[0].topology_key, "zone");
         assert!(pod.affinity.unwrap().pod_anti_affinity.is_some());
         assert_eq!(notes, ["services.web.deploy.placement.preferences[1].spread: Rejected"]);
+    }
+
+    #[test]
+    fn the_constraints_of_one_hold_for_all_who_share_its_node() {
+        let volumes = "volumes: [{type: volume, source: data, target: /d}]";
+        let text = format!(
+            "services: {{a: {{image: x, {volumes}, deploy: {{placement: {{constraints: [node.role == manager]}}}}}}, b: \
+             {{image: x, {volumes}, deploy: {{placement: {{constraints: [node.role == manager, node.labels.d == s]}}}}}}, c: \
+             {{image: x, {volumes}}}, d: {{image: x}}}}\nvolumes: {{data: {{name: p_data}}}}"
+        );
+        fixture::with(&text, |context, notes| {
+            for (service, count) in [("a", 2), ("b", 2), ("c", 2), ("d", 0)] {
+                let mut pod = PodSpec::default();
+                place(context, &context.units[service], &mut pod, notes);
+                let node = pod.affinity.and_then(|affinity| affinity.node_affinity);
+                let terms = node.and_then(|node| node.required_during_scheduling_ignored_during_execution);
+                let terms = terms.map_or(Vec::new(), |selector| selector.node_selector_terms);
+                let requirements = terms.iter().flat_map(|term| term.match_expressions.iter().flatten());
+                assert_eq!(requirements.count(), count, "{service}");
+                assert_eq!(pod.tolerations.map_or(0, |tolerations| tolerations.len()), count.min(1), "{service}");
+            }
+        });
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! A real API server, the real operator against it, and kubectl as its users run it.
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
+pub mod inside;
 pub mod registry;
 
 use std::collections::BTreeSet;

@@ -1,7 +1,7 @@
 //! New volumes, filled from images.
 
+use crate::harness::inside::{inside, try_inside};
 use crate::harness::{Operator, cluster, wait_for};
-use crate::{inside, try_inside};
 
 /// What the image is called that `make node-test` puts onto the node.
 const OPERATOR: &str = "compose-operator:dev";

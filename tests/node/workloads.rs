@@ -2,8 +2,8 @@
 
 use std::time::Instant;
 
+use crate::harness::inside::{inside, running_pod, try_inside};
 use crate::harness::{Namespace, Operator, cluster, wait_for};
-use crate::{inside, running_pod, try_inside};
 
 const STACK: &str = r#"
 apiVersion: compose-operator.dev/v1alpha1

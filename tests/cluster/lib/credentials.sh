@@ -6,6 +6,7 @@ system:kube-controller-manager
 system:kube-scheduler
 system:kube-proxy
 kube-router                     system:masters
+multus                          system:masters
 local-path-provisioner          system:masters
 admin                           system:masters
 compose-operator
@@ -28,11 +29,15 @@ make_certificates() {
   certificate apiserver /CN=kube-apiserver "extendedKeyUsage=serverAuth
 subjectAltName=IP:127.0.0.1,IP:$api_address,IP:$service_prefix.0.1,DNS:localhost,DNS:kubernetes,DNS:kubernetes.default,DNS:kubernetes.default.svc,DNS:kubernetes.default.svc.cluster.local"
   certificate apiserver-to-kubelet /O=system:masters/CN=kube-apiserver extendedKeyUsage=clientAuth
-  certificate kubelet-serving "/O=system:nodes/CN=system:node:$node" "extendedKeyUsage=serverAuth
-subjectAltName=IP:$api_address,DNS:$node"
-  certificate kubelet "/O=system:nodes/CN=system:node:$node" extendedKeyUsage=clientAuth
+  each_node make_node_certificates
   openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out "$state/pki/service-accounts.key"
   openssl pkey -in "$state/pki/service-accounts.key" -pubout -out "$state/pki/service-accounts.pub"
+}
+
+make_node_certificates() {
+  certificate "kubelet-serving$suffix" "/O=system:nodes/CN=system:node:$node" "extendedKeyUsage=serverAuth
+subjectAltName=IP:$node_address,DNS:$node"
+  certificate "kubelet$suffix" "/O=system:nodes/CN=system:node:$node" extendedKeyUsage=clientAuth
 }
 
 make_tokens() {
@@ -79,9 +84,13 @@ make_credentials() (
   token_kubeconfig "$state/operator.kubeconfig" compose-operator
   token_kubeconfig "$state/dev.kubeconfig" dev
   local user
-  for user in system:kube-controller-manager system:kube-scheduler system:kube-proxy kube-router local-path-provisioner; do
+  for user in system:kube-controller-manager system:kube-scheduler system:kube-proxy kube-router multus local-path-provisioner; do
     token_kubeconfig "$state/config/${user#system:}.kubeconfig" "$user"
   done
-  kubeconfig "$state/config/kubelet.kubeconfig" kubelet "    client-certificate: $state/pki/kubelet.crt
-    client-key: $state/pki/kubelet.key"
+  each_node make_kubelet_kubeconfig
 )
+
+make_kubelet_kubeconfig() {
+  kubeconfig "$state/config/kubelet$suffix.kubeconfig" kubelet "    client-certificate: $state/pki/kubelet$suffix.crt
+    client-key: $state/pki/kubelet$suffix.key"
+}

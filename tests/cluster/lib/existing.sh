@@ -7,7 +7,7 @@ use_existing() {
     read_settings
     [[ $mode == existing ]] || fail "cluster $name is one of ours and is up" "stop it first: $self down --name $name"
   fi
-  printf 'mode=existing\n' >"$state/settings"
+  printf 'mode=existing\nnodes=0\nmultus=\n' >"$state/settings"
   mode=existing
   command -v kubectl >/dev/null || build kubectl
   (

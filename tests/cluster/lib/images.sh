@@ -117,11 +117,25 @@ import_images() {
   done
 }
 
+# The first node has all images, further ones those that are small: without Debian's tree below them.
+import_node_images() {
+  local recipe tars=()
+  if ((number == 1)); then
+    import_images "$(bundle_tar)"
+    return
+  fi
+  for recipe in "$here"/images/*/; do
+    read_recipe "$(basename "$recipe")"
+    [[ $base == debian ]] || tars+=("$(image_tar "$(basename "$recipe")")")
+  done
+  import_images "${tars[@]}"
+}
+
 load_images() {
   (($# > 0)) || fail "load wants at least one tar" "$self load --name $name IMAGE.tar"
   read_settings
   case $mode in
-    node) import_images "$@" ;;
+    node) each_node import_images "$@" ;;
     existing) fail "images cannot be given to someone else's cluster from here" "use: kind load image-archive, or k3d image import" ;;
     *) fail "cluster $name has no node to give images to" ;;
   esac

@@ -14,6 +14,9 @@ up() {
   lock
   if [[ -r $state/settings ]]; then
     read_settings
+    if ((nodes < wanted_nodes)) || [[ -z $multus && -n $wanted_multus ]]; then
+      fail "cluster $name is up with $nodes node(s)${multus:+ and Multus}" "stop it first: $self down --name $name"
+    fi
     if [[ $mode != "$wanted" && ! ($wanted == control-plane && $mode == node) ]]; then
       fail "cluster $name is up as another kind: $mode" "stop it first: $self down --name $name"
     fi
@@ -35,15 +38,18 @@ up() {
     make_images
     choose_settings node
     make_credentials
-    make_network
-    start_containerd
+    each_node make_network
+    each_node start_containerd
     # Meanwhile the control plane starts.
     local import
-    import_images "$(bundle_tar)" 9>&- >"$state/logs/import.log" 2>&1 &
+    each_node import_node_images 9>&- >"$state/logs/import.log" 2>&1 &
     import=$!
     start_control_plane
-    start_node
-    start_network_policy
+    [[ -z $multus ]] || define_attachments
+    start_scheduler
+    each_node start_node
+    each_node await_node
+    each_node start_network_policy
     wait "$import" || fail "cannot import the images" "see $state/logs/import.log"
     start_dns
     start_storage
@@ -70,17 +76,21 @@ lock() {
 
 # A cluster that failed half way has no settings or no namespace yet; every step must do without the ones before it.
 take_down() {
-  local component
+  local component each
   mode=none
   [[ ! -r $state/settings ]] || read_settings
   if [[ $mode == node ]]; then
-    stop_node
+    # The first one's directories hold the others'.
+    for ((each = nodes; each >= 1; each--)); do
+      on_node "$each"
+      stop_node
+    done
   fi
-  for component in local-path-provisioner kube-router kube-proxy kube-scheduler kube-controller-manager kube-apiserver api-forward etcd; do
+  for component in local-path-provisioner kube-scheduler kube-controller-manager kube-apiserver etcd; do
     stop "$component"
   done
   if [[ $mode == node ]]; then
-    remove_network
+    each_node remove_network
   fi
   rm -rf --one-file-system "$state"
 }

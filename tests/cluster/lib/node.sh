@@ -22,12 +22,13 @@ make_cgroup() {
 
 start_containerd() {
   make_cgroup
+  configure_cni
   # Without CAP_SYS_RESOURCE a process cannot lower its score for the OOM killer, and runc would die trying: hence
   # restrict_oom_score_adj. Namespaces of pods are kept here so that `down` finds them.
-  cat >"$state/config/containerd.toml" <<EOF
+  cat >"$state/config/containerd$suffix.toml" <<EOF
 version = 2
-root = "$state/containerd"
-state = "$state/containerd-run"
+root = "$node_state/containerd"
+state = "$node_state/containerd-run"
 disabled_plugins = ["io.containerd.internal.v1.opt", "io.containerd.snapshotter.v1.aufs", "io.containerd.snapshotter.v1.btrfs",
   "io.containerd.snapshotter.v1.devmapper", "io.containerd.snapshotter.v1.zfs", "io.containerd.tracing.processor.v1.otlp"]
 [grpc]
@@ -37,8 +38,8 @@ sandbox_image = "$pause_image"
 restrict_oom_score_adj = true
 netns_mounts_under_state_dir = true
 [plugins."io.containerd.grpc.v1.cri".cni]
-bin_dir = "/usr/lib/cni"
-conf_dir = "$state/cni"
+bin_dir = "$cni_plugins"
+conf_dir = "$node_state/cni"
 [plugins."io.containerd.grpc.v1.cri".containerd]
 snapshotter = "overlayfs"
 [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
@@ -46,24 +47,30 @@ runtime_type = "io.containerd.runc.v2"
 [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
 SystemdCgroup = false
 EOF
-  start containerd "${inside[@]}" containerd --config "$state/config/containerd.toml"
-  await 30 containerd "containerd's socket" ctr --address "$containerd_socket" version
+  start "containerd$suffix" "${on[@]}" containerd --config "$state/config/containerd$suffix.toml"
+  await 30 "containerd$suffix" "containerd's socket" ctr --address "$containerd_socket" version
+}
+
+start_scheduler() {
+  start kube-scheduler "${inside[@]}" "$(program kube-scheduler)" --kubeconfig "$state/config/kube-scheduler.kubeconfig" \
+    --leader-elect=false --secure-port 0 --kube-api-qps 500 --kube-api-burst 1000
 }
 
 start_node() {
-  start kube-scheduler "${inside[@]}" "$(program kube-scheduler)" --kubeconfig "$state/config/kube-scheduler.kubeconfig" \
-    --leader-elect=false --secure-port 0 --kube-api-qps 500 --kube-api-burst 1000
   start_kubelet
   # This kernel may have no IPVS; nftables is the mode that Kubernetes recommends anyhow.
-  start kube-proxy "${inside[@]}" "$(program kube-proxy)" --kubeconfig "$state/config/kube-proxy.kubeconfig" \
+  start "kube-proxy$suffix" "${on[@]}" "$(program kube-proxy)" --kubeconfig "$state/config/kube-proxy.kubeconfig" \
     --hostname-override "$node" --proxy-mode nftables --cluster-cidr "$pod_range" --conntrack-max-per-core 0
-  await 60 kubelet "node $node to be Ready" kubectl wait --for condition=Ready "node/$node" --timeout 1s
+}
+
+await_node() {
+  await 60 "kubelet$suffix" "node $node to be Ready" kubectl wait --for condition=Ready "node/$node" --timeout 1s
 }
 
 start_kubelet() {
   printf 'nameserver %s\n' "$dns_address" >"$state/config/resolv.conf"
   # The machine's disks and swap are not the tests' business, so none of them evicts a pod or keeps the kubelet from starting.
-  cat >"$state/config/kubelet.yaml" <<EOF
+  cat >"$state/config/kubelet$suffix.yaml" <<EOF
 apiVersion: kubelet.config.k8s.io/v1beta1
 kind: KubeletConfiguration
 authentication:
@@ -71,8 +78,8 @@ authentication:
   webhook: {enabled: true}
   x509: {clientCAFile: $state/pki/ca.crt}
 authorization: {mode: Webhook}
-tlsCertFile: $state/pki/kubelet-serving.crt
-tlsPrivateKeyFile: $state/pki/kubelet-serving.key
+tlsCertFile: $state/pki/kubelet-serving$suffix.crt
+tlsPrivateKeyFile: $state/pki/kubelet-serving$suffix.key
 containerRuntimeEndpoint: unix://$containerd_socket
 cgroupDriver: cgroupfs
 cgroupRoot: /$cgroup
@@ -82,7 +89,7 @@ enforceNodeAllocatable: []
 clusterDNS: [$dns_address]
 clusterDomain: cluster.local
 resolvConf: $state/config/resolv.conf
-podLogsDir: $state/pod-logs
+podLogsDir: $node_state/pod-logs
 evictionHard: {memory.available: 100Mi, nodefs.available: 1%, imagefs.available: 1%, nodefs.inodesFree: 1%}
 imageGCHighThresholdPercent: 100
 imageGCLowThresholdPercent: 99
@@ -91,31 +98,31 @@ serializeImagePulls: false
 kubeAPIQPS: 200
 kubeAPIBurst: 400
 EOF
-  start kubelet "${inside[@]}" "$(program kubelet)" --config "$state/config/kubelet.yaml" \
-    --kubeconfig "$state/config/kubelet.kubeconfig" --hostname-override "$node" --node-ip "$node_address" \
-    --root-dir "$state/kubelet" --cert-dir "$state/pki"
+  start "kubelet$suffix" "${on[@]}" "$(program kubelet)" --config "$state/config/kubelet$suffix.yaml" \
+    --kubeconfig "$state/config/kubelet$suffix.kubeconfig" --hostname-override "$node" --node-ip "$node_address" \
+    --root-dir "$node_state/kubelet" --cert-dir "$state/pki"
 }
 
 # The kubelet goes first, or it would start again what is being stopped.
 stop_node() {
   local task shim sockets mount link
-  stop kubelet
+  stop "kubelet$suffix"
   # Shims listen outside the state directory, and one that is killed leaves its socket there.
-  mapfile -t sockets < <(grep -ohs '/run/containerd/s/[0-9a-f]*' "$state"/containerd-run/io.containerd.runtime.v2.task/k8s.io/*/address | sort -u)
-  if recorded containerd >/dev/null; then
+  mapfile -t sockets < <(grep -ohs '/run/containerd/s/[0-9a-f]*' "$node_state"/containerd-run/io.containerd.runtime.v2.task/k8s.io/*/address | sort -u)
+  if recorded "containerd$suffix" >/dev/null; then
     while read -r task; do
       # Ends the container's processes, and with a pod's last container its shim.
       timeout 20 ctr --address "$containerd_socket" --namespace k8s.io tasks delete --force "$task" >/dev/null 2>&1 9>&- &
     done < <(ctr --address "$containerd_socket" --namespace k8s.io tasks list --quiet 2>/dev/null)
     wait
   fi
-  stop containerd 5
+  stop "containerd$suffix" 5
   end_leftovers
   for shim in "${sockets[@]}"; do
     rm -f -- "$shim"
   done
   # Deepest first.
-  awk -v root="$state/" 'index($2, root) == 1 {print $2}' /proc/self/mounts | sort -r | while read -r mount; do
+  awk -v root="$node_state/" 'index($2, root) == 1 {print $2}' /proc/self/mounts | sort -r | while read -r mount; do
     umount --lazy "$(printf '%b' "$mount")" || true
   done
   for link in /var/log/containers/*; do
@@ -128,6 +135,10 @@ stop_node() {
     rmdir /var/lib/kubelet/device-plugins /var/lib/kubelet 2>/dev/null || true
   fi
   remove_cgroup
+  local component
+  for component in kube-router kube-proxy api-forward; do
+    stop "$component$suffix"
+  done
 }
 
 # What is still in the cluster's control groups, and shims that know containerd by our socket: only when containerd died before.
@@ -137,7 +148,7 @@ end_leftovers() {
     find /sys/fs/cgroup -path "*/$cgroup/*" -name cgroup.procs -exec cat {} + 2>/dev/null || true
     for file in /proc/[0-9]*/cmdline; do
       pid=${file#/proc/}
-      if tr '\0' '\n' <"$file" 2>/dev/null | grep -qxF -- "$containerd_socket"; then
+      if tr '\0' '\n' 2>/dev/null <"$file" | grep -qxF -- "$containerd_socket"; then
         printf '%s\n' "${pid%/cmdline}"
       fi
     done

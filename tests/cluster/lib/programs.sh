@@ -100,6 +100,8 @@ install_programs() {
   fi
   command -v etcd >/dev/null || programs+=(etcd)
 
+  [[ -z $wanted_multus ]] || programs+=(multus)
+
   for wanted in "${programs[@]}"; do
     build "$wanted"
   done

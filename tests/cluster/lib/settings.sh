@@ -2,8 +2,7 @@
 # shellcheck disable=SC2034
 
 # Nothing outside the cluster's own network namespace sees these, so all clusters use the same.
-node='node-1'
-node_address=10.200.0.1
+first_address=10.200.0.1
 node_gateway=10.200.0.254
 pod_range=10.201.0.0/16
 service_prefix=10.96
@@ -15,7 +14,7 @@ choose_settings() {
   mkdir -p "$state/config" "$state/logs" "$state/pids"
   choose_ports
   {
-    printf 'mode=%s\n' "$chosen"
+    printf 'mode=%s\nnodes=%s\nmultus=%s\n' "$chosen" "$wanted_nodes" "$wanted_multus"
     printf 'api_port=%s\netcd_port=%s\netcd_peer_port=%s\n' "$api_port" "$etcd_port" "$etcd_peer_port"
   } >"$state/settings"
   read_settings
@@ -26,8 +25,6 @@ read_settings() {
   # shellcheck source=/dev/null
   source "$state/settings"
   netns=compose-operator-$name
-  cgroup=compose-operator-$name
-  containerd_socket=$state/containerd.sock
   inside=()
   api_bind=127.0.0.1
   api_address=127.0.0.1
@@ -35,9 +32,38 @@ read_settings() {
     # Not `ip netns exec`: that mounts a new /sys, without the control groups that the container runtime works with.
     inside=(nsenter "--net=/run/netns/$netns")
     api_bind=0.0.0.0
-    api_address=$node_address
+    api_address=$first_address
   fi
+  on_node 1
   export KUBECONFIG=$state/kubeconfig
+}
+
+# on_node NUMBER
+# Tells the functions that make, start and stop a node which one. The first one has the namespace of the cluster.
+on_node() {
+  number=$1
+  # No name of a cluster has a dot.
+  suffix='' node_state=$state
+  if ((number > 1)); then
+    suffix=.$number node_state=$state/node-$number
+  fi
+  node=node-$number
+  node_address=10.200.0.$number
+  node_pods=10.201.$number.0/24
+  node_netns=$netns$suffix
+  cgroup=compose-operator-$name$suffix
+  containerd_socket=$node_state/containerd.sock
+  on=(nsenter "--net=/run/netns/$node_netns")
+}
+
+# each_node COMMAND...
+each_node() {
+  local each
+  for ((each = 1; each <= nodes; each++)); do
+    on_node "$each"
+    "$@"
+  done
+  on_node 1
 }
 
 kubectl() {
