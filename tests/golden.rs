@@ -46,6 +46,8 @@ struct Settings {
     network_policy_enforced: Option<bool>,
     /// Whether the cluster has the Gateway API.
     gateway_api: bool,
+    /// Whether pods may have any host name.
+    hostname_override: bool,
     /// Whether the cluster has Multus.
     network_attachments: bool,
     /// Whether the policy allows the nodes' namespaces and networks.
@@ -166,6 +168,7 @@ fn read(case: &Path) -> Case {
         discovery: settings.discovery,
         images: settings.images,
         gateway_api: settings.gateway_api,
+        hostname_override: settings.hostname_override,
         network_attachments: settings.network_attachments,
         operator_image: settings.operator_image,
         ..Facts::default()

@@ -56,6 +56,9 @@ pub async fn facts(
     if drivers.into_iter().any(|driver| matches!(driver, "macvlan" | "ipvlan")) {
         facts.network_attachments = served(reader.client(), "networks", &network_attachment_api()).await?;
     }
+    if project.services.values().any(|service| !service.container.hostname.is_empty()) {
+        facts.hostname_override = has_hostname_override(reader.client()).await?;
+    }
     facts.discovery = stack
         .status
         .iter()
@@ -63,6 +66,20 @@ pub async fn facts(
         .filter_map(|service| Some((service.name.clone(), service.discovery.clone()?)))
         .collect::<BTreeMap<_, _>>();
     Ok(facts)
+}
+
+/// Whether pods keep `hostnameOverride`, which older API servers drop without a word (Kubernetes, feature gate
+/// `HostnameOverride`, on by default from 1.35 on).
+async fn has_hostname_override(client: &Client) -> Result<bool, SourceError> {
+    let version = client.apiserver_version().await.map_err(|error| SourceError::Api {
+        field: "services".to_owned(),
+        kind: "version",
+        name: "of the API server".to_owned(),
+        source: Box::new(error),
+    })?;
+    // Vendors append a sign to the number: `35+`.
+    let number = |text: &str| text.trim_end_matches(|c: char| !c.is_ascii_digit()).parse::<u32>().unwrap_or_default();
+    Ok((number(&version.major), number(&version.minor)) >= (1, 35))
 }
 
 async fn served(client: &Client, field: &str, resource: &ApiResource) -> Result<bool, SourceError> {

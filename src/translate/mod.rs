@@ -126,6 +126,8 @@ pub struct Facts {
     pub dns_peers: Vec<NetworkPolicyPeer>,
     /// The domain of the cluster's names; `cluster.local` when nobody says otherwise.
     pub cluster_domain: Option<String>,
+    /// Whether pods may have any host name (Kubernetes 1.35); asked only of stacks that have host names.
+    pub hostname_override: bool,
     /// Whether the cluster serves HTTPRoutes; asked only of stacks that are published by a Gateway.
     pub gateway_api: bool,
     /// Whether the cluster attaches pods to networks beside its own; asked only of stacks that have such networks.

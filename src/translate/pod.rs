@@ -10,6 +10,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use super::container::container;
 use super::context::{Context, Unit};
 use super::generated::Generated;
+use super::kind::Kind;
 use super::mount::mounts;
 use super::notes::Notes;
 use super::{
@@ -55,7 +56,6 @@ pub(super) fn template(
                     .unwrap_or_default(),
         ),
         image_pull_secrets: pull_secrets(context, unit),
-        hostname: hostname(unit, notes),
         host_aliases: host_aliases(unit, notes),
         dns_config: dns_config(unit, notes),
         ..PodSpec::default()
@@ -64,6 +64,7 @@ pub(super) fn template(
         pod.host_network = Some(true);
         pod.dns_policy = Some("ClusterFirstWithHostNet".to_owned());
     }
+    name_host(context, unit, &mut pod, notes);
     for unit in std::iter::once(unit).chain(shared_pod::members(context, unit)) {
         note_processes(context, unit, notes);
     }
@@ -122,19 +123,39 @@ pub(super) fn pull_secrets(context: &Context, unit: &Unit) -> Option<Vec<LocalOb
     (!names.is_empty()).then_some(references)
 }
 
-fn hostname(unit: &Unit, notes: &mut Notes) -> Option<String> {
-    let hostname = &unit.service.container.hostname;
-    if hostname.is_empty() {
-        return None;
+/// `hostname`, as far as the cluster takes it: pods have labels for host names, and those of StatefulSets their own
+/// names, unless it knows `hostnameOverride`.
+fn name_host(context: &Context, unit: &Unit, pod: &mut PodSpec, notes: &mut Notes) {
+    let name = &unit.service.container.hostname;
+    let path = format!("{}.hostname", unit.path);
+    if name.is_empty() {
+        return;
     }
-    if hostname.len() <= dns_label::MAX_LABEL && dns_label::is_host_name(hostname) && !hostname.contains('.') {
-        return Some(hostname.clone());
+    if pod.host_network == Some(true) {
+        notes.approximated(path, "the host name is the node's, whose network the service uses");
+        return;
     }
-    notes.approximated(
-        format!("{}.hostname", unit.path),
-        "the host name is the pod's: Kubernetes takes only lower case letters, digits and hyphens",
-    );
-    None
+    if name.len() > dns_label::MAX_LABEL || !dns_label::is_host_name(name) {
+        let problem = "the host name is the pod's: Kubernetes takes only lower case letters, digits, hyphens and dots";
+        notes.approximated(path, problem);
+        return;
+    }
+    let (dotted, ordinal) = (name.contains('.'), unit.kind == Kind::StatefulSet);
+    if context.facts.hostname_override {
+        if dotted {
+            notes
+                .approximated(path, "is the host name inside, and no name for others: give them an alias without dots");
+        }
+        pod.hostname_override = (dotted || ordinal).then(|| name.clone());
+    } else if dotted {
+        notes.approximated(path, "the host name is the pod's: Kubernetes takes dots from version 1.35 on");
+    } else if ordinal {
+        notes.approximated(
+            path,
+            format!("is a name for others, and `{}-0` the host name inside, before Kubernetes 1.35", unit.name),
+        );
+    }
+    pod.hostname = (!dotted).then(|| name.clone());
 }
 
 /// `extra_hosts`, grouped by address: the list is keyed by it.
@@ -224,7 +245,7 @@ fn note_processes(context: &Context, unit: &Unit, notes: &mut Notes) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::translate::fixture;
+    use crate::translate::{Facts, fixture};
 
     fn pod(service: &str) -> (PodTemplateSpec, Vec<String>) {
         fixture::with(&format!("services: {{web: {{image: x, {service}}}}}"), |context, notes| {
@@ -283,10 +304,36 @@ mod tests {
     }
 
     #[test]
-    fn host_names_and_signals() {
-        let (template, notes) = pod("hostname: box-1, stop_signal: SIGQUIT");
-        assert_eq!(template.spec.unwrap().hostname.as_deref(), Some("box-1"));
-        assert_eq!(notes, ["services.web.stop_signal: Approximated"]);
-        assert_eq!(pod("hostname: Box.local").1, ["services.web.hostname: Approximated"]);
+    fn host_names_are_what_the_cluster_takes() {
+        let volume = "volumes: [{type: volume, source: data, target: /d}]";
+        let named = |service: &str, hostname_override: bool| {
+            let facts = Facts { hostname_override, ..Facts::default() };
+            let text = format!("services: {{web: {{image: x, {service}}}}}\nvolumes: {{data: {{name: p_data}}}}");
+            fixture::with_facts(&text, &fixture::stack(), &facts, |context, notes| {
+                let template = template(context, &context.units["web"], None, &mut Generated::default(), notes);
+                let pod = template.spec.unwrap();
+                let noted = std::mem::take(notes).summary().contains(&"services.web.hostname: Approximated".to_owned());
+                (pod.hostname.unwrap_or_default(), pod.hostname_override.unwrap_or_default(), noted)
+            })
+        };
+        let stateful = format!("hostname: box-1, {volume}");
+        for (service, knows, expected) in [
+            ("hostname: box-1", false, ("box-1", "", false)),
+            ("hostname: box-1", true, ("box-1", "", false)),
+            ("hostname: box.local", false, ("", "", true)),
+            ("hostname: box.local", true, ("", "box.local", true)),
+            ("hostname: Box", true, ("", "", true)),
+            ("hostname: box-1, network_mode: host", true, ("", "", true)),
+            (&stateful, false, ("box-1", "", true)),
+            (&stateful, true, ("box-1", "box-1", false)),
+        ] {
+            let (name, full, noted) = expected;
+            assert_eq!(named(service, knows), (name.to_owned(), full.to_owned(), noted), "{service}, {knows}");
+        }
+    }
+
+    #[test]
+    fn signals_are_the_images() {
+        assert_eq!(pod("stop_signal: SIGQUIT").1, ["services.web.stop_signal: Approximated"]);
     }
 }

@@ -27,12 +27,25 @@ spec:
         container_name: www
         networks: {default: {aliases: [blue]}}
         expose: ["8080"]
+      dotted:
+        image: busybox
+        hostname: box.example.com
+        command: [sleep, "3600"]
+        stop_grace_period: 1s
+      stored:
+        image: busybox
+        hostname: keeper
+        command: [sleep, "3600"]
+        stop_grace_period: 1s
+        volumes: ["data:/data"]
       visitor:
         image: busybox
         command: [sleep, "3600"]
         stop_grace_period: 1s
         links: ["green:only"]
         external_links: ["elsewhere:outside"]
+    volumes:
+      data: {}
 "#;
 
 /// The addresses that a name has for a service.
@@ -59,6 +72,9 @@ fn names_lead_to_all_that_have_them() {
     namespace.apply(STACK);
     namespace.wait_ready("names", 60);
 
+    for (service, name) in [("blue", "blue-host"), ("dotted", "box.example.com"), ("stored", "keeper")] {
+        assert_eq!(inside(&namespace, service, "hostname").trim(), name);
+    }
     let (blue, green) = (address(&namespace, "blue"), address(&namespace, "green"));
     let both: BTreeSet<String> = [blue.clone(), green.clone()].into();
     // An alias and a container name; a service's own name, which is another one's alias.

@@ -122,7 +122,7 @@ pub const ATTRIBUTES: &[(&str, Treatment)] = &[
     ("services.*.healthcheck.start_period", Mapped),
     ("services.*.healthcheck.test", Mapped),
     ("services.*.healthcheck.timeout", Mapped),
-    ("services.*.hostname", ByValue("a DNS label")),
+    ("services.*.hostname", ByValue("a DNS label; from Kubernetes 1.35 on, one with dots too, and in pods with a volume of their own")),
     ("services.*.image", ByValue("HEALTHCHECK, EXPOSE, USER and VOLUME count where its registry can be read")),
     ("services.*.init", ByValue("no init process reaps orphans")),
     ("services.*.ipc", ByValue("`host`, if the policy allows, and `service:`, which is one pod with the other service")),
