@@ -18,7 +18,7 @@ FUZZ_SECONDS ?= 180
 # A directory of its own: other compiler flags would throw away the debug build's work.
 RELEASE_DIR := target/static
 
-.PHONY: help bench lint deny unit docs mutate corpus-dry-run oracle-soak loader-mutants crds generate image dist demo demo-down api-test node-test nodes-test chart-test argocd-test hostile fuzz test test-all clean
+.PHONY: help bench lint deny unit docs mutate corpus-dry-run oracle-soak loader-mutants crds generate image dist demo demo-down api-test node-test nodes-test parity parity-test chart-test argocd-test hostile fuzz test test-all clean
 
 help: ## List the commands
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,7 +41,7 @@ deny: $(DENY) ## Check licences, sources and duplicate crates; advisories where 
 	else cat target/advisories.log; exit 1; fi
 
 unit: ## Run the tests that need no cluster
-	cargo test --locked --lib --bins --test crd --test docs --test imports --test golden --test hostile --test convert --test config --test loader_corpus --test loader_oracle
+	cargo test --locked --lib --bins --test crd --test docs --test imports --test golden --test hostile --test convert --test config --test loader_corpus --test loader_oracle --test parity
 
 corpus-dry-run: ## Convert the projects of the corpus, and offer what they become to a real API server
 	@cargo test --locked --no-run --test corpus_dry_run
@@ -97,6 +97,12 @@ node-test: ## Run the tests on a real node
 nodes-test: ## Run the tests of placement and of networks on two nodes, with Multus
 	@hack/with-cluster --name nodes --nodes 2 --multus -- cargo test --locked --test nodes -- --test-threads=1
 
+parity-test: ## Ask programs under the operator what programs under Docker Compose were asked, and compare
+	@hack/parity
+
+parity: ## The same beside Docker Engine, which is fetched; write its answers, and docs/parity.md
+	@hack/parity --record
+
 chart-test: image ## Run the tests of the chart, with Helm and the image on a real node
 	@hack/chart-test
 
@@ -115,10 +121,10 @@ fuzz: $(FUZZ) ## Fuzz the Compose loader for FUZZ_SECONDS, 180 unless told
 	@hack/fuzz $(FUZZ) $(FUZZ_SECONDS)
 
 test: ## Run all tests, as CI does
-	@hack/test lint deny unit api-test node-test nodes-test chart-test argocd-test
+	@hack/test lint deny unit api-test node-test nodes-test parity-test chart-test argocd-test
 
 test-all: ## Run the long campaigns as well
-	@hack/test lint deny unit oracle-soak loader-mutants corpus-dry-run api-test node-test nodes-test chart-test argocd-test hostile fuzz
+	@hack/test lint deny unit oracle-soak loader-mutants corpus-dry-run api-test node-test nodes-test parity chart-test argocd-test hostile fuzz
 
 bench: ## Compare the speed and memory of `kubectl compose config` and `convert` with those of Docker Compose
 	@rustup target list --installed | grep -qx $(TARGET) || rustup target add $(TARGET)
