@@ -87,9 +87,10 @@ demo-down: ## Stop what `make demo` started
 	@hack/demo down
 
 api-test: ## Run the tests against a real API server
-	@cargo test --locked --no-run --test apply --test api --test identity --test leadership
-	@hack/with-cluster --control-plane-only -- \
-	  cargo test --locked --test apply --test api --test identity --test leadership
+	@cargo test --locked --no-run --test apply --test api --test identity --test leadership --test rights
+	@hack/with-cluster --control-plane-only -- bash -c ' \
+	  cargo test --locked --test apply --test api --test identity --test leadership && \
+	  COMPOSE_OPERATOR_SUITES_RAN=1 cargo test --locked --test rights -- --nocapture'
 
 node-test: ## Run the tests on a real node
 	@hack/with-cluster -- cargo test --locked --test node -- --test-threads=1

@@ -121,6 +121,26 @@ impl Make<'_> {
         workload(service, image, WorkloadObject::StatefulSet(object(stateful_set)))
     }
 
+    pub fn daemon_set(&self, service: &str, image: &str) -> Workload {
+        let daemon_set = json!({
+            "metadata": self.workload_metadata(service),
+            "spec": {
+                "selector": {"matchLabels": self.selector(service)},
+                "template": self.template(service, image, "Always", &[]),
+            },
+        });
+        workload(service, image, WorkloadObject::DaemonSet(object(daemon_set)))
+    }
+
+    pub fn cron_job(&self, service: &str, image: &str) -> Workload {
+        let template = self.template(service, image, "Never", &[]);
+        let cron_job = json!({
+            "metadata": self.workload_metadata(service),
+            "spec": {"schedule": "@yearly", "jobTemplate": {"spec": {"template": template}}},
+        });
+        workload(service, image, WorkloadObject::CronJob(object(cron_job)))
+    }
+
     pub fn job(&self, service: &str, image: &str, env_from: &[Value]) -> Workload {
         let job = json!({
             "metadata": self.workload_metadata(service),

@@ -2,18 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
+use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use compose_operator::api::names::{COMPONENT_SERVICE, FIELD_MANAGER, LABEL_COMPONENT, LABEL_SERVICE};
 use compose_operator::api::v1alpha1::InventoryEntry;
-use compose_operator::api::{self, ComposeStack, ComposeStackSpec};
+use compose_operator::api::{ComposeStack, ComposeStackSpec};
 use compose_operator::apply::{Action, Applier, HashKey, LiveStore, Outcome, Owner, Request, changes};
 use compose_operator::translate::Plan;
 use futures::StreamExt;
 use k8s_openapi::api::core::v1::{Namespace, Pod, ServiceAccount};
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::{Api, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams};
 use kube::client::{Body, ClientBuilder};
 use kube::config::{KubeConfigOptions, Kubeconfig};
@@ -25,15 +25,9 @@ use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 use tower::util::MapRequestLayer;
 
-/// Where the API server is that the environment names; nothing when it names none.
-fn kubeconfig() -> Option<String> {
-    let own = std::env::var("COMPOSE_OPERATOR_TEST_KUBECONFIG").ok();
-    // KUBECONFIG alone is not enough: it may name a cluster that is not meant for tests.
-    let given = std::env::var("COMPOSE_OPERATOR_CLUSTER").ok().and_then(|_| std::env::var("KUBECONFIG").ok());
-    own.or(given)
-}
+use crate::harness::cluster;
 
-async fn config(path: &str, impersonate: Option<&str>) -> Config {
+async fn config(path: &Path, impersonate: Option<&str>) -> Config {
     let kubeconfig = Kubeconfig::read_from(path).unwrap();
     let mut config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
     config.auth_info.impersonate = impersonate.map(str::to_owned);
@@ -86,6 +80,8 @@ pub struct Stage {
     pub owner: Owner,
     pub live: Arc<LiveStore>,
     pub inventory: Vec<InventoryEntry>,
+    /// The operator's client for what is not logged.
+    unlogged: Client,
     watches: JoinHandle<()>,
 }
 
@@ -93,28 +89,25 @@ impl Stage {
     /// A stack `shop` in a namespace of its own; nothing, loudly, when there is no API server.
     pub async fn new() -> Option<Self> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
-        let Some(path) = kubeconfig() else {
-            println!("not run: no cluster was started for this test; `make api-test` starts one");
-            return None;
-        };
-        let admin = Client::try_from(config(&path, None).await).unwrap();
-        define(&admin).await;
+        let cluster = cluster()?;
+        let admin = Client::try_from(config(&cluster.kubeconfig, None).await).unwrap();
         let namespace = format!("apply-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let log = Log::default();
-        let client = log.client(config(&path, None).await);
+        let client = log.client(config(&cluster.operator_kubeconfig, None).await);
+        let unlogged = Client::try_from(config(&cluster.operator_kubeconfig, None).await).unwrap();
         create_namespace(&admin, &namespace).await;
         let spec: ComposeStackSpec = serde_json::from_value(json!({"composeFile": "services: {}"})).unwrap();
         let stack = ComposeStack::new("shop", spec);
         let stack = Api::namespaced(admin.clone(), &namespace).create(&PostParams::default(), &stack).await.unwrap();
         let owner = Owner { name: "shop".to_owned(), namespace, uid: stack.uid().unwrap() };
-        let (live, watches) = watch(&admin, &owner.namespace).await;
-        Some(Self { admin, client, log, owner, live, inventory: Vec::new(), watches })
+        let (live, watches) = watch(&unlogged, &owner.namespace).await;
+        Some(Self { admin, client, log, owner, live, inventory: Vec::new(), unlogged, watches })
     }
 
     /// A new operator that knows only what is in the status.
     pub async fn restart(&mut self) {
         self.watches.abort();
-        (self.live, self.watches) = watch(&self.admin, &self.owner.namespace).await;
+        (self.live, self.watches) = watch(&self.unlogged, &self.owner.namespace).await;
     }
 
     /// Stops hearing of the cluster.
@@ -124,8 +117,7 @@ impl Stage {
 
     /// Acts as somebody without rights.
     pub async fn act_as(&mut self, user: &str) {
-        let path = kubeconfig().unwrap();
-        self.client = self.log.client(config(&path, Some(user)).await);
+        self.client = self.log.client(config(&cluster().unwrap().kubeconfig, Some(user)).await);
     }
 
     pub async fn pass(&mut self, plan: &Plan) -> Outcome {
@@ -341,7 +333,7 @@ fn apart<F: Future<Output = ()>>(work: impl FnOnce(Client) -> F + Send + 'static
     let thread = std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
-            let client = Client::try_from(config(&kubeconfig().unwrap(), None).await).unwrap();
+            let client = Client::try_from(config(&cluster().unwrap().kubeconfig, None).await).unwrap();
             work(client).await;
         });
     });
@@ -378,21 +370,4 @@ async fn create_namespace(client: &Client, name: &str) {
     while accounts.get_opt("default").await.unwrap().is_none() {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-}
-
-/// Makes the API server know stacks: without that, the garbage collector takes the children of one for orphans.
-async fn define(client: &Client) {
-    static DEFINED: OnceLock<()> = OnceLock::new();
-    if DEFINED.get().is_some() {
-        return;
-    }
-    let definitions: Api<CustomResourceDefinition> = Api::all(client.clone());
-    let definition = api::definition();
-    let parameters = PatchParams::apply("tests").force();
-    definitions.patch(&definition.name_any(), &parameters, &Patch::Apply(&definition)).await.unwrap();
-    let stacks: Api<ComposeStack> = Api::all(client.clone());
-    while stacks.list(&ListParams::default()).await.is_err() {
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    let _ = DEFINED.set(());
 }

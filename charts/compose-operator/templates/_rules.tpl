@@ -49,7 +49,7 @@
 # The stacks, and what the operator says of them. It never writes a stack's spec, labels or annotations.
 - apiGroups: [compose-operator.dev]
   resources: [composestacks]
-  verbs: [get, list, watch]
+  verbs: [list, watch]
 - apiGroups: [compose-operator.dev]
   resources: [composestacks/status]
   verbs: [patch]
