@@ -10,6 +10,8 @@
 mod harness;
 #[path = "api/images.rs"]
 mod images;
+#[path = "api/planted.rs"]
+mod planted;
 #[path = "api/security.rs"]
 mod security;
 #[path = "api/volumes.rs"]
