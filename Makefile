@@ -18,7 +18,7 @@ FUZZ_SECONDS ?= 180
 # A directory of its own: other compiler flags would throw away the debug build's work.
 RELEASE_DIR := target/static
 
-.PHONY: help bench lint deny unit docs mutate corpus-dry-run oracle-soak loader-mutants crds generate image dist demo demo-down api-test node-test nodes-test parity parity-test chart-test argocd-test hostile fuzz test test-all clean
+.PHONY: help bench lint deny unit docs mutate corpus-dry-run oracle-soak fault-soak loader-mutants crds generate image dist demo demo-down api-test node-test nodes-test parity parity-test chart-test argocd-test hostile fuzz test test-all clean
 
 help: ## List the commands
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -87,10 +87,15 @@ demo-down: ## Stop what `make demo` started
 	@hack/demo down
 
 api-test: ## Run the tests against a real API server
-	@cargo test --locked --no-run --test apply --test api --test identity --test leadership --test rights
+	@cargo test --locked --no-run --test apply --test api --test faults --test identity --test leadership --test rights
 	@hack/with-cluster --control-plane-only -- bash -c ' \
-	  cargo test --locked --test apply --test api --test identity --test leadership && \
+	  cargo test --locked --test apply --test api --test faults --test identity --test leadership && \
 	  COMPOSE_OPERATOR_SUITES_RAN=1 cargo test --locked --test rights -- --nocapture'
+
+fault-soak: ## Fail every call of a stack's life in each way, and kill the operator at each
+	@cargo test --locked --no-run --test faults
+	@hack/with-cluster --control-plane-only -- \
+	  env FAULTS=all cargo test --locked --test faults -- --nocapture --test-threads=1
 
 node-test: ## Run the tests on a real node
 	@hack/with-cluster -- cargo test --locked --test node -- --test-threads=1
@@ -125,7 +130,7 @@ test: ## Run all tests, as CI does
 	@hack/test lint deny unit api-test node-test nodes-test parity-test chart-test argocd-test
 
 test-all: ## Run the long campaigns as well
-	@hack/test lint deny unit oracle-soak loader-mutants corpus-dry-run api-test node-test nodes-test parity chart-test argocd-test hostile fuzz
+	@hack/test lint deny unit oracle-soak loader-mutants corpus-dry-run api-test fault-soak node-test nodes-test parity chart-test argocd-test hostile fuzz
 
 bench: ## Compare the speed and memory of `kubectl compose config` and `convert` with those of Docker Compose
 	@rustup target list --installed | grep -qx $(TARGET) || rustup target add $(TARGET)
