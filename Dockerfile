@@ -1,16 +1,22 @@
-# The image of the operator: two static programs, and the certificates of authorities. hack/image makes the same one without
-# Docker, and reads its settings from here.
+# The image of the operator: a static program under its two names, and the certificates of authorities. hack/image takes the
+# same steps without Docker, by reading this file; what it does not understand, it refuses.
 #   docker build -t compose-operator:dev .
 ARG BUILDER=rust:1.95-bookworm
 FROM ${BUILDER} AS builder
+# Writes the list of crates into the program, for SBOMs of the image and scanners of vulnerabilities.
+RUN cargo install cargo-auditable --quiet --locked --version 0.7.7 --root /tools
 WORKDIR /src
 COPY Cargo.toml Cargo.lock rust-toolchain.toml ./
 COPY src src
+# Named in Cargo.toml, and so looked for.
+COPY benches benches
 # For the machine that builds: for another architecture, the builder is run as that one (docker buildx --platform). A target
 # that is named keeps the flag from build scripts and macros, which cannot be static.
 RUN target="$(rustc -vV | sed -n 's/^host: //p')" \
-    && RUSTFLAGS="-C target-feature=+crt-static" cargo build --release --locked --bins --target "$target" \
-    && install -D -t /out "target/$target/release/compose-operator" "target/$target/release/kubectl-compose"
+    && PATH="/tools/bin:$PATH" RUSTFLAGS="-C target-feature=+crt-static" \
+       cargo auditable build --release --locked --bin compose-operator --target "$target" \
+    && install -D -t /out "target/$target/release/compose-operator" \
+    && ln -s compose-operator /out/kubectl-compose
 
 FROM scratch
 LABEL org.opencontainers.image.title="compose-operator" \

@@ -71,11 +71,8 @@ docs: ## Write docs/compose-support.md from the attribute table
 mutate: ## Take each attribute out of the golden cases, and see that one of them notices
 	@cargo test --quiet --locked --test golden every_promise_is_held -- --nocapture
 
-image: ## Make the operator's image without Docker: what the Dockerfile makes
-	@rustup target list --installed | grep -qx $(TARGET) || rustup target add $(TARGET)
-	RUSTFLAGS="-C target-feature=+crt-static" \
-	  cargo build --locked --release --target $(TARGET) --target-dir $(RELEASE_DIR) --bins
-	@hack/image $(RELEASE_DIR)/$(TARGET)/release $(IMAGE) $(IMAGE_TAR)
+image: ## Make the operator's image without Docker, by the steps of the Dockerfile
+	@hack/image $(IMAGE_TAR) $(IMAGE)
 
 dist: ## Write dist/: the packaged chart, and the manifests in one file
 	@hack/manifests dist

@@ -1,4 +1,4 @@
-//! The operator: `compose-operator run`, and what it needs to be installed.
+//! The operator: `compose-operator run`, and what it needs to be installed. Called by the name of `kubectl compose`, it is that.
 #![forbid(unsafe_code)]
 
 use std::io::IsTerminal;
@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
-use compose_operator::{api, controller, seed};
+use compose_operator::{api, client, controller, seed};
 use tracing_subscriber::EnvFilter;
 
 /// Runs Docker Compose applications on Kubernetes, and keeps them running
@@ -61,8 +61,16 @@ enum LogFormat {
     Json,
 }
 
+fn main() -> ExitCode {
+    // The image holds one program under both names, for most of their code is the same.
+    if std::env::args_os().next().is_some_and(|name| client::is_called(&name)) {
+        return client::main();
+    }
+    operator()
+}
+
 #[tokio::main]
-async fn main() -> ExitCode {
+async fn operator() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Run { log_level, log_format, args } => match log(&log_level, log_format) {
             Ok(()) => controller::run(*args).await.map_err(|error| chain(&error)),

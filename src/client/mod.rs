@@ -8,7 +8,10 @@ mod findings;
 mod project;
 mod schema;
 
+use std::ffi::OsStr;
 use std::io::Write as _;
+use std::path::Path;
+use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
@@ -63,6 +66,23 @@ impl Cli {
             Command::Config(args) => config::config(&args),
             Command::Convert(args) => convert::convert(&args),
             Command::Schema(args) => schema::schema(&args),
+        }
+    }
+}
+
+/// Whether a program that was called by this name or path is `kubectl compose`: kubectl finds a plugin by its file's name.
+pub fn is_called(name: &OsStr) -> bool {
+    Path::new(name).file_name().is_some_and(|name| name == "kubectl-compose")
+}
+
+/// Runs the command that the program's arguments name.
+pub fn main() -> ExitCode {
+    match Cli::parse().run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(ClientError::Reported) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
         }
     }
 }
