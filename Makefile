@@ -109,9 +109,10 @@ parity: ## The same beside Docker Engine, which is fetched; write its answers, a
 chart-test: image ## Run the tests of the chart, with Helm and the image on a real node
 	@hack/chart-test
 
-argocd-test: ## Run the scripts for Argo CD in Argo CD's own engine
+argocd-test: ## Run the scripts for Argo CD in Argo CD's own engine, and Flux's rules over the same statuses
 	@echo "building Argo CD's engine (about 3 min cold) ..."
 	@GOWORK=off GOFLAGS= go -C tests/argocd test ./...
+	@GOWORK=off GOFLAGS= go -C tests/kstatus test ./...
 
 hostile: ## Hold the loader to its time and memory on hostile input, optimised
 	cargo test --locked --release --test hostile -- --nocapture

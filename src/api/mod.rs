@@ -7,15 +7,22 @@ pub mod v1alpha1;
 pub use v1alpha1::{ComposeStack, ComposeStackSpec, ComposeStackStatus};
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
-    CustomResourceDefinition, JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
+    CustomResourceDefinition, JSON, JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
 };
 use kube::CustomResourceExt;
+use serde_json::json;
 
 /// The CustomResourceDefinition of [`ComposeStack`].
 pub fn definition() -> CustomResourceDefinition {
     let mut definition = ComposeStack::crd();
     let schemas = definition.spec.versions.iter_mut().filter_map(|version| version.schema.as_mut());
-    schemas.filter_map(|schema| schema.open_api_v3_schema.as_mut()).for_each(join_lines);
+    for schema in schemas.filter_map(|schema| schema.open_api_v3_schema.as_mut()) {
+        join_lines(schema);
+        if let Some(status) = schema.properties.as_mut().and_then(|properties| properties.get_mut("status")) {
+            // A resource without conditions is ready for kstatus, and so for Flux, unless a generation was not seen yet.
+            status.default = Some(JSON(json!({"observedGeneration": -1})));
+        }
+    }
     definition
 }
 
