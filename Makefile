@@ -18,7 +18,7 @@ FUZZ_SECONDS ?= 180
 # A directory of its own: other compiler flags would throw away the debug build's work.
 RELEASE_DIR := target/static
 
-.PHONY: help bench lint deny unit docs mutate corpus-dry-run oracle-soak fault-soak loader-mutants crds generate image dist demo demo-down api-test node-test nodes-test parity parity-test chart-test argocd-test hostile fuzz test test-all clean
+.PHONY: help bench lint deny unit docs mutate corpus-dry-run oracle-soak fault-soak loader-mutants crds generate image dist demo demo-down api-test node-test nodes-test parity parity-test chart-test argocd-test argocd-e2e hostile fuzz test test-all clean
 
 help: ## List the commands
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -114,6 +114,9 @@ argocd-test: ## Run the scripts for Argo CD in Argo CD's own engine, and Flux's 
 	@GOWORK=off GOFLAGS= go -C tests/argocd test ./...
 	@GOWORK=off GOFLAGS= go -C tests/kstatus test ./...
 
+argocd-e2e: ## Let Argo CD keep stacks as a git repository says, on a real node
+	@hack/argocd-e2e
+
 hostile: ## Hold the loader to its time and memory on hostile input, optimised
 	cargo test --locked --release --test hostile -- --nocapture
 
@@ -125,10 +128,10 @@ fuzz: $(FUZZ) ## Fuzz the Compose loader for FUZZ_SECONDS, 180 unless told
 	@hack/fuzz $(FUZZ) $(FUZZ_SECONDS)
 
 test: ## Run all tests, as CI does
-	@hack/test lint deny unit api-test node-test nodes-test parity-test chart-test argocd-test
+	@hack/test lint deny unit api-test node-test nodes-test parity-test chart-test argocd-test argocd-e2e
 
 test-all: ## Run the long campaigns as well
-	@hack/test lint deny unit oracle-soak loader-mutants corpus-dry-run api-test fault-soak node-test nodes-test parity chart-test argocd-test hostile fuzz
+	@GITOPS_SECONDS_AT_REST=300 hack/test lint deny unit oracle-soak loader-mutants corpus-dry-run api-test fault-soak node-test nodes-test parity chart-test argocd-test argocd-e2e hostile fuzz
 
 bench: ## Compare the speed and memory of `kubectl compose config` and `convert` with those of Docker Compose
 	@rustup target list --installed | grep -qx $(TARGET) || rustup target add $(TARGET)

@@ -18,6 +18,8 @@ local-path-provisioner  local-path-provisioner  github.com/rancher/local-path-pr
 multus                  multus                  gopkg.in/k8snetworkplumbingwg/multus-cni.v4/cmd/multus 1min
 helm                    helm                    helm.sh/helm/v4/cmd/helm                          2min
 promtool                promtool                github.com/prometheus/prometheus/cmd/promtool     4min
+argocd                  argocd                  .                                                 5min
+kustomize               kustomize               sigs.k8s.io/kustomize/kustomize/v5                20s
 ociimage                ociimage                .                                                 20s
 netns-forward            netns-forward            .                                                 10s
 '
@@ -79,7 +81,7 @@ build_program() {
 
 # install_programs all|control-plane
 install_programs() {
-  local wanted missing=() package
+  local wanted packages=()
   local programs=("${control_plane_programs[@]}")
   mkdir -p "$cache"
   # One build at a time, whoever asks: two at once would only take each other's processor.
@@ -88,16 +90,12 @@ install_programs() {
 
   if [[ $1 == all ]]; then
     programs+=("${node_programs[@]}")
-    for package in etcd-server "${node_packages[@]}"; do
-      dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
-    done
+    packages=(etcd-server "${node_packages[@]}")
   elif ! command -v etcd >/dev/null; then
-    missing=(etcd-server)
+    packages=(etcd-server)
   fi
-  command -v openssl >/dev/null || missing+=(openssl)
-  if ((${#missing[@]} > 0)); then
-    install_packages "${missing[@]}"
-  fi
+  command -v openssl >/dev/null || packages+=(openssl)
+  install_missing "${packages[@]}"
   command -v etcd >/dev/null || programs+=(etcd)
 
   [[ -z $wanted_multus ]] || programs+=(multus)
@@ -106,6 +104,15 @@ install_programs() {
     build "$wanted"
   done
   exec 8>&-
+}
+
+install_missing() {
+  local missing=() package
+  mkdir -p "$cache"
+  for package in "$@"; do
+    dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
+  done
+  ((${#missing[@]} == 0)) || install_packages "${missing[@]}"
 }
 
 install_packages() {
