@@ -46,6 +46,8 @@ struct Settings {
     network_policy_enforced: Option<bool>,
     /// Whether the cluster has the Gateway API.
     gateway_api: bool,
+    /// The addresses of the stack's Services.
+    addresses: Option<BTreeMap<String, String>>,
     /// Whether pods may have any host name.
     hostname_override: bool,
     /// Whether the cluster has Multus.
@@ -168,6 +170,7 @@ fn read(case: &Path) -> Case {
         discovery: settings.discovery,
         images: settings.images,
         gateway_api: settings.gateway_api,
+        addresses: settings.addresses,
         hostname_override: settings.hostname_override,
         network_attachments: settings.network_attachments,
         operator_image: settings.operator_image,

@@ -171,6 +171,10 @@ impl<'a> Pass<'a> {
             return false;
         }
         let mut open = true;
+        for missing in &workload.workload.lacks {
+            open = false;
+            self.outcome.waiting.push(format!("{service} waits for the address of Service {missing}"));
+        }
         for gate in &workload.workload.gates {
             let dependency = tiers.workloads.iter().find(|other| other.workload.service == gate.service);
             let view = dependency.map(|other| scene.view(&other.wanted, self.record(&other.wanted)));

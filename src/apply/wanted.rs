@@ -200,6 +200,7 @@ mod tests {
             image: String::new(),
             object: WorkloadObject::Job(Box::default()),
             gates: after.iter().map(gate).collect(),
+            lacks: Vec::new(),
             discovery: None,
             members: Vec::new(),
         }

@@ -309,6 +309,7 @@ mod tests {
             image: String::new(),
             object: WorkloadObject::Deployment(Box::new(object)),
             gates: Vec::new(),
+            lacks: Vec::new(),
             discovery: None,
             members: Vec::new(),
         };

@@ -8,6 +8,7 @@ use k8s_openapi::api::core::v1::{Service, ServiceSpec};
 use super::context::{Context, Unit};
 use super::discovery::{has_name, service};
 use super::dns_label::is_label;
+use super::host_name::{self, is_in_hosts};
 use super::labels::{self, Labels};
 use super::notes::Notes;
 use crate::api::names;
@@ -63,16 +64,23 @@ pub(super) fn services(context: &Context, notes: &mut Notes) -> Vec<Service> {
             continue;
         }
         for (target, path) in targets {
-            let problem =
-                format!("`{alias}` cannot be a name in a cluster: use lower case letters, digits and hyphens");
-            match path {
-                _ if is_label(&alias) => services.push(service(context, &context.units[target], alias.clone())),
+            let target = &context.units[target];
+            if is_label(&alias) {
+                services.push(service(context, target, alias.clone()));
+                continue;
+            }
+            let problem = if is_in_hosts(&alias) {
+                host_name::problem(context, target)
+            } else {
+                Some(format!("`{alias}` cannot be a name in a cluster: use lower case letters, digits and hyphens"))
+            };
+            match (path, problem) {
                 // Who gives a host name wants to see it inside; others do not count on it as they do on an alias.
-                Some(path) if path.ends_with(".hostname") => {
-                    notes.approximated(path, format!("is the host name inside, and no name for others: {problem}"));
+                (Some(path), Some(problem)) if path.ends_with(".hostname") => {
+                    notes.approximated(path, format!("is no name for others: {problem}"));
                 }
-                Some(path) => notes.rejected(path, problem),
-                None => {}
+                (Some(path), Some(problem)) => notes.rejected(path, problem),
+                _ => {}
             }
         }
     }
@@ -92,7 +100,8 @@ fn add_links<'a>(context: &Context<'a>, wanted: &mut Wanted<'a>, notes: &mut Not
             let path = format!("{}.links[{index}]", unit.path);
             let others = wanted.get(&alias).into_iter().flat_map(BTreeMap::keys).chain(own.get(alias.as_str()));
             let others: BTreeSet<&str> = others.copied().filter(|other| *other != target.key).collect();
-            if !others.is_empty() {
+            // In /etc/hosts, a name is the linking container's alone, as in Docker.
+            if !is_in_hosts(&alias) && !others.is_empty() {
                 let list: Vec<&str> = others.into_iter().collect();
                 notes.rejected(
                     path,
@@ -202,7 +211,7 @@ pub(super) fn own<'u>(unit: &'u Unit) -> Vec<(&'u str, String)> {
     }
     let hostname = service.container.hostname.as_str();
     // A host name that is no label was reported with the pod.
-    if is_label(hostname) {
+    if is_label(hostname) || is_in_hosts(hostname) {
         aliases.push((hostname, format!("{}.hostname", unit.path)));
     }
     aliases

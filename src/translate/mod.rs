@@ -23,6 +23,7 @@ mod fixture;
 mod follow;
 mod gates;
 mod generated;
+mod host_name;
 mod http_route;
 mod image_config;
 mod ingress;
@@ -63,6 +64,7 @@ mod traefik;
 mod volumes_from;
 
 pub use attributes::{ATTRIBUTES, Treatment, attributes_used};
+pub use host_name::has_host_names;
 pub use not_honoured::not_honoured;
 pub use plan::{
     Child, Claim, Gate, GateCondition, Member, Note, NoteLevel, Plan, Workload, WorkloadObject, http_route_api,
@@ -126,6 +128,9 @@ pub struct Facts {
     pub dns_peers: Vec<NetworkPolicyPeer>,
     /// The domain of the cluster's names; `cluster.local` when nobody says otherwise.
     pub cluster_domain: Option<String>,
+    /// The addresses of the stack's Services, by name; none where no cluster was asked. Asked only of stacks with names
+    /// that no Service can have.
+    pub addresses: Option<BTreeMap<String, String>>,
     /// Whether pods may have any host name (Kubernetes 1.35); asked only of stacks that have host names.
     pub hostname_override: bool,
     /// Whether the cluster serves HTTPRoutes; asked only of stacks that are published by a Gateway.
@@ -227,6 +232,7 @@ fn unit_workloads(
     let (mut gates, discovery) = (gates::gates(context, unit, notes), discovery::discovery(context, unit));
     gates.extend(pre_start::gate(unit));
     gates.extend(shared_pod::members(context, unit).filter_map(pre_start::gate));
+    let lacks = host_name::lacking(context, unit);
     let members: Vec<Member> = shared_pod::members(context, unit)
         .map(|member| Member {
             service: member.key.to_owned(),
@@ -243,6 +249,7 @@ fn unit_workloads(
         image,
         object,
         gates: gates.clone(),
+        lacks: lacks.clone(),
         discovery,
         members: members.clone(),
     })

@@ -14,8 +14,8 @@ use super::kind::Kind;
 use super::mount::mounts;
 use super::notes::Notes;
 use super::{
-    alias, attachment, dns_label, kompose, labels, lifecycle, network, placement, pod_security, pre_start, security,
-    shared_pod,
+    alias, attachment, dns_label, host_name, kompose, labels, lifecycle, network, placement, pod_security, pre_start,
+    security, shared_pod,
 };
 use crate::compose::model::Duration;
 
@@ -56,7 +56,7 @@ pub(super) fn template(
                     .unwrap_or_default(),
         ),
         image_pull_secrets: pull_secrets(context, unit),
-        host_aliases: host_aliases(unit, notes),
+        host_aliases: host_aliases(context, unit, notes),
         dns_config: dns_config(unit, notes),
         ..PodSpec::default()
     };
@@ -142,10 +142,6 @@ fn name_host(context: &Context, unit: &Unit, pod: &mut PodSpec, notes: &mut Note
     }
     let (dotted, ordinal) = (name.contains('.'), unit.kind == Kind::StatefulSet);
     if context.facts.hostname_override {
-        if dotted {
-            notes
-                .approximated(path, "is the host name inside, and no name for others: give them an alias without dots");
-        }
         pod.hostname_override = (dotted || ordinal).then(|| name.clone());
     } else if dotted {
         notes.approximated(path, "the host name is the pod's: Kubernetes takes dots from version 1.35 on");
@@ -158,10 +154,10 @@ fn name_host(context: &Context, unit: &Unit, pod: &mut PodSpec, notes: &mut Note
     pod.hostname = (!dotted).then(|| name.clone());
 }
 
-/// `extra_hosts`, grouped by address: the list is keyed by it.
-fn host_aliases(unit: &Unit, notes: &mut Notes) -> Option<Vec<HostAlias>> {
+/// `extra_hosts` and the names that no Service can have, grouped by address: the list is keyed by it.
+fn host_aliases(context: &Context, unit: &Unit, notes: &mut Notes) -> Option<Vec<HostAlias>> {
     let path = format!("{}.extra_hosts", unit.path);
-    let mut names: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    let mut names = host_name::by_address(context, unit);
     for (name, addresses) in &unit.service.container.extra_hosts.0 {
         for address in addresses {
             let address = address.trim_start_matches('[').trim_end_matches(']');
@@ -175,12 +171,12 @@ fn host_aliases(unit: &Unit, notes: &mut Notes) -> Option<Vec<HostAlias>> {
             } else if !dns_label::is_host_name(name) {
                 notes.rejected(format!("{path}.{name}"), "Kubernetes takes only DNS names in lower case here");
             } else {
-                names.entry(address).or_default().push(name.clone());
+                names.entry(address.to_owned()).or_default().push(name.clone());
             }
         }
     }
     let aliases: Vec<HostAlias> =
-        names.into_iter().map(|(ip, hostnames)| HostAlias { ip: ip.to_owned(), hostnames: Some(hostnames) }).collect();
+        names.into_iter().map(|(ip, hostnames)| HostAlias { ip, hostnames: Some(hostnames) }).collect();
     (!aliases.is_empty()).then_some(aliases)
 }
 
@@ -321,7 +317,7 @@ mod tests {
             ("hostname: box-1", false, ("box-1", "", false)),
             ("hostname: box-1", true, ("box-1", "", false)),
             ("hostname: box.local", false, ("", "", true)),
-            ("hostname: box.local", true, ("", "box.local", true)),
+            ("hostname: box.local", true, ("", "box.local", false)),
             ("hostname: Box", true, ("", "", true)),
             ("hostname: box-1, network_mode: host", true, ("", "", true)),
             (&stateful, false, ("box-1", "", true)),

@@ -70,6 +70,7 @@ pub(super) fn workload(
         object: WorkloadObject::Job(Box::new(Job { metadata, spec: Some(spec), ..Job::default() })),
         // What the service waits for has been said.
         gates: gates::gates(context, unit, &mut Notes::default()),
+        lacks: Vec::new(),
         discovery: None,
         members: Vec::new(),
     })

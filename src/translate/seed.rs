@@ -205,6 +205,7 @@ fn job(context: &Context, task: &Task) -> Option<Workload> {
             ..Job::default()
         })),
         gates: Vec::new(),
+        lacks: Vec::new(),
         discovery: None,
         members: Vec::new(),
     })

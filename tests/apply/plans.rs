@@ -156,6 +156,7 @@ fn workload(service: &str, image: &str, object: WorkloadObject) -> Workload {
         image: image.to_owned(),
         object,
         gates: Vec::new(),
+        lacks: Vec::new(),
         discovery: None,
         members: Vec::new(),
     }

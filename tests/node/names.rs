@@ -25,7 +25,7 @@ spec:
         <<: *server
         hostname: green-host
         container_name: www
-        networks: {default: {aliases: [blue]}}
+        networks: {default: {aliases: [blue, green.example.com]}}
         expose: ["8080"]
       dotted:
         image: busybox
@@ -42,7 +42,7 @@ spec:
         image: busybox
         command: [sleep, "3600"]
         stop_grace_period: 1s
-        links: ["green:only"]
+        links: ["green:only", "green:linked.local"]
         external_links: ["elsewhere:outside"]
     volumes:
       data: {}
@@ -75,6 +75,10 @@ fn names_lead_to_all_that_have_them() {
     for (service, name) in [("blue", "blue-host"), ("dotted", "box.example.com"), ("stored", "keeper")] {
         assert_eq!(inside(&namespace, service, "hostname").trim(), name);
     }
+    // A link's is the linking service's alone.
+    assert!(!inside(&namespace, "blue", "cat /etc/hosts").contains("linked.local"));
+    let restarts = namespace.list("replicasets", "compose-operator.dev/service=visitor").len();
+    assert_eq!(restarts, 1, "the visitor's pods were made before the address was known, and then again");
     let (blue, green) = (address(&namespace, "blue"), address(&namespace, "green"));
     let both: BTreeSet<String> = [blue.clone(), green.clone()].into();
     // An alias and a container name; a service's own name, which is another one's alias.
@@ -93,7 +97,7 @@ fn names_lead_to_all_that_have_them() {
         let one: BTreeSet<String> = [expected].into();
         wait_for(&format!("{name} to be {one:?}"), 20, || (addresses(&namespace, name) == one).then_some(()));
     }
-    for name in ["green", "only", "green-host"] {
+    for name in ["green", "only", "green-host", "green.example.com", "linked.local"] {
         let page = inside(&namespace, "visitor", &format!("timeout 3 wget -q -O - http://{name}:8080/"));
         assert_eq!(page.trim(), "green-host", "{name}");
     }

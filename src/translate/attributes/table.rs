@@ -141,7 +141,7 @@ pub const ATTRIBUTES: &[(&str, Treatment)] = &[
     ("services.*.models", Rejected("models are not supported yet: pass the endpoint by `environment`")),
     ("services.*.net", Rejected("is obsolete: use `network_mode`")),
     ("services.*.network_mode", ByValue("`host`, if the policy allows, `none`, `bridge` and `service:`, which is one pod with the other service")),
-    ("services.*.networks.*.aliases[]", ByValue("names that are DNS labels")),
+    ("services.*.networks.*.aliases[]", ByValue("DNS labels; names with dots where the service has an address, by its `expose` or its image's")),
     ("services.*.networks.*.driver_opts", Approximated("is not honoured: the cluster's network has no such options")),
     ("services.*.networks.*.gw_priority", Ignored("the way out is the cluster's network")),
     ("services.*.networks.*.interface_name", ByValue("in macvlan and ipvlan networks; otherwise the interface is eth0")),
