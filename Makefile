@@ -8,6 +8,8 @@ CACHE ?= $(or $(COMPOSE_OPERATOR_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/c
 CLUSTER := tests/cluster/cluster
 TARGET := x86_64-unknown-linux-gnu
 IMAGE := compose-operator:dev
+# The same under another tag, for upgrades.
+IMAGE_NEXT := compose-operator:next
 IMAGE_TAR := target/image/compose-operator.tar
 DENY_VERSION := 0.20.2
 DENY := $(CACHE)/tools/bin/cargo-deny
@@ -72,7 +74,7 @@ mutate: ## Take each attribute out of the golden cases, and see that one of them
 	@cargo test --quiet --locked --test golden every_promise_is_held -- --nocapture
 
 image: ## Make the operator's image without Docker, by the steps of the Dockerfile
-	@hack/image $(IMAGE_TAR) $(IMAGE)
+	@hack/image $(IMAGE_TAR) $(IMAGE) $(IMAGE_NEXT)
 
 dist: ## Write dist/: the packaged chart, and the manifests in one file
 	@hack/manifests dist

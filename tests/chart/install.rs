@@ -8,7 +8,7 @@ use crate::harness::{Cluster, Namespace, bare_cluster, read, wait_for};
 use crate::helm::{Helm, chart, helm};
 use crate::monitoring;
 
-const RELEASE: &str = "compose-operator";
+pub const RELEASE: &str = "compose-operator";
 
 /// The tag of the operator's image on the node. Without one, says so and returns nothing.
 pub fn image_tag() -> Option<&'static str> {
@@ -20,7 +20,7 @@ pub fn image_tag() -> Option<&'static str> {
 }
 
 /// Every pod of a namespace with its uid and how often its containers were restarted.
-fn pods(namespace: &Namespace) -> BTreeMap<String, (Value, i64)> {
+pub fn pods(namespace: &Namespace) -> BTreeMap<String, (Value, i64)> {
     namespace
         .list("pods", "app.kubernetes.io/managed-by=compose-operator")
         .iter()
@@ -37,7 +37,7 @@ fn pods(namespace: &Namespace) -> BTreeMap<String, (Value, i64)> {
 }
 
 /// The uid of the pod of the operator that is ready.
-fn operator(cluster: &Cluster) -> String {
+pub fn operator(cluster: &Cluster) -> String {
     wait_for("the operator to be ready", 60, || {
         let pods = cluster.list(RELEASE, "pods", "app.kubernetes.io/name=compose-operator");
         let [pod] = pods.as_slice() else { return None };
@@ -65,7 +65,7 @@ fn reconciled(namespace: &Namespace, mark: &str) {
     namespace.wait_ready("postgres", 30);
 }
 
-fn release(helm: &Helm, command: &str, tag: &str, args: &[&str]) {
+pub fn release(helm: &Helm, command: &str, tag: &str, args: &[&str]) {
     let tag = format!("image.tag={tag}");
     let chart = chart();
     let common = [command, RELEASE, chart.to_str().unwrap(), "--namespace", RELEASE, "--wait", "--timeout", "90s"];

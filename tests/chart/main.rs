@@ -9,4 +9,5 @@ mod install;
 mod manifests;
 mod monitoring;
 mod render;
+mod upgrade;
 mod values;
