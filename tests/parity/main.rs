@@ -34,19 +34,21 @@ trait Side {
 }
 
 /// How long an answer may take to become what it has to be: policies and health checks need a moment.
-const PATIENCE: Duration = Duration::from_secs(40);
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Asks all questions of a subject, each as often as it takes until its answer is `expected`, or until it rests where
 /// nothing is expected.
 fn ask_all(side: &impl Side, subject: &Subject, expected: impl Fn(&str) -> Option<String>) -> BTreeMap<String, String> {
     let mut answers: Vec<String> = vec![String::new(); subject.questions.len()];
+    // Nothing has waited for a stack that never is ready.
+    let patience = if subject.never_ready { PATIENCE * 2 } else { PATIENCE };
     for stage in subject.stages() {
         if let Some(service) = stage.replace {
             side.replace(subject, service);
         }
         let start = Instant::now();
         let mut open = stage.questions;
-        while !open.is_empty() && start.elapsed() < PATIENCE {
+        while !open.is_empty() && start.elapsed() < patience {
             let mut left = Vec::new();
             for (index, answer) in open.iter().zip(side.ask(subject, &open)) {
                 let rests = expected(&subject.questions[*index].ask)
