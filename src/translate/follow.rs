@@ -5,8 +5,6 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::core::v1::PodTemplateSpec;
-
 use super::context::{Context, Unit};
 use super::dns_label::hash;
 use super::plan::{Workload, WorkloadObject};
@@ -20,7 +18,7 @@ pub(super) fn mark(context: &Context, workloads: &mut [Workload]) {
     }
     let mut prints = Fingerprints { context, plain: BTreeMap::new(), whole: BTreeMap::new() };
     for workload in workloads.iter_mut() {
-        let text = template(&mut workload.object).and_then(|template| serde_json::to_string(template).ok());
+        let text = workload.object.template().and_then(|template| serde_json::to_string(template).ok());
         prints.plain.insert(workload.service.clone(), text.unwrap_or_default());
     }
     for workload in workloads {
@@ -28,7 +26,7 @@ pub(super) fn mark(context: &Context, workloads: &mut [Workload]) {
         if matches!(workload.object, WorkloadObject::Job(_) | WorkloadObject::CronJob(_)) {
             continue;
         }
-        let Some(template) = template(&mut workload.object) else { continue };
+        let Some(template) = workload.object.template_mut() else { continue };
         let Some(unit) = context.units.get(workload.service.as_str()) else { continue };
         for target in followed(context, unit.key) {
             let annotations = template.metadata.get_or_insert_default().annotations.get_or_insert_default();
@@ -74,18 +72,6 @@ impl Fingerprints<'_> {
     }
 }
 
-fn template(object: &mut WorkloadObject) -> Option<&mut PodTemplateSpec> {
-    match object {
-        WorkloadObject::Deployment(object) => object.spec.as_mut().map(|spec| &mut spec.template),
-        WorkloadObject::StatefulSet(object) => object.spec.as_mut().map(|spec| &mut spec.template),
-        WorkloadObject::DaemonSet(object) => object.spec.as_mut().map(|spec| &mut spec.template),
-        WorkloadObject::Job(object) => object.spec.as_mut().map(|spec| &mut spec.template),
-        WorkloadObject::CronJob(object) => {
-            object.spec.as_mut()?.job_template.spec.as_mut().map(|spec| &mut spec.template)
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -102,7 +88,7 @@ mod tests {
         let plan = translate(&fixture::project(&text), &fixture::stack(), &Facts::default(), &Policy::default());
         let annotations_of = |service: &str| {
             let workload = plan.workloads.iter().find(|workload| workload.service == service).unwrap();
-            template(&mut workload.object.clone()).unwrap().metadata.clone().unwrap().annotations
+            workload.object.template().unwrap().metadata.clone().unwrap().annotations
         };
         ["web", "api", "db", "other"].map(annotations_of).to_vec()
     }

@@ -11,6 +11,7 @@ use super::context::{Context, Unit};
 use super::labels::is_ours;
 use super::notes::Notes;
 use super::plan::WorkloadObject;
+use super::pod_security;
 use super::strategic_merge::{DIRECTIVE, merge};
 
 /// The parts of an object that a patch may not change, as JSON pointers.
@@ -42,13 +43,33 @@ pub(super) fn overlaid(context: &Context, unit: &Unit, object: WorkloadObject, n
                 WorkloadObject::CronJob(typed) => patched(typed.as_ref(), patch, unit, JOB_TEMPLATE)
                     .map(|typed| WorkloadObject::CronJob(Box::new(typed))),
             };
-        patched.unwrap_or_else(|problems| {
-            for (below, problem) in problems {
-                notes.error(format!("{path}{below}"), "InvalidOverride", problem);
+        match patched {
+            Ok(patched) => secured(context, unit, &path, &object, patched, notes),
+            Err(problems) => {
+                for (below, problem) in problems {
+                    notes.error(format!("{path}{below}"), "InvalidOverride", problem);
+                }
+                object
             }
-            object
-        })
+        }
     })
+}
+
+/// The patched workload, whose pods still meet the stack's security level.
+fn secured(
+    context: &Context,
+    unit: &Unit,
+    path: &str,
+    before: &WorkloadObject,
+    mut patched: WorkloadObject,
+    notes: &mut Notes,
+) -> WorkloadObject {
+    let before = before.template().and_then(|template| template.spec.as_ref());
+    let pod = patched.template_mut().and_then(|template| template.spec.as_mut());
+    if let (Some(before), Some(pod)) = (before, pod) {
+        pod_security::meet_again(context, unit, &format!("{path}.template.spec"), before, pod, notes);
+    }
+    patched
 }
 
 /// Says which overrides are for no service.
@@ -310,6 +331,49 @@ mod tests {
         let spec = &workload(&plan)["spec"];
         assert_eq!(spec["suspend"], true);
         assert_eq!(spec["jobTemplate"]["spec"]["template"]["spec"]["priorityClassName"], "low");
+    }
+
+    #[test]
+    fn the_security_level_holds_after_overrides() {
+        let pod = |patch: &Value, unsupported: &str| {
+            let patch = json!({"web": {"template": {"spec": patch}}});
+            let spec = json!({"security": "Restricted", "unsupported": unsupported, "serviceOverrides": patch});
+            let stack = fixture::stack_with(|own| *own = serde_json::from_value(spec).unwrap());
+            let text = "services: {web: {image: x, user: \"1\"}}";
+            let plan = translate(&fixture::project(text), &stack, &Facts::default(), &Policy::default());
+            let rejected = plan.notes.iter().filter(|note| note.level == crate::translate::NoteLevel::Rejected);
+            let paths: Vec<String> = rejected.map(|note| note.path.clone()).collect();
+            (workload(&plan)["spec"]["template"]["spec"].clone(), paths)
+        };
+        let (plain, _) = pod(&json!({}), "Warn");
+        let container = |context: Value| json!({"containers": [{"name": "web", "securityContext": context}]});
+        for patch in [
+            json!({"hostNetwork": true}),
+            json!({"hostPID": true}),
+            container(json!({"privileged": true})),
+            container(json!({"runAsUser": 0})),
+            container(json!({"runAsNonRoot": false})),
+            container(json!({"allowPrivilegeEscalation": true})),
+            container(json!({"capabilities": {"add": ["SYS_ADMIN"]}})),
+            container(json!({"seccompProfile": null})),
+            container(json!({"capabilities": null})),
+            json!({"volumes": [{"name": "host", "hostPath": {"path": "/"}}], "containers": [{"name": "web", "volumeMounts":
+                [{"name": "host", "mountPath": "/host"}]}]}),
+        ] {
+            let (patched, rejected) = pod(&patch, "Warn");
+            assert_eq!(rejected, ["spec.serviceOverrides.web.template.spec"], "{patch}");
+            let without = |mut pod: Value| {
+                // The refused user leaves the image's own.
+                pod["containers"][0]["securityContext"].as_object_mut().unwrap().remove("runAsUser");
+                pod
+            };
+            assert_eq!(without(patched), without(plain.clone()), "{patch}");
+        }
+        let sidecar = json!({"containers": [{"name": "side", "image": "y", "securityContext": {"runAsUser": 7}}]});
+        let (patched, rejected) = pod(&sidecar, "Fail");
+        assert_eq!(rejected, Vec::<String>::new());
+        let side = patched["containers"].as_array().unwrap().iter().find(|one| one["name"] == "side").unwrap();
+        assert_eq!(side["securityContext"]["runAsNonRoot"], true);
     }
 
     #[test]

@@ -295,10 +295,23 @@ impl WorkloadObject {
     }
 }
 
+impl WorkloadObject {
+    /// The template of its pods, to change it.
+    pub(super) fn template_mut(&mut self) -> Option<&mut PodTemplateSpec> {
+        match self {
+            Self::Deployment(object) => object.spec.as_mut().map(|spec| &mut spec.template),
+            Self::StatefulSet(object) => object.spec.as_mut().map(|spec| &mut spec.template),
+            Self::DaemonSet(object) => object.spec.as_mut().map(|spec| &mut spec.template),
+            Self::Job(object) => object.spec.as_mut().map(|spec| &mut spec.template),
+            Self::CronJob(object) => object.spec.as_mut()?.job_template.spec.as_mut().map(|spec| &mut spec.template),
+        }
+    }
+}
+
 impl Workload {
     /// The path of what it comes from, such as `services.web` or `jobs.backup`.
     pub fn path(&self) -> String {
-        let section = if matches!(self.object, WorkloadObject::CronJob(_)) { "jobs" } else { "services" };
+        let section = if self.is_job { "jobs" } else { "services" };
         format!("{section}.{}", self.service)
     }
 }

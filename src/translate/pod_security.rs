@@ -1,7 +1,7 @@
 //! The Pod Security level that a stack asks for (Kubernetes, "Pod Security Standards", version 1.35).
 //!
 //! Pods are made to meet it. What in the file contradicts it is rejected by its path, and left out where the stack goes
-//! on without what is rejected: the level holds in any case. Overrides come later, and the cluster's admission judges them.
+//! on without what is rejected: the level holds in any case, also after overrides.
 
 use k8s_openapi::api::core::v1::{
     Capabilities, Container, PodSpec, SELinuxOptions, SecurityContext, Sysctl, Volume, VolumeMount,
@@ -41,22 +41,44 @@ const UNPRIVILEGED_PORTS: &str = "net.ipv4.ip_unprivileged_port_start";
 
 /// Makes a pod of the service meet the stack's level.
 pub(super) fn meet(context: &Context, unit: &Unit, pod: &mut PodSpec, notes: &mut Notes) {
-    let level = match context.stack.spec.security {
-        SecurityLevel::Unset => return,
-        SecurityLevel::Baseline => Level { name: "Baseline", restricted: false },
-        SecurityLevel::Restricted => Level { name: "Restricted", restricted: true },
-    };
+    let Some(level) = Level::of(context.stack.spec.security) else { return };
     let images_user = context.image(unit.service).map(|image| image.user.as_str());
-    let mut review = Review { level, unit, images_user, notes };
-    review.namespaces(pod);
-    review.sysctls(pod);
-    review.volumes(pod);
-    for container in pod.init_containers.iter_mut().flatten().chain(&mut pod.containers) {
-        review.container(container);
+    let mut review = Review { level, unit, images_user, place: None, notes };
+    review.pod(pod);
+}
+
+/// Makes a pod meet the level again after an override, which is at `place`. `before` is the pod without it.
+pub(super) fn meet_again(
+    context: &Context,
+    unit: &Unit,
+    place: &str,
+    before: &PodSpec,
+    pod: &mut PodSpec,
+    notes: &mut Notes,
+) {
+    let Some(level) = Level::of(context.stack.spec.security) else { return };
+    let overridden = pod.clone();
+    let images_user = context.image(unit.service).map(|image| image.user.as_str());
+    let mut found = Notes::default();
+    Review { level, unit, images_user, place: Some(place), notes: &mut found }.pod(pod);
+    let found = found.sorted();
+    // A container that the override adds may leave to the level what it does not say; one that was there met it.
+    if found.is_empty() && context_of(before, unit) == context_of(pod, unit) && overridden != *pod {
+        let undone = context_of(&overridden, unit) != context_of(pod, unit)
+            || overridden.security_context != pod.security_context;
+        if undone {
+            let name = level.name;
+            notes.rejected(place, format!("takes out what the level {name} of spec.security asks for: leave that out"));
+        }
     }
-    if level.restricted {
-        give_claims_to_the_user(pod, images_user);
+    for note in found {
+        notes.add(note);
     }
+}
+
+/// The settings of the service's own container.
+fn context_of<'p>(pod: &'p PodSpec, unit: &Unit) -> Option<&'p SecurityContext> {
+    pod.containers.iter().find(|container| container.name == unit.name)?.security_context.as_ref()
 }
 
 #[derive(Clone, Copy)]
@@ -70,13 +92,28 @@ struct Review<'a> {
     unit: &'a Unit<'a>,
     /// The image's USER, when it is known.
     images_user: Option<&'a str>,
+    /// The path of the override that is reviewed; none for what comes from the file.
+    place: Option<&'a str>,
     notes: &'a mut Notes,
 }
 
 impl Review<'_> {
     fn refuse(&mut self, attribute: &str, what: &str, remedy: &str) {
         let message = format!("{what} is against the level {} of spec.security: {remedy}", self.level.name);
-        self.notes.rejected(format!("{}.{attribute}", self.unit.path), message);
+        let path = self.place.map_or_else(|| format!("{}.{attribute}", self.unit.path), str::to_owned);
+        self.notes.rejected(path, message);
+    }
+
+    fn pod(&mut self, pod: &mut PodSpec) {
+        self.namespaces(pod);
+        self.sysctls(pod);
+        self.volumes(pod);
+        for container in pod.init_containers.iter_mut().flatten().chain(&mut pod.containers) {
+            self.container(container);
+        }
+        if self.level.restricted {
+            give_claims_to_the_user(pod, self.images_user);
+        }
     }
 
     fn namespaces(&mut self, pod: &mut PodSpec) {
@@ -197,6 +234,10 @@ impl Review<'_> {
     }
 
     fn user(&mut self, context: &mut SecurityContext) {
+        if self.place.is_some() {
+            self.user_of_override(context);
+            return;
+        }
         let escalates = |option: &String| option == "no-new-privileges:false" || option == "no-new-privileges=false";
         if self.unit.service.container.security_opt.iter().any(escalates) {
             self.refuse("security_opt", "`no-new-privileges:false`", "leave it out");
@@ -233,7 +274,31 @@ impl Review<'_> {
     }
 }
 
+impl Review<'_> {
+    /// What an override says of the user; what it does not say was judged before.
+    fn user_of_override(&mut self, context: &mut SecurityContext) {
+        if context.allow_privilege_escalation.replace(false) == Some(true) {
+            self.refuse("", "`allowPrivilegeEscalation: true`", "leave it out");
+        }
+        if context.run_as_non_root.replace(true) == Some(false) {
+            self.refuse("", "`runAsNonRoot: false`", "leave it out");
+        }
+        if context.run_as_user == Some(0) {
+            context.run_as_user = None;
+            self.refuse("", "the user root", "give the number of a user of the image");
+        }
+    }
+}
+
 impl Level {
+    fn of(level: SecurityLevel) -> Option<Self> {
+        match level {
+            SecurityLevel::Unset => None,
+            SecurityLevel::Baseline => Some(Self { name: "Baseline", restricted: false }),
+            SecurityLevel::Restricted => Some(Self { name: "Restricted", restricted: true }),
+        }
+    }
+
     fn allows(self, volume: &Volume) -> bool {
         let baseline = volume.host_path.is_none();
         let restricted = volume.config_map.is_some()
