@@ -197,6 +197,7 @@ mod tests {
             |service: &&str| Gate { service: (*service).to_owned(), condition: GateCondition::Ready, required: true };
         Workload {
             service: service.to_owned(),
+            is_job: false,
             image: String::new(),
             object: WorkloadObject::Job(Box::default()),
             gates: after.iter().map(gate).collect(),

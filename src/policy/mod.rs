@@ -306,6 +306,7 @@ mod tests {
         let object = Deployment { spec: Some(spec), ..Deployment::default() };
         let workload = Workload {
             service: "web".to_owned(),
+            is_job: false,
             image: String::new(),
             object: WorkloadObject::Deployment(Box::new(object)),
             gates: Vec::new(),

@@ -1,4 +1,5 @@
-//! Jobs of the file's top level: a CronJob for each of their schedules, and a suspended one for those that people start.
+//! Jobs of the file's top level: a CronJob for each of their schedules, and a suspended one for those that people start;
+//! and services that labels of kompose make a CronJob.
 
 use std::borrow::Cow;
 
@@ -8,6 +9,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::context::{Context, Unit};
 use super::dns_label::label;
+use super::kompose::Cron;
 use super::notes::Notes;
 use super::{cron, labels};
 use crate::api::names::LABEL_MANAGED_BY;
@@ -37,6 +39,9 @@ pub(super) fn among_services(project: &Project) -> Cow<'_, Project> {
 
 /// The CronJobs of a job: one for each schedule, the first one under the job's own name.
 pub(super) fn cron_jobs(context: &Context, unit: &Unit, template: &PodTemplateSpec, notes: &mut Notes) -> Vec<CronJob> {
+    if let Some(cron) = &unit.kompose.cron {
+        return vec![cron_job(context, unit, &unit.name, by_labels(cron, spec(context, unit, template)))];
+    }
     let triggers = context.project.jobs.get(unit.key).and_then(|job| job.triggers.clone()).unwrap_or_default();
     let path = format!("{}.triggers", unit.path);
     note_manual(triggers.manual, triggers.schedule.is_empty(), &path, notes);
@@ -58,6 +63,19 @@ pub(super) fn cron_jobs(context: &Context, unit: &Unit, template: &PodTemplateSp
         list.push(cron_job(context, unit, &name(index), spec));
     }
     list
+}
+
+/// A CronJob as kompose writes it, with the defaults of Kubernetes.
+fn by_labels(cron: &Cron, mut spec: CronJobSpec) -> CronJobSpec {
+    if let Some(job) = &mut spec.job_template.spec {
+        job.backoff_limit = cron.backoff_limit;
+    }
+    CronJobSpec {
+        schedule: cron.schedule.clone(),
+        concurrency_policy: Some(cron.concurrency.unwrap_or("Allow").to_owned()),
+        suspend: Some(false),
+        ..spec
+    }
 }
 
 fn note_manual(manual: Option<bool>, unscheduled: bool, path: &str, notes: &mut Notes) {

@@ -38,7 +38,7 @@ pub(super) fn kinds<'a>(context: &Context<'a>) -> BTreeMap<&'a str, Kind> {
 }
 
 fn kind(context: &Context, unit: &Unit, awaited: bool) -> Kind {
-    if context.project.jobs.contains_key(unit.key) {
+    if context.project.jobs.contains_key(unit.key) || unit.kompose.cron.is_some() {
         return Kind::CronJob;
     }
     if let Some(kind) = unit.drop_in.workload {
@@ -97,7 +97,7 @@ pub(super) fn note_differences(unit: &Unit, notes: &mut Notes) {
             path,
             "others wait for this service's completion, so that it runs until it succeeds once and is not started again",
         ),
-        (Kind::Job, _) => {}
+        (Kind::Job | Kind::CronJob, _) => {}
         (_, Restart::OnFailure(_)) => notes.approximated(
             path,
             "is kept running: Kubernetes starts it again after a success too, and any number of times",

@@ -10,6 +10,7 @@ use std::net::IpAddr;
 use k8s_openapi::api::core::v1::{Container, PodSecurityContext, PodSpec, Volume, VolumeMount};
 
 use super::context::Unit;
+use super::cron;
 use super::discovery::HEADLESS;
 use super::dns_label::{MAX_LABEL, is_host_name, label};
 use super::drop_in::{DropIn, Replicas, kind, pull_policy};
@@ -41,6 +42,8 @@ pub(super) struct Kompose {
     pub(super) fs_group: Option<i64>,
     /// Who decides on the number of its pods.
     pub(super) autoscaler: Option<Autoscaler>,
+    /// When it runs, if it is a CronJob.
+    pub(super) cron: Option<Cron>,
     /// What runs before its container.
     init: Option<Init>,
     /// Its readiness, if not by the health check.
@@ -81,6 +84,14 @@ impl Default for Autoscaler {
     fn default() -> Self {
         Self { min: 1, max: 3, cpu: 50, memory: 70 }
     }
+}
+
+/// A CronJob: when it runs, what becomes of runs that overlap, and how often one that fails is tried again.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Cron {
+    pub(super) schedule: String,
+    pub(super) concurrency: Option<&'static str>,
+    pub(super) backoff_limit: Option<i32>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -128,6 +139,16 @@ pub(super) fn kompose(path: &str, service: &Service, drop_in: &mut DropIn, notes
     if kompose.init.as_ref().is_some_and(|init| init.image.is_empty()) {
         notes.error(label("init.containers.image"), "Invalid", "is missing: the init container needs an image");
         kompose.init = None;
+    }
+    if kompose.cron.as_ref().is_some_and(|cron| cron.schedule.is_empty()) {
+        notes.error(label("cronjob.schedule"), "Invalid", "is missing: without a schedule there is no CronJob");
+        kompose.cron = None;
+    }
+    if kompose.cron.is_some() && service.restart != "no" && !service.restart.starts_with("on-failure") {
+        notes.approximated(
+            label("cronjob.schedule"),
+            "makes the service a CronJob, whose runs end: `restart` says nothing else",
+        );
     }
     if kompose.node_port.is_some() && service.workload.ports.len() != 1 {
         notes.error(label("service.nodeport.port"), "Invalid", "is for a service that publishes one port");
@@ -215,10 +236,19 @@ impl Kompose {
                 self.fs_group = number.map(i64::from);
                 return expect(number.is_some(), "the number of a group");
             }
-            "cronjob.schedule" | "cronjob.concurrency_policy" | "cronjob.backoff_limit" => {
-                return Taken::No(
-                    "write the service as a job of the Compose file, `jobs.<name>` with `triggers.schedule`, which is a CronJob",
-                );
+            "cronjob.schedule" => {
+                value.clone_into(&mut self.cron.get_or_insert_default().schedule);
+                return expect(cron::check(value).is_ok(), "a schedule such as `0 3 * * *`");
+            }
+            "cronjob.concurrency_policy" => {
+                let policy =
+                    ["Allow", "Forbid", "Replace"].into_iter().find(|policy| policy.eq_ignore_ascii_case(value));
+                self.cron.get_or_insert_default().concurrency = policy;
+                return expect(policy.is_some(), "Allow, Forbid or Replace");
+            }
+            "cronjob.backoff_limit" => {
+                self.cron.get_or_insert_default().backoff_limit = number;
+                return expect(number.is_some(), "a number");
             }
             "init.containers.name" => self.init.get_or_insert_default().name = label(value, MAX_LABEL),
             "init.containers.image" => value.clone_into(&mut self.init.get_or_insert_default().image),
@@ -419,7 +449,9 @@ mod tests {
             ("kompose.controller.type: pod", "Error"),
             ("kompose.volume.size: huge", "Error"),
             ("kompose.service.group: a", "Rejected"),
-            ("kompose.cronjob.schedule: \"* * * * *\"", "Rejected"),
+            ("kompose.cronjob.schedule: daily", "Error"),
+            ("kompose.cronjob.concurrency_policy: Never", "Error"),
+            ("kompose.cronjob.backoff_limit: x", "Error"),
             ("kompose.volume.type: emptyDir", "Rejected"),
             ("kompose.service.name_override: b", "Approximated"),
             ("kompose.service.typo: a", "Approximated"),

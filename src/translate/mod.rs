@@ -248,11 +248,13 @@ fn unit_workloads(
         service: if index == 0 { key.clone() } else { format!("{key}-{}", index + 1) },
         image,
         object,
+    let is_job = context.project.jobs.contains_key(unit.key);
         gates: gates.clone(),
         lacks: lacks.clone(),
         discovery,
         members: members.clone(),
     })
+        is_job,
 }
 
 fn note_differences(context: &Context, unit: &Unit, notes: &mut Notes) {

@@ -104,6 +104,8 @@ pub struct Claim {
 pub struct Workload {
     /// The Compose service; a job's further schedules have its name with their number.
     pub service: String,
+    /// Whether it comes from the file's `jobs`.
+    pub is_job: bool,
     /// The image of its container.
     pub image: String,
     /// The object to apply.

@@ -66,6 +66,7 @@ pub(super) fn workload(
     let spec = JobSpec { backoff_limit: Some(0), template, ..JobSpec::default() };
     Some(Workload {
         service: name,
+        is_job: false,
         image: last.service.container.image.clone(),
         object: WorkloadObject::Job(Box::new(Job { metadata, spec: Some(spec), ..Job::default() })),
         // What the service waits for has been said.

@@ -198,6 +198,7 @@ fn job(context: &Context, task: &Task) -> Option<Workload> {
     };
     Some(Workload {
         service: name,
+        is_job: false,
         image: unit.service.container.image.clone(),
         object: WorkloadObject::Job(Box::new(Job {
             metadata,

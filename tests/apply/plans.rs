@@ -153,6 +153,7 @@ impl Make<'_> {
 fn workload(service: &str, image: &str, object: WorkloadObject) -> Workload {
     Workload {
         service: service.to_owned(),
+        is_job: false,
         image: image.to_owned(),
         object,
         gates: Vec::new(),
