@@ -212,9 +212,10 @@ fn note_missing_image(path: &str, service: &Service, notes: &mut Notes) {
         // The table of attributes rejects the provider.
         return;
     }
-    notes.error(
+    // Without `build`, the loader refuses the service.
+    notes.rejected(
         format!("{path}.image"),
-        "ImageRequired",
-        "there is no image: images are not built in the cluster yet, so build and push one, and name it by `image:`",
+        "there is no image to pull, and images are not built in the cluster yet: build and push one, and name it by \
+         `image:`; the service is left out without it",
     );
 }
