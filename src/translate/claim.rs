@@ -12,7 +12,7 @@ use super::labels;
 use super::notes::Notes;
 use super::plan::Claim;
 use super::quantity::{Amount, docker_bytes};
-use super::{Stack, project_directory, seed};
+use super::{Stack, project_directory, seed, swarm_template};
 use crate::api::names::ANNOTATION_SEED;
 use crate::api::v1alpha1::{AccessMode, Reclaim, VolumeMode};
 use crate::compose::Project;
@@ -72,6 +72,12 @@ pub(super) fn backings<'a>(
 fn backing(project: &Project, stack: &Stack, key: &str, volume: &Volume, notes: &mut Notes) -> Backing {
     let path = format!("volumes.{key}");
     let name = claim_name(project, stack, key, &volume.name);
+    if swarm_template::is_template(&volume.name) {
+        notes.rejected(
+            format!("{path}.name"),
+            "placeholders of Swarm are not filled in here: a volume is one for all pods, so leave the name out",
+        );
+    }
     if volume.external {
         return Backing::Claim { name, external: true };
     }
@@ -126,7 +132,7 @@ fn backing(project: &Project, stack: &Stack, key: &str, volume: &Volume, notes: 
 /// The claim's name: the one that the file gives, else one that begins with the stack.
 fn claim_name(project: &Project, stack: &Stack, key: &str, name: &str) -> String {
     // The loader fills in `<project>_<key>` where the file gives no name.
-    if name.is_empty() || name == format!("{}_{key}", project.name) {
+    if name.is_empty() || swarm_template::is_template(name) || name == format!("{}_{key}", project.name) {
         return dns_label::subdomain(&format!("{}-{key}", stack.name));
     }
     dns_label::subdomain(name)
@@ -139,7 +145,11 @@ pub(super) fn claims(context: &Context, notes: &mut Notes) -> Vec<Claim> {
         let Backing::Claim { name, external } = backing else { continue };
         let volume = context.project.volumes.get(*key);
         let wanted = volume.map_or("", |volume| volume.name.as_str());
-        if *name != wanted && !wanted.is_empty() && wanted != format!("{}_{key}", context.project.name) {
+        if *name != wanted
+            && !swarm_template::is_template(wanted)
+            && !wanted.is_empty()
+            && wanted != format!("{}_{key}", context.project.name)
+        {
             notes.approximated(
                 format!("volumes.{key}.name"),
                 format!("the claim is called `{name}`, since `{wanted}` is no name of a Kubernetes object"),

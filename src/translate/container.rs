@@ -6,14 +6,13 @@ use super::context::{Context, Unit};
 use super::environment::environment;
 use super::expansion::literals;
 use super::generated::Generated;
-use super::kompose;
 use super::lifecycle::lifecycle;
-use super::network;
 use super::notes::Notes;
 use super::ports::{self, PortKey};
 use super::probe::probe;
 use super::resources::resources;
 use super::security::container_context;
+use super::{kompose, managed_account, network};
 
 /// The container, without its mounts.
 pub(super) fn container(context: &Context, unit: &Unit, generated: &mut Generated, notes: &mut Notes) -> Container {
@@ -35,6 +34,9 @@ pub(super) fn container(context: &Context, unit: &Unit, generated: &mut Generate
         tty: unit.service.workload.tty.then_some(true),
         ..Container::default()
     };
+    if let Some(account) = managed_account::options(context, unit, notes) {
+        container.security_context.get_or_insert_default().windows_options = Some(account);
+    }
     probe(context, unit, &mut container, notes);
     kompose::checks(unit, &mut container, notes);
     container

@@ -1,8 +1,11 @@
 //! What `x-kubernetes` asks of a service (docker stack's `pull_secret`, `pull_policy` and `internal_service_type`, and
 //! what Compose has no word for).
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
+use super::devices::is_resource;
 use super::discovery::{HEADLESS, VIP};
 use super::kind::Kind;
 use super::notes::Notes;
@@ -28,6 +31,8 @@ pub(super) struct DropIn {
     pub(super) pull_policy: Option<&'static str>,
     /// How its name resolves: [`VIP`] or [`HEADLESS`].
     pub(super) discovery: Option<&'static str>,
+    /// The resources by which nodes advertise devices: by the device's path, its driver, or its name in Swarm.
+    pub(super) devices: BTreeMap<String, String>,
     /// A partial object that is merged onto its workload.
     pub(super) patch: Option<Value>,
 }
@@ -84,10 +89,18 @@ impl DropIn {
                     _ => return Err("ClusterIP or Headless"),
                 });
             }
+            "devices" => {
+                let entries = value.as_object().ok_or("a mapping of devices to resources")?;
+                for (device, resource) in entries {
+                    let name = resource.as_str().filter(|name| is_resource(name));
+                    let name = name.ok_or("resources that device plugins advertise, such as `example.com/device`")?;
+                    self.devices.insert(device.clone(), name.to_owned());
+                }
+            }
             "patch" => self.patch = Some(value.clone()),
             _ => {
                 return Err("one of workload, liveness, replicas, serviceAccountName, pull_secret, pull_policy, \
-                            internal_service_type and patch");
+                            internal_service_type, devices and patch");
             }
         }
         Ok(())
@@ -130,7 +143,7 @@ mod tests {
     fn entries_are_taken() {
         let (drop_in, notes) = asked(
             "{workload: StatefulSet, liveness: true, replicas: 3, serviceAccountName: sa, pull_secret: s, pull_policy: \
-             Never, internal_service_type: Headless, patch: {spec: {}}}",
+             Never, internal_service_type: Headless, devices: {/dev/kvm: example.com/kvm}, patch: {spec: {}}}",
         );
         assert_eq!(notes, Vec::<String>::new());
         let expected = DropIn {
@@ -141,6 +154,7 @@ mod tests {
             pull_secret: Some("s".to_owned()),
             pull_policy: Some("Never"),
             discovery: Some(HEADLESS),
+            devices: [("/dev/kvm".to_owned(), "example.com/kvm".to_owned())].into(),
             patch: Some(serde_json::json!({"spec": {}})),
         };
         assert_eq!(drop_in, expected);
@@ -157,6 +171,7 @@ mod tests {
             ("{serviceAccountName: 1}", ".serviceAccountName"),
             ("{pull_policy: daily}", ".pull_policy"),
             ("{internal_service_type: NodePort}", ".internal_service_type"),
+            ("{devices: {/dev/kvm: kvm}}", ".devices"),
             ("{colour: red}", ".colour"),
             ("[a]", ""),
         ] {

@@ -1,16 +1,18 @@
 //! The environment of containers.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use k8s_openapi::api::core::v1::{EnvVar, EnvVarSource, SecretKeySelector};
+use k8s_openapi::api::core::v1::{EnvVar, EnvVarSource, ObjectFieldSelector, SecretKeySelector};
 
 use super::context::{Context, Unit};
 use super::expansion::literal;
 use super::generated::{Content, Generated};
 use super::notes::Notes;
+use super::swarm_template::{self, Field, Part};
+use super::{devices, model_endpoint};
 
-/// The variables of a service's container, in the order of their names. What came from a Secret goes to a generated
-/// one; a variable without a value is unset, as in Compose.
+/// The variables of a service's container, in the order of their names, after those that they refer to. What came from
+/// a Secret goes to a generated one; a variable without a value is unset, as in Compose.
 pub(super) fn environment(
     context: &Context,
     unit: &Unit,
@@ -21,8 +23,15 @@ pub(super) fn environment(
     let mut secret = BTreeSet::new();
     let mut entries = Content::new();
     let mut valued = Vec::new();
-    for (name, value) in &unit.service.container.environment {
-        let Some(value) = value else { continue };
+    let of_models = model_endpoint::variables(context, unit, notes);
+    let mut all: BTreeMap<&String, &String> =
+        unit.service.container.environment.iter().filter_map(|(name, value)| Some((name, value.as_ref()?))).collect();
+    let of_devices = devices::variables(unit);
+    for (name, value) in &of_devices {
+        all.entry(name).or_insert(value);
+    }
+    all.extend(&of_models);
+    for (name, value) in all {
         if !is_name(name) {
             notes.rejected(
                 format!("{path}.{name}"),
@@ -34,7 +43,13 @@ pub(super) fn environment(
             notes.error(format!("{path}.{name}"), "Invalid", "no variable can hold a zero byte");
             continue;
         }
-        if is_tainted(context, unit, name) {
+        if !of_models.contains_key(name) && is_tainted(context, unit, name) {
+            if swarm_template::is_template(value) {
+                notes.rejected(
+                    format!("{path}.{name}"),
+                    "placeholders of Swarm are not filled in in a value from a Secret: put them into another variable",
+                );
+            }
             if !is_key(name) {
                 notes.rejected(
                     format!("{path}.{name}"),
@@ -49,6 +64,7 @@ pub(super) fn environment(
     }
     let secret_name =
         (!entries.is_empty()).then(|| generated.secret(context, &format!("{}-env", unit.key), &path, entries, notes));
+    let mut told = BTreeMap::new();
     let variables: Vec<EnvVar> = valued
         .into_iter()
         .map(|(name, value)| match &secret_name {
@@ -64,10 +80,74 @@ pub(super) fn environment(
                 }),
                 ..EnvVar::default()
             },
-            _ => EnvVar { name: name.clone(), value: Some(literal(value)), ..EnvVar::default() },
+            _ => variable(context, unit, name, value, &mut told, notes),
         })
         .collect();
+    let told = told.into_iter().map(|(field, name)| of_pod(name, field));
+    let variables: Vec<EnvVar> = told.chain(variables).collect();
     (!variables.is_empty()).then_some(variables)
+}
+
+/// A variable whose value everybody may read. Where a field of the pod is only a part of it, another variable holds
+/// that, which is added to `told`.
+fn variable(
+    context: &Context,
+    unit: &Unit,
+    name: &str,
+    value: &str,
+    told: &mut BTreeMap<Field, String>,
+    notes: &mut Notes,
+) -> EnvVar {
+    let plain = |value: String| EnvVar { name: name.to_owned(), value: Some(value), ..EnvVar::default() };
+    let path = || format!("{}.environment.{name}", unit.path);
+    let parts = match swarm_template::parts(context, unit, value) {
+        None => return plain(literal(value)),
+        Some(Err(problem)) => {
+            notes.rejected(path(), problem);
+            return plain(literal(value));
+        }
+        Some(Ok(parts)) => parts,
+    };
+    if value.contains(".Node.ID") {
+        notes.approximated(path(), "the id of the node is its name, by which Kubernetes knows it");
+    }
+    if value.contains(".Service.Name") {
+        let swarms = format!("{}_{}", context.project.name, unit.key);
+        notes.approximated(
+            path(),
+            format!("the service is `{swarms}` here, as Swarm calls it; to reach it, write `{}`", unit.name),
+        );
+    }
+    if let [Part::Field(field)] = parts.as_slice() {
+        return of_pod(name.to_owned(), *field);
+    }
+    let mut text = String::new();
+    for part in &parts {
+        match part {
+            Part::Text(part) => text.push_str(&literal(part)),
+            Part::Field(field) => {
+                // Or it would take the reference for an escaped one.
+                if text.ends_with('$') {
+                    text.push('$');
+                }
+                let holder = told.entry(*field).or_insert_with(|| {
+                    let mut holder = field.variable().to_owned();
+                    while unit.service.container.environment.contains_key(&holder) {
+                        holder.push('_');
+                    }
+                    holder
+                });
+                text.extend(["$(", holder, ")"]);
+            }
+        }
+    }
+    plain(text)
+}
+
+fn of_pod(name: String, field: Field) -> EnvVar {
+    let selector = ObjectFieldSelector { field_path: field.path().to_owned(), ..ObjectFieldSelector::default() };
+    let source = EnvVarSource { field_ref: Some(selector), ..EnvVarSource::default() };
+    EnvVar { name, value_from: Some(source), ..EnvVar::default() }
 }
 
 /// Whether the variable's value, or the whole environment, came from a Secret.
@@ -128,6 +208,45 @@ mod tests {
         assert_eq!(variables[1].value, None);
         assert_eq!(variables[0].value.as_deref(), Some("a"));
         assert_eq!(notes, Vec::<String>::new());
+    }
+
+    #[test]
+    fn placeholders_are_told_by_the_downward_api() {
+        let (variables, _, notes) = environment_of(
+            "{NODE: \"{{.Node.Hostname}}\", URL: \"$$(x)$/{{.Node.Hostname}}$/{{.Service.Name}}\", PRICE: \"5${{.Task.ID}}\", \
+             COMPOSE_TASK_ID: own, ID: \"{{.Node.ID}}\", NONE: \"{{.Service.ID}}\"}",
+            &[],
+        );
+        let shown: Vec<String> = variables
+            .iter()
+            .map(|variable| match &variable.value_from {
+                Some(source) => format!("{}<-{}", variable.name, source.field_ref.as_ref().unwrap().field_path),
+                None => format!("{}={}", variable.name, variable.value.as_ref().unwrap()),
+            })
+            .collect();
+        assert_eq!(
+            shown,
+            [
+                "COMPOSE_NODE_HOSTNAME<-spec.nodeName",
+                "COMPOSE_TASK_ID_<-metadata.uid",
+                "COMPOSE_TASK_ID=own",
+                "ID<-spec.nodeName",
+                "NODE<-spec.nodeName",
+                "NONE={{.Service.ID}}",
+                "PRICE=5$$$(COMPOSE_TASK_ID_)",
+                "URL=$$$$(x)$/$(COMPOSE_NODE_HOSTNAME)$/p_web",
+            ]
+        );
+        assert_eq!(
+            notes,
+            [
+                "services.web.environment.ID: Approximated",
+                "services.web.environment.NONE: Rejected",
+                "services.web.environment.URL: Approximated",
+            ]
+        );
+        let (_, _, notes) = environment_of("{A: \"{{.Task.ID}}\"}", &["services.web.environment.A"]);
+        assert_eq!(notes, ["services.web.environment.A: Rejected"]);
     }
 
     #[test]

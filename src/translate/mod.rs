@@ -12,6 +12,7 @@ mod cron;
 mod cron_job;
 mod daemon_set;
 mod deployment;
+mod devices;
 mod discovery;
 mod dns_label;
 mod drop_in;
@@ -32,7 +33,10 @@ mod kind;
 mod kompose;
 mod labels;
 mod lifecycle;
+mod logging;
+mod managed_account;
 mod mention;
+mod model_endpoint;
 mod mount;
 mod network;
 mod network_policy;
@@ -59,6 +63,7 @@ mod seed;
 mod shared_pod;
 mod stateful_set;
 mod strategic_merge;
+mod swarm_template;
 mod taint;
 mod traefik;
 mod volumes_from;
@@ -185,6 +190,7 @@ pub fn translate(project: &Project, stack: &Stack, facts: &Facts, policy: &Polic
     attachment::note_differences(&context, &mut notes);
     overlay::note_strangers(&context, &mut notes);
     mention::note(&context, &mut notes);
+    model_endpoint::note_differences(&context, &mut notes);
     follow::mark(&context, &mut workloads);
     seed::add(&context, &mut workloads);
     let mut plan = Plan {
@@ -242,19 +248,19 @@ fn unit_workloads(
         })
         .collect();
     let objects: Vec<_> = objects.into_iter().map(|object| overlay::overlaid(context, unit, object, notes)).collect();
+    let is_job = context.project.jobs.contains_key(unit.key);
     let (key, images) = (unit.key.to_owned(), objects.iter().map(|object| overlay::image(unit, object)));
     let images: Vec<String> = images.collect();
     objects.into_iter().zip(images).enumerate().map(move |(index, (object, image))| Workload {
         service: if index == 0 { key.clone() } else { format!("{key}-{}", index + 1) },
+        is_job,
         image,
         object,
-    let is_job = context.project.jobs.contains_key(unit.key);
         gates: gates.clone(),
         lacks: lacks.clone(),
         discovery,
         members: members.clone(),
     })
-        is_job,
 }
 
 fn note_differences(context: &Context, unit: &Unit, notes: &mut Notes) {

@@ -13,7 +13,7 @@ use super::dns_label::{MAX_LABEL, hash, label, shorten, slug};
 use super::generated::Generated;
 use super::notes::Notes;
 use super::quantity::{Amount, docker_bytes};
-use super::{file_object, project_directory, project_file, volumes_from};
+use super::{file_object, project_directory, project_file, swarm_template, volumes_from};
 use crate::compose::model::{BindOptions, Mount, MountKind};
 
 /// The mounts of a service, gathered one by one.
@@ -67,6 +67,7 @@ pub(super) fn mounts(context: &Context, unit: &Unit, generated: &mut Generated, 
     let container = &unit.service.container;
     for (index, mount) in container.volumes.iter().enumerate() {
         let path = unit.mount_path(index);
+        let Some(mount) = &filled(context, unit, mount, &path, notes) else { continue };
         match mount.kind {
             MountKind::Volume if mount.source.is_empty() && volumes_from::is_from_another(mount) => notes.rejected(
                 path,
@@ -106,6 +107,21 @@ pub(super) fn mounts(context: &Context, unit: &Unit, generated: &mut Generated, 
     file_object::mounts(context, unit, generated, &mut mounts, notes);
     note_other_sources(context, unit, notes);
     mounts
+}
+
+/// The mount with Swarm's placeholders filled in; none when they differ from pod to pod.
+fn filled(context: &Context, unit: &Unit, mount: &Mount, path: &str, notes: &mut Notes) -> Option<Mount> {
+    let mut filled = mount.clone();
+    for (attribute, text) in [("source", &mut filled.source), ("target", &mut filled.target)] {
+        match swarm_template::constant(context, unit, text) {
+            Ok(constant) => *text = constant,
+            Err(problem) => {
+                notes.rejected(format!("{path}.{attribute}"), problem);
+                return None;
+            }
+        }
+    }
+    Some(filled)
 }
 
 /// What `volumes_from` names and nobody can mount here.
@@ -249,8 +265,19 @@ fn tmpfs(text: &str, path: &str, mounts: &mut Mounts, notes: &mut Notes) {
                 None => notes.rejected(path, format!("`{value}` is no size that a cluster knows: write it like `64m`")),
             },
             ("ro", "") => read_only = true,
-            ("rw", "") | ("mode", "777" | "0777" | "1777" | "01777") => {}
-            _ => notes.approximated(path, format!("`{option}` is not honoured: everybody may write to the directory")),
+            ("rw" | "exec" | "suid" | "dev", "")
+            | ("mode", "777" | "0777" | "1777" | "01777")
+            | ("uid" | "gid", "0") => {}
+            ("mode" | "uid" | "gid", _) => notes.approximated(
+                path,
+                format!("`{option}` is not honoured: the directory is root's, and everybody may write to it"),
+            ),
+            ("noexec", "") => notes.approximated(
+                path,
+                "`noexec` is not honoured: programs can be started from the directory, as nodes mount it",
+            ),
+            _ => notes
+                .approximated(path, format!("`{option}` is not honoured: Kubernetes has no such option of a mount")),
         }
     }
     memory(target, size, read_only, path, mounts, notes);

@@ -31,10 +31,10 @@ pub fn not_honoured(spec: &ComposeStackSpec) -> Vec<String> {
         liveness: _,
         image_pull_secrets: _,
         build,
-        models,
+        models: _,
         service_overrides: _,
     } = spec;
-    let fields = [("spec.build", build.is_some()), ("spec.models", !models.is_empty())];
+    let fields = [("spec.build", build.is_some())];
     fields
         .into_iter()
         .filter(|(_, set)| *set)
@@ -52,10 +52,9 @@ mod tests {
     #[test]
     fn defaults_are_honoured_and_the_rest_is_named() {
         assert!(not_honoured(&ComposeStackSpec::default()).is_empty());
-        let mut spec = ComposeStackSpec { build: Some(BuildSettings::default()), ..Default::default() };
-        spec.models.insert("llm".to_owned(), crate::api::v1alpha1::ModelEndpoint::default());
+        let spec = ComposeStackSpec { build: Some(BuildSettings::default()), ..Default::default() };
         let lines = not_honoured(&spec);
-        assert_eq!(lines.len(), 2, "{lines:?}");
-        assert!(lines[0].starts_with("spec.build: ") && lines[1].starts_with("spec.models: "));
+        assert_eq!(lines.len(), 1, "{lines:?}");
+        assert!(lines[0].starts_with("spec.build: "));
     }
 }

@@ -13,9 +13,10 @@ use super::generated::Generated;
 use super::kind::Kind;
 use super::mount::mounts;
 use super::notes::Notes;
+use super::swarm_template::{self, Field, Part};
 use super::{
-    alias, attachment, dns_label, host_name, kompose, labels, lifecycle, network, placement, pod_security, pre_start,
-    security, shared_pod,
+    alias, attachment, dns_label, host_name, kompose, labels, lifecycle, logging, network, placement, pod_security,
+    pre_start, security, shared_pod,
 };
 use crate::compose::model::Duration;
 
@@ -66,9 +67,10 @@ pub(super) fn template(
     }
     name_host(context, unit, &mut pod, notes);
     for unit in std::iter::once(unit).chain(shared_pod::members(context, unit)) {
-        note_processes(context, unit, notes);
+        note_stop_signal(context, unit, notes);
     }
     security::pod_context(unit, &mut pod, notes);
+    reap_orphans(context, unit, &mut pod, notes);
     kompose::pod(unit, &mut pod);
     placement::place(context, unit, &mut pod, notes);
     pre_start::prepare_replicas(context, unit, &mut pod, generated, notes);
@@ -78,7 +80,9 @@ pub(super) fn template(
     for unit in std::iter::once(unit).chain(shared_pod::members(context, unit)) {
         labels.extend(network::pod_labels(context, unit));
         labels.extend(alias::pod_labels(context, unit));
+        logging::note_differences(unit, notes);
     }
+    labels.extend(logging::exclusion_labels(context, unit));
     PodTemplateSpec {
         metadata: Some(ObjectMeta {
             labels: Some(labels),
@@ -103,6 +107,9 @@ fn annotations(context: &Context, unit: &Unit, notes: &mut Notes) -> Option<BTre
             }
         }
     }
+    for (key, value) in logging::exclusion_annotations(context, unit) {
+        annotations.get_or_insert_default().entry(key).or_insert(value);
+    }
     for (key, value) in attachment::annotations(context, unit) {
         let known = annotations.get_or_insert_default().insert(key.clone(), value);
         if known.is_some() {
@@ -123,14 +130,33 @@ pub(super) fn pull_secrets(context: &Context, unit: &Unit) -> Option<Vec<LocalOb
     (!names.is_empty()).then_some(references)
 }
 
+/// `hostname` with Swarm's placeholders filled in; none when the pod keeps its own.
+fn filled_host_name(context: &Context, unit: &Unit, path: &str, notes: &mut Notes) -> Option<String> {
+    let hostname = &unit.service.container.hostname;
+    match swarm_template::parts(context, unit, hostname) {
+        None => Some(hostname.clone()).filter(|name| !name.is_empty()),
+        Some(Ok(parts)) => match parts.as_slice() {
+            // It is the pod's without further ado.
+            [Part::Field(Field::Name)] => None,
+            [Part::Text(text)] => Some(text.clone()),
+            _ => {
+                let problem = "the host name is the pod's: Kubernetes gives all pods of a service the same, or none";
+                notes.approximated(path, problem);
+                None
+            }
+        },
+        Some(Err(problem)) => {
+            notes.rejected(path, problem);
+            None
+        }
+    }
+}
+
 /// `hostname`, as far as the cluster takes it: pods have labels for host names, and those of StatefulSets their own
 /// names, unless it knows `hostnameOverride`.
 fn name_host(context: &Context, unit: &Unit, pod: &mut PodSpec, notes: &mut Notes) {
-    let name = &unit.service.container.hostname;
     let path = format!("{}.hostname", unit.path);
-    if name.is_empty() {
-        return;
-    }
+    let Some(name) = &filled_host_name(context, unit, &path, notes) else { return };
     if pod.host_network == Some(true) {
         notes.approximated(path, "the host name is the node's, whose network the service uses");
         return;
@@ -220,13 +246,24 @@ fn dns_config(unit: &Unit, notes: &mut Notes) -> Option<PodDNSConfig> {
     (config != PodDNSConfig::default()).then_some(config)
 }
 
-fn note_processes(context: &Context, unit: &Unit, notes: &mut Notes) {
-    if unit.service.container.init == Some(true) {
-        notes.approximated(
-            format!("{}.init", unit.path),
-            "no init process is added: orphans are not reaped unless the image brings one (tini, dumb-init)",
-        );
+/// `init`: process 1 of a pod that shares its processes reaps orphans, as Docker's init process does.
+fn reap_orphans(context: &Context, unit: &Unit, pod: &mut PodSpec, notes: &mut Notes) {
+    let units: Vec<&Unit> = std::iter::once(unit).chain(shared_pod::members(context, unit)).collect();
+    for asking in units.iter().filter(|unit| unit.service.container.init == Some(true)) {
+        // In the node's space of processes, that is the node's process 1.
+        if pod.host_pid != Some(true) {
+            pod.share_process_namespace = Some(true);
+        }
+        if units.len() > 1 {
+            notes.approximated(
+                format!("{}.init", asking.path),
+                "the containers of the pod see each other's processes, so that its process 1 reaps orphans",
+            );
+        }
     }
+}
+
+fn note_stop_signal(context: &Context, unit: &Unit, notes: &mut Notes) {
     let signal = unit.service.container.stop_signal.to_uppercase();
     let images_own = context.image(unit.service).is_some_and(|image| image.stop_signal.to_uppercase() == signal);
     if !images_own && !matches!(signal.as_str(), "" | "SIGTERM" | "TERM" | "15") {

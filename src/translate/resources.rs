@@ -10,9 +10,10 @@ use k8s_openapi::api::core::v1::ResourceRequirements;
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
 use super::context::{Context, Unit};
+use super::devices;
 use super::notes::Notes;
 use super::quantity::{Amount, docker_bytes};
-use crate::compose::model::{DeviceRequest, Resource, Service};
+use crate::compose::model::{Resource, Service};
 
 /// What is requested for a container for which nobody reserved anything.
 const REQUESTS: [(&str, &str); 2] = [("cpu", "10m"), ("memory", "32Mi")];
@@ -38,16 +39,11 @@ pub(super) fn resources(context: &Context, unit: &Unit, notes: &mut Notes) -> Re
     let reserved = reservations.map_or(0, |reserved| reserved.memory.0);
     set(&mut lower, "memory", bytes(if reserved > 0 { reserved } else { container.mem_reservation.0 }));
     fill_requests(context, &upper, &mut lower, notes);
-    for (name, count) in devices(unit, reservations, notes) {
+    for (name, count) in devices::requests(unit, reservations, notes) {
+        let count = Amount::count(count);
         // Extended resources are not overcommitted: request and limit have to be equal.
         upper.insert(name.clone(), count);
         lower.insert(name, count);
-    }
-    if reservations.is_some_and(|reserved| !reserved.generic_resources.is_empty()) {
-        notes.rejected(
-            format!("{}.deploy.resources.reservations.generic_resources", unit.path),
-            "resources of Swarm have no counterpart: nodes advertise resources by device plugins in Kubernetes",
-        );
     }
     ResourceRequirements { limits: quantities(upper), requests: quantities(lower), claims: None }
 }
@@ -147,39 +143,6 @@ fn fill_requests(
     }
 }
 
-/// Graphics processors, by the names that the vendors' device plugins advertise.
-fn devices(unit: &Unit, reservations: Option<&Resource>, notes: &mut Notes) -> Vec<(String, Amount)> {
-    let reserved = reservations.map_or(&[][..], |reserved| &reserved.devices);
-    let sources = [("deploy.resources.reservations.devices", reserved), ("gpus", &unit.service.container.gpus)];
-    let mut counts: BTreeMap<&str, i64> = BTreeMap::new();
-    for (attribute, requests) in sources {
-        for (index, request) in requests.iter().enumerate() {
-            let path = format!("{}.{attribute}[{index}]", unit.path);
-            match device(request) {
-                Ok((name, count)) => *counts.entry(name).or_default() += count,
-                Err(problem) => notes.rejected(path, problem),
-            }
-        }
-    }
-    counts.into_iter().map(|(name, count)| (name.to_owned(), Amount::count(count))).collect()
-}
-
-fn device(request: &DeviceRequest) -> Result<(&'static str, i64), &'static str> {
-    if !request.device_ids.is_empty() {
-        return Err("Kubernetes picks the devices: give `count` instead of `device_ids`");
-    }
-    if request.count < 1 {
-        return Err("Kubernetes cannot give a container all devices of a node: give a `count`");
-    }
-    let capable = request.capabilities.iter().any(|ability| matches!(ability.as_str(), "gpu" | "nvidia" | "compute"));
-    match request.driver.as_str() {
-        "" | "nvidia" if capable || request.capabilities.is_empty() => Ok(("nvidia.com/gpu", request.count)),
-        "amd" => Ok(("amd.com/gpu", request.count)),
-        "intel" => Ok(("gpu.intel.com/i915", request.count)),
-        _ => Err("only graphics processors of nvidia, amd and intel have a known name in Kubernetes"),
-    }
-}
-
 fn storage(unit: &Unit, notes: &mut Notes) -> Option<Amount> {
     for name in unit.service.container.storage_opt.keys().filter(|name| *name != "size") {
         notes.approximated(
@@ -258,17 +221,5 @@ mod tests {
             spec.resources.request_from_limit = Some("0.25".to_owned());
         });
         assert_eq!(requests, "cpu=10m memory=256Mi");
-    }
-
-    #[test]
-    fn graphics_processors_are_counted() {
-        let (limits, requests, notes) = resources_of(
-            "deploy: {resources: {reservations: {devices: [{capabilities: [gpu], driver: nvidia, count: 2}, \
-             {capabilities: [gpu], count: -1}]}}}",
-            |_| {},
-        );
-        assert_eq!(limits, "nvidia.com/gpu=2");
-        assert_eq!(requests, "cpu=10m memory=32Mi nvidia.com/gpu=2");
-        assert_eq!(notes, ["services.web.deploy.resources.reservations.devices[1]: Rejected"]);
     }
 }

@@ -125,7 +125,7 @@ fn namespaces(unit: &Unit, pod: &mut PodSpec, notes: &mut Notes) {
         reject("uts", "pods have a host name of their own unless they use the host's network");
     }
     if !matches!(container.isolation.as_str(), "" | "default" | "process") {
-        reject("isolation", "only `default` is understood");
+        reject("isolation", "is chosen by a RuntimeClass of the cluster: name it by `runtime`");
     }
 }
 

@@ -27,6 +27,7 @@ spec:
         stop_grace_period: 5s
         cap_add: [NET_ADMIN]
         cap_drop: [CHOWN]
+        environment: {NODE: "{{.Node.Hostname}}", TASK: "on $$(id) {{.Node.Hostname}} as {{.Task.Name}} {{.Task.Slot}}"}
         pre_start:
           - command: [sh, -c, "echo once >> /marks/service"]
           - command: [sh, -c, "echo each >> /marks/replica"]
@@ -72,6 +73,7 @@ spec:
         stop_grace_period: 2s
       other:
         image: flask-counter
+        init: true
         command: [sleep, "3600"]
     jobs:
       mark:
@@ -113,6 +115,16 @@ fn hooks_shared_pods_and_jobs_do_what_they_do_in_docker() {
     let read = |file: &str| inside(&namespace, "app", &format!("cat /marks/{file}")).trim().to_owned();
     assert_eq!((read("service").as_str(), read("replica").as_str()), ("once", "each"));
     assert_eq!(read("started"), "/marks it's $me\n/", "each hook has its own directory and variables");
+
+    // Swarm's placeholders.
+    let pod = running_pod(&namespace, "app");
+    let node = namespace.get("pod", &pod).unwrap()["spec"]["nodeName"].as_str().unwrap().to_owned();
+    let told = inside(&namespace, "app", "echo \"$NODE: $TASK\"");
+    assert_eq!(told.trim(), format!("{node}: on $(id) {node} as {pod} 1"));
+
+    // Orphans are the pod's process 1's, which Kubernetes' own reaps; the one of this cluster's sandboxes does not.
+    assert_ne!(inside(&namespace, "other", "cat /proc/1/comm").trim(), "sleep");
+    assert_eq!(inside(&namespace, "ports", "cat /proc/1/comm").trim(), "python");
 
     // One network and one space of processes, and each container's own user.
     assert_eq!(beside(&namespace, "side", "wget -q -O - http://127.0.0.1:8080/").trim(), "page");

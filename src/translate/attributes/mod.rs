@@ -50,8 +50,8 @@ pub(super) fn note(project: &Project, notes: &mut Notes) {
             None => notes.rejected(path, "is not supported yet"),
         }
     });
-    if !project.models.is_empty() {
-        notes.ignored("models", "models are not run in the cluster: services that use one say so");
+    for name in project.models.keys() {
+        note_taint(project, &format!("models.{name}"), "models.*", notes);
     }
     // It becomes part of the objects, where everybody could read what came from a Secret.
     for name in project.services.keys() {
@@ -252,11 +252,15 @@ mod tests {
 
     #[test]
     fn paths_are_those_of_the_file() {
-        let text = "services: {web: {image: x, ulimits: {nofile: 1024}, devices: [{source: /dev/fuse}], attach: false}}\n\
+        let text = "services: {web: {image: x, ulimits: {nofile: 1024}, device_cgroup_rules: [a], attach: false}}\n\
                     configs: {back: {content: x, driver: x}}";
         assert_eq!(
             noted(&fixture::project(text)),
-            ["configs.back.driver: Rejected", "services.web.devices: Rejected", "services.web.ulimits: Approximated"]
+            [
+                "configs.back.driver: Rejected",
+                "services.web.device_cgroup_rules: Rejected",
+                "services.web.ulimits: Approximated"
+            ]
         );
     }
 

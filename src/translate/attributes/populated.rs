@@ -155,7 +155,7 @@ fn container() -> ContainerSpec {
         cpu_shares: 1,
         command: Some(list()),
         configs: vec![file_reference()],
-        credential_spec: Some(CredentialSpec { config: text(), ..CredentialSpec::default() }),
+        credential_spec: Some(CredentialSpec { config: text(), file: text(), registry: text(), extensions: none() }),
         device_cgroup_rules: list(),
         devices: vec![DeviceMapping { source: text(), ..DeviceMapping::default() }],
         dns: list(),

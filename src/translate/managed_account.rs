@@ -1,0 +1,127 @@
+//! `credential_spec`: the group managed account that a Windows container runs as (Kubernetes, "Configure GMSA").
+
+use k8s_openapi::api::core::v1::WindowsSecurityContextOptions;
+
+use super::context::{Context, Unit};
+use super::notes::Notes;
+use super::project_directory::{PROJECT_DIRECTORY, shown};
+use crate::compose::ProjectFiles;
+
+/// How long such a specification may be (Kubernetes, `maxGMSACredentialSpecLength`).
+const MAX_BYTES: usize = 64 * 1024;
+
+/// The options of a container that runs as a managed account.
+pub(super) fn options(context: &Context, unit: &Unit, notes: &mut Notes) -> Option<WindowsSecurityContextOptions> {
+    let credentials = unit.service.container.credential_spec.as_ref()?;
+    let path = format!("{}.credential_spec", unit.path);
+    if !credentials.registry.is_empty() {
+        notes.rejected(
+            format!("{path}.registry"),
+            "pods cannot name a key of a node's registry: give the specification by `file` or `config`",
+        );
+        return None;
+    }
+    let (attribute, found) = if credentials.config.is_empty() {
+        ("file", file(context, &credentials.file))
+    } else {
+        ("config", config(context, &credentials.config))
+    };
+    let path = format!("{path}.{attribute}");
+    match found {
+        Ok(text) if text.len() > MAX_BYTES => {
+            notes.error(path, "Invalid", "the specification is longer than 64 KiB, which Kubernetes does not take");
+            None
+        }
+        Ok(text) => Some(WindowsSecurityContextOptions {
+            gmsa_credential_spec: Some(text),
+            ..WindowsSecurityContextOptions::default()
+        }),
+        Err((reason, problem)) => {
+            notes.error(path, reason, problem);
+            None
+        }
+    }
+}
+
+type Problem = (&'static str, String);
+
+fn file(context: &Context, file: &str) -> Result<String, Problem> {
+    let name = file.strip_prefix("file://").unwrap_or(file);
+    let path = if name.starts_with('/') { name.to_owned() } else { format!("{PROJECT_DIRECTORY}/{name}") };
+    let missing = |error: &dyn std::fmt::Display| {
+        let name = shown(&path);
+        ("NotInProject", format!("`{name}`: {error} among the project's files; add it to spec.files or spec.filesFrom"))
+    };
+    let file = context.stack.files.read(&path).map_err(|error| missing(&error))?;
+    readable(file.content, file.secret)
+}
+
+fn config(context: &Context, key: &str) -> Result<String, Problem> {
+    let known = context.project.configs.get(key);
+    let config = known.ok_or_else(|| ("NotFound", format!("there is no `{key}` among the configs")))?;
+    if !config.file.is_empty() {
+        return file(context, &config.file);
+    }
+    if config.content.is_empty() {
+        return Err((
+            "Invalid",
+            format!("the config `{key}` has to be given by `content` or `file`: it is a part of the pod"),
+        ));
+    }
+    readable(config.content.clone().into_bytes(), context.project.tainted.contains(&format!("configs.{key}.content")))
+}
+
+/// It is a part of the pod, which everybody may read who may read pods.
+fn readable(content: Vec<u8>, secret: bool) -> Result<String, Problem> {
+    if secret {
+        return Err((
+            "SecretExposed",
+            "comes from a Secret, and would be readable in the pod: it holds no secret, so give it \
+                                      by spec.files"
+                .to_owned(),
+        ));
+    }
+    String::from_utf8(content)
+        .map_err(|_| ("Invalid", "is no text: expected the JSON of a credential specification".to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::translate::fixture;
+
+    fn account(credentials: &str) -> (Option<String>, Vec<String>) {
+        let mut stack = fixture::stack();
+        fixture::add_file(&mut stack, "spec.json", b"{}", false);
+        fixture::add_file(&mut stack, "secret.json", b"{}", true);
+        let text = format!(
+            "services: {{web: {{image: x, credential_spec: {credentials}}}}}\nconfigs: {{spec: {{content: '{{}}'}}, ext: \
+             {{external: true}}}}"
+        );
+        fixture::with_stack(&text, &stack, |context, notes| {
+            let options = options(context, &context.units["web"], notes);
+            (options.and_then(|options| options.gmsa_credential_spec), std::mem::take(notes).summary())
+        })
+    }
+
+    #[test]
+    fn specifications_are_a_part_of_the_container() {
+        for credentials in ["{config: spec}", "{file: spec.json}", "{file: \"file://spec.json\"}"] {
+            assert_eq!(account(credentials), (Some("{}".to_owned()), vec![]), "{credentials}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_said() {
+        for (credentials, path) in [
+            ("{registry: spec}", "registry: Rejected"),
+            ("{file: absent.json}", "file: Error"),
+            ("{file: secret.json}", "file: Error"),
+            ("{config: absent}", "config: Error"),
+            ("{config: ext}", "config: Error"),
+        ] {
+            let noted = vec![format!("services.web.credential_spec.{path}")];
+            assert_eq!(account(credentials), (None, noted), "{credentials}");
+        }
+    }
+}
