@@ -247,7 +247,9 @@ fn note_ports(unit: &Unit, other: &Unit, notes: &mut Notes) {
 
 /// The services whose containers are in the pod of this one, itself left out.
 pub(super) fn members<'c, 'a>(context: &'c Context<'a>, unit: &'c Unit<'a>) -> impl Iterator<Item = &'c Unit<'a>> {
-    context.in_pod(unit.key).filter(|other| other.key != unit.key)
+    // What prepares a service has its key, and a pod of its own.
+    let rules = unit.host == unit.key;
+    context.in_pod(unit.key).filter(move |other| rules && other.key != unit.key)
 }
 
 /// The kinds of services, the same for all that share a pod: where one of them writes to a volume, none may overlap with
@@ -377,6 +379,13 @@ mod tests {
         assert!(!ports(mode).contains(&"services.web.ports: Error".to_owned()));
         let same = plan(", stop_grace_period: 5s", &format!(", {mode}, stop_grace_period: 5s"));
         assert!(!noted(&same).contains(&"services.web.stop_grace_period: Error".to_owned()));
+    }
+
+    #[test]
+    fn what_prepares_a_service_is_alone() {
+        let plan = plan(", pre_start: [{image: x, command: [a]}]", ", network_mode: \"service:vpn\"");
+        let workload = plan.workloads.iter().find(|workload| workload.service == "vpn-pre-start").unwrap();
+        assert_eq!(workload.object.template().unwrap().spec.as_ref().unwrap().containers.len(), 1);
     }
 
     #[test]
