@@ -214,9 +214,8 @@ impl Kompose {
                 self.name = some.map(|name| label(&name, MAX_LABEL));
                 return Taken::Differs("is a further name of the service, which keeps its own");
             }
-            "service.group" => {
-                return Taken::No("services do not share a pod yet: let them talk by name, and share a volume");
-            }
+            // Pods are shared before labels are read.
+            "service.group" => return expect(some.is_some(), "the name of a group"),
             "controller.type" => match kind(&word).filter(|kind| *kind != Kind::Job) {
                 Some(kind) => drop_in.workload = drop_in.workload.or(Some(kind)),
                 None if word == "replicationcontroller" => {
@@ -448,7 +447,7 @@ mod tests {
             ("kompose.hpa.cpu: \"0\"", "Error"),
             ("kompose.controller.type: pod", "Error"),
             ("kompose.volume.size: huge", "Error"),
-            ("kompose.service.group: a", "Rejected"),
+            ("kompose.service.group: \"\"", "Error"),
             ("kompose.cronjob.schedule: daily", "Error"),
             ("kompose.cronjob.concurrency_policy: Never", "Error"),
             ("kompose.cronjob.backoff_limit: x", "Error"),

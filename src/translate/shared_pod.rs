@@ -1,4 +1,5 @@
-//! Services that share a pod: `network_mode`, `pid`, `ipc` or `uts` is `service:<other>`.
+//! Services that share a pod: `network_mode`, `pid`, `ipc` or `uts` is `service:<other>`, or a label of kompose puts them
+//! into one group, whose first service by name then rules the pod.
 //!
 //! Containers share namespaces in Kubernetes when they are in one pod. The service that is named rules the pod (its
 //! kind, its replicas, and what pods have as a whole), the others add their containers to it.
@@ -59,15 +60,30 @@ pub(super) fn hosts<'a>(services: &BTreeMap<&'a str, &'a Service>) -> BTreeMap<&
         let mut host = key;
         // A circle, which the loader refuses, would have no end.
         for _ in 0..services.len() {
-            let target = services.get(host).and_then(|service| targets(service).next());
-            match target.and_then(|(_, target)| services.get_key_value(target)) {
-                Some((target, _)) => host = target,
-                None => break,
+            let target = services.get(host).and_then(|service| {
+                targets(service).next().map(|(_, target)| target).or_else(|| first_of_group(services, service))
+            });
+            match target.and_then(|target| services.get_key_value(target)) {
+                Some((target, _)) if *target != host => host = target,
+                _ => break,
             }
         }
         host
     };
     services.keys().map(|key| (*key, host(key))).collect()
+}
+
+/// The label by which kompose puts services into one pod.
+const GROUP: &str = "kompose.service.group";
+
+/// The group of services that a service is in.
+fn group(service: &Service) -> Option<&String> {
+    service.container.labels.get(GROUP).filter(|group| !group.is_empty())
+}
+
+fn first_of_group<'a>(services: &BTreeMap<&'a str, &'a Service>, service: &Service) -> Option<&'a str> {
+    let own = group(service)?;
+    services.iter().find(|(_, other)| group(other) == Some(own)).map(|(key, _)| *key)
 }
 
 /// The services that a service shares something with, each with the attribute.
@@ -147,7 +163,10 @@ fn note_differences(context: &Context, unit: &Unit, host: &Unit, kinds: &BTreeMa
     }
     if !shared.contains("network_mode") {
         notes.approximated(
-            format!("{}.{}", unit.path, shared.first().unwrap_or(&"pid")),
+            match shared.first() {
+                Some(attribute) => format!("{}.{attribute}", unit.path),
+                None => format!("{}.labels.{GROUP}", unit.path),
+            },
             format!(
                 "is in the pod of `{}`, and shares its network too: a port can be used by one of them only",
                 host.key
@@ -386,6 +405,19 @@ mod tests {
         let plan = plan(", pre_start: [{image: x, command: [a]}]", ", network_mode: \"service:vpn\"");
         let workload = plan.workloads.iter().find(|workload| workload.service == "vpn-pre-start").unwrap();
         assert_eq!(workload.object.template().unwrap().spec.as_ref().unwrap().containers.len(), 1);
+    }
+
+    #[test]
+    fn a_group_of_kompose_is_one_pod() {
+        let label = ", labels: {kompose.service.group: g}";
+        let plan = plan(label, label);
+        let pod = pod(&plan);
+        let names: Vec<&str> = pod.containers.iter().map(|container| container.name.as_str()).collect();
+        assert_eq!(names, ["vpn", "web"]);
+        assert_eq!(noted(&plan), ["services.web.labels.kompose.service.group: Approximated"]);
+        let ports = self::plan(&format!("{label}, expose: [\"80\"]"), &format!("{label}, expose: [\"80\"]"));
+        assert!(noted(&ports).contains(&"services.web.ports: Error".to_owned()), "{:?}", noted(&ports));
+        assert_eq!(self::plan(label, ", labels: {kompose.service.group: other}").workloads.len(), 2);
     }
 
     #[test]
