@@ -8,6 +8,8 @@ mod names;
 mod security;
 #[path = "node/seeding.rs"]
 mod seeding;
+#[path = "node/tutorial.rs"]
+mod tutorial;
 #[path = "node/workloads.rs"]
 mod workloads;
 
