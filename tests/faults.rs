@@ -223,8 +223,15 @@ fn apply(namespace: &Namespace, cluster: &Cluster, stacks: &[String], version: u
     cluster.ok_with(&["-n", &namespace.name, "apply", "--server-side", "-f", "-"], &list.to_string());
 }
 
-/// Waits until all stacks say that they are ready, and meanwhile asks whether those that say so are.
-fn converge(namespace: &Namespace, stacks: &[String], version: u32, seconds: u64, meanwhile: &mut dyn FnMut()) {
+/// Waits until all stacks say that they are ready, and meanwhile asks whether those that say so are: whether they have
+/// the objects that are expected and their workloads the version.
+fn converge(
+    namespace: &Namespace,
+    stacks: &[String],
+    (version, expected): (u32, &[String]),
+    seconds: u64,
+    meanwhile: &mut dyn FnMut(),
+) {
     let began = Instant::now();
     let wanted: BTreeSet<&str> = stacks.iter().map(String::as_str).collect();
     loop {
@@ -245,13 +252,22 @@ fn converge(namespace: &Namespace, stacks: &[String], version: u32, seconds: u64
             }
         }
         // Asked after the statuses: what they say has to be there by now.
-        let images = images(namespace);
+        let children = children(namespace);
         for stack in &ready {
-            for service in ["db", "web"] {
-                let image = images.get(&format!("{stack}{service}"));
-                let expected = format!("{service}:{version}");
-                assert_eq!(image, Some(&expected), "{stack} says that it is ready, and {service} is not");
+            let (objects, _) = &children[stack];
+            let mut missing = expected.to_vec();
+            for object in objects {
+                if let Some(at) = missing.iter().position(|it| it == object) {
+                    missing.swap_remove(at);
+                }
             }
+            let workload = |kind: &str, service: &str| format!("{kind}/{service} {service}:{version}");
+            for workload in [workload("Deployment", "web"), workload("StatefulSet", "db")] {
+                if !objects.contains(&workload) {
+                    missing.push(workload);
+                }
+            }
+            assert!(missing.is_empty(), "{stack} says that it is ready without {missing:?}");
         }
         if ready.len() == wanted.len() {
             return;
@@ -262,12 +278,6 @@ fn converge(namespace: &Namespace, stacks: &[String], version: u32, seconds: u64
         }
         std::thread::sleep(Duration::from_millis(300));
     }
-}
-
-fn images(namespace: &Namespace) -> BTreeMap<String, String> {
-    let workloads = namespace.list("deployments,statefulsets", "compose-operator.dev/stack");
-    let image = |it: &Value| it["spec"]["template"]["spec"]["containers"][0]["image"].as_str().unwrap().to_owned();
-    workloads.iter().map(|it| (it["metadata"]["name"].as_str().unwrap().to_owned(), image(it))).collect()
 }
 
 /// What there is of each stack, with what its names have of their own taken out, and the uids of what may not be made
@@ -319,14 +329,18 @@ fn stride(short: usize) -> usize {
     if std::env::var_os("FAULTS").is_some_and(|it| it == "all") { 1 } else { short }
 }
 
-/// The stack without faults, and how many calls it took.
-fn reference(cluster: &Cluster, namespace: &Namespace, plan: &Plan) -> usize {
+/// How many calls the stack without faults took, and what there was of it with each version.
+fn reference(cluster: &Cluster, namespace: &Namespace, plan: &Plan) -> (usize, [Vec<String>; 2]) {
     let names = [name(0)];
-    apply(namespace, cluster, &names, 1);
-    converge(namespace, &names, 1, 30, &mut || ());
-    apply(namespace, cluster, &names, 2);
-    converge(namespace, &names, 2, 30, &mut || ());
-    plan.calls(&names[0])
+    let objects = [1, 2].map(|version| {
+        apply(namespace, cluster, &names, version);
+        converge(namespace, &names, (version, &[]), 30, &mut || ());
+        let (mut objects, _) = children(namespace).remove(&names[0]).unwrap();
+        // The cluster's own controllers make and remove these in their own time.
+        objects.retain(|object| !object.starts_with("ReplicaSet/"));
+        objects
+    });
+    (plan.calls(&names[0]), objects)
 }
 
 #[test]
@@ -335,7 +349,7 @@ fn a_call_that_fails_is_made_good_whichever_it_is() {
     let namespace = cluster.namespace("faults");
     let proxy = Proxy::before(cluster);
     let _operator = Operator::start_with(&proxy.kubeconfig, &[&namespace], &[]);
-    let calls = reference(cluster, &namespace, &proxy.plan);
+    let (calls, [one, two]) = reference(cluster, &namespace, &proxy.plan);
     let mut names = Vec::new();
     for fault in FAULTS {
         for at in (1..=calls).step_by(stride(5)) {
@@ -345,10 +359,10 @@ fn a_call_that_fails_is_made_good_whichever_it_is() {
         }
     }
     apply(&namespace, cluster, &names, 1);
-    converge(&namespace, &names, 1, 120, &mut || ());
+    converge(&namespace, &names, (1, &one), 120, &mut || ());
     let first = children(&namespace);
     apply(&namespace, cluster, &names, 2);
-    converge(&namespace, &names, 2, 120, &mut || ());
+    converge(&namespace, &names, (2, &two), 120, &mut || ());
     compare(&namespace, &first, &names);
     stays(cluster, &namespace);
     let fired = proxy.plan.fired();
@@ -370,7 +384,7 @@ fn an_operator_that_is_killed_at_a_call_goes_on_with_it() {
     let proxy = Proxy::before(cluster);
     let start = || Operator::start_with(&proxy.kubeconfig, &[&namespace], &[]);
     let mut operator = start();
-    let calls = reference(cluster, &namespace, &proxy.plan);
+    let (calls, [one, two]) = reference(cluster, &namespace, &proxy.plan);
     let mut names = Vec::new();
     let mut first = BTreeMap::new();
     let mut kills = 0;
@@ -387,10 +401,10 @@ fn an_operator_that_is_killed_at_a_call_goes_on_with_it() {
             let stack = [name(names.len() + 1)];
             proxy.plan.faults.lock().unwrap().insert(stack[0].clone(), (at, fault));
             apply(&namespace, cluster, &stack, 1);
-            converge(&namespace, &stack, 1, 60, &mut kill);
+            converge(&namespace, &stack, (1, &one), 60, &mut kill);
             first.extend(children(&namespace).into_iter().filter(|(name, _)| *name == stack[0]));
             apply(&namespace, cluster, &stack, 2);
-            converge(&namespace, &stack, 2, 60, &mut kill);
+            converge(&namespace, &stack, (2, &two), 60, &mut kill);
             proxy.plan.faults.lock().unwrap().clear();
             kill();
             names.extend(stack);
