@@ -11,8 +11,8 @@ use super::context::{Context, Unit};
 use super::labels::is_ours;
 use super::notes::Notes;
 use super::plan::WorkloadObject;
-use super::pod_security;
 use super::strategic_merge::{DIRECTIVE, merge};
+use super::{pod_security, security};
 
 /// The parts of an object that a patch may not change, as JSON pointers.
 const FIXED: [&str; 6] =
@@ -67,6 +67,7 @@ fn secured(
     let before = before.template().and_then(|template| template.spec.as_ref());
     let pod = patched.template_mut().and_then(|template| template.spec.as_mut());
     if let (Some(before), Some(pod)) = (before, pod) {
+        security::fit_node_network(pod);
         pod_security::meet_again(context, unit, &format!("{path}.template.spec"), before, pod, notes);
     }
     patched
@@ -258,6 +259,16 @@ mod tests {
     fn the_image_of_the_status_is_the_one_that_runs() {
         let overrides = json!({"web": {"template": {"spec": {"containers": [{"name": "web", "image": "y"}]}}}});
         assert_eq!(plan("", &overrides).workloads[0].image, "y");
+    }
+
+    #[test]
+    fn in_the_nodes_network_a_pod_sets_no_parameter_of_it() {
+        let context = |overrides: &Value| {
+            let pod = workload(&plan("", overrides))["spec"]["template"]["spec"].clone();
+            pod.pointer("/securityContext/sysctls").cloned()
+        };
+        assert!(context(&json!({})).is_some());
+        assert_eq!(context(&json!({"web": {"template": {"spec": {"hostNetwork": true}}}})), None);
     }
 
     #[test]

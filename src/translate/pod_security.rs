@@ -9,7 +9,7 @@ use k8s_openapi::api::core::v1::{
 
 use super::context::{Context, Unit};
 use super::notes::Notes;
-use super::security::{SAFE_SYSCTLS, seccomp};
+use super::security::{SAFE_SYSCTLS, UNPRIVILEGED_PORTS, seccomp};
 use crate::api::v1alpha1::SecurityLevel;
 
 /// The capabilities that the level Baseline lets containers add (Kubernetes, "Pod Security Standards"): those of every
@@ -35,9 +35,6 @@ const RESTRICTED_CAPABILITIES: [&str; 1] = ["NET_BIND_SERVICE"];
 
 /// The SELinux types of ordinary containers.
 const SE_LINUX_TYPES: [&str; 5] = ["", "container_t", "container_init_t", "container_kvm_t", "container_engine_t"];
-
-/// From which port on every user may listen. Docker sets it to 0 for every container that has a network of its own.
-const UNPRIVILEGED_PORTS: &str = "net.ipv4.ip_unprivileged_port_start";
 
 /// Makes a pod of the service meet the stack's level.
 pub(super) fn meet(context: &Context, unit: &Unit, pod: &mut PodSpec, notes: &mut Notes) {
@@ -446,7 +443,8 @@ mod tests {
         let security = context(&pod);
         assert_eq!(security.run_as_user, Some(0));
         assert_eq!(security.capabilities.unwrap().add.unwrap(), ["CHOWN"]);
-        assert_eq!((pod.security_context, notes), (None, vec![]));
+        assert_eq!(pod.security_context.unwrap().sysctls.unwrap()[0].name, UNPRIVILEGED_PORTS);
+        assert_eq!(notes, Vec::<String>::new());
     }
 
     #[test]
@@ -457,6 +455,6 @@ mod tests {
             assert_eq!(pod.security_context.unwrap().fs_group, Some(group));
         }
         let (pod, _) = met(SecurityLevel::Baseline, &format!("user: \"1000\", {volume}"));
-        assert_eq!(pod.security_context, None);
+        assert_eq!(pod.security_context.unwrap().fs_group, None);
     }
 }

@@ -23,6 +23,9 @@ pub(super) const SAFE_SYSCTLS: [&str; 11] = [
     "net.ipv4.tcp_wmem",
 ];
 
+/// From which port on every user may listen. Docker sets it to 0 for every container that has a network of its own.
+pub(super) const UNPRIVILEGED_PORTS: &str = "net.ipv4.ip_unprivileged_port_start";
+
 /// The security settings of a service's container.
 pub(super) fn container_context(unit: &Unit, notes: &mut Notes) -> Option<SecurityContext> {
     let container = &unit.service.container;
@@ -75,6 +78,11 @@ pub(super) fn pod_context(unit: &Unit, pod: &mut PodSpec, notes: &mut Notes) {
         }
         sysctls.push(Sysctl { name: name.clone(), value: value.clone() });
     }
+    // A pod in the node's network may set nothing there.
+    let is_set = sysctls.iter().any(|sysctl| sysctl.name.replace('/', ".") == UNPRIVILEGED_PORTS);
+    if pod.host_network != Some(true) && !is_set {
+        sysctls.push(Sysctl { name: UNPRIVILEGED_PORTS.to_owned(), value: "0".to_owned() });
+    }
     context.sysctls = (!sysctls.is_empty()).then_some(sysctls);
     pod.security_context = (context != PodSecurityContext::default()).then_some(context);
     namespaces(unit, pod, notes);
@@ -84,6 +92,22 @@ pub(super) fn pod_context(unit: &Unit, pod: &mut PodSpec, notes: &mut Notes) {
             format!("{}.runtime", unit.path),
             format!("the cluster has to have a RuntimeClass `{}`", container.runtime),
         );
+    }
+}
+
+/// Takes the parameter out that pods have without asking, where an override puts them into the node's network: the API
+/// server would refuse the pod.
+pub(super) fn fit_node_network(pod: &mut PodSpec) {
+    if pod.host_network != Some(true) {
+        return;
+    }
+    if let Some(context) = &mut pod.security_context
+        && let Some(sysctls) = &mut context.sysctls
+    {
+        sysctls.retain(|sysctl| sysctl.name != UNPRIVILEGED_PORTS || sysctl.value != "0");
+        if sysctls.is_empty() {
+            context.sysctls = None;
+        }
     }
 }
 
@@ -278,7 +302,7 @@ mod tests {
             secured("group_add: [\"44\", video], sysctls: {net.core.somaxconn: \"1024\", net.ipv4.tcp_rmem: \"1\"}");
         let context = pod.security_context.unwrap();
         assert_eq!(context.supplemental_groups.unwrap(), [44]);
-        assert_eq!(context.sysctls.unwrap().len(), 2);
+        assert_eq!(context.sysctls.unwrap().len(), 3);
         assert_eq!(
             notes,
             ["services.web.group_add[1]: Rejected", "services.web.sysctls.net.core.somaxconn: Approximated"]
@@ -290,7 +314,7 @@ mod tests {
         let (_, pod, notes) = secured("sysctls: {net/ipv4/tcp_rmem: \"1\", A: \"1\", net..ipv4: \"1\", net.-a: \"1\"}");
         let names: Vec<_> =
             pod.security_context.unwrap().sysctls.unwrap().into_iter().map(|sysctl| sysctl.name).collect();
-        assert_eq!(names, ["net/ipv4/tcp_rmem"]);
+        assert_eq!(names, ["net/ipv4/tcp_rmem", UNPRIVILEGED_PORTS]);
         assert_eq!(
             notes,
             [
