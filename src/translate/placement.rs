@@ -160,7 +160,9 @@ fn constraints(context: &Context, unit: &Unit, affinity: &mut Affinity, pod: &mu
             Err(problem) => notes.rejected(format!("{}.deploy.placement.constraints[{index}]", unit.path), problem),
         }
     }
-    let others = context.units.values().filter(|other| other.host == other.key && other.path != unit.path);
+    // Most share nothing, and need not be compared with all.
+    let all = (!unit.colocated.is_empty()).then(|| context.units.values()).into_iter().flatten();
+    let others = all.filter(|other| other.host == other.key && other.path != unit.path);
     for other in others.filter(|other| unit.colocated.contains(&other.pod_label)) {
         let theirs: Vec<String> = of(other);
         for requirement in theirs.iter().filter_map(|constraint| requirement(constraint).ok()) {
