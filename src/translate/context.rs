@@ -11,7 +11,7 @@ use super::kompose::{Kompose, kompose};
 use super::node_network::{self, NodeNetwork};
 use super::notes::Notes;
 use super::route::{self, Route};
-use super::{Facts, Stack, gates, placement, shared_pod, volumes_from};
+use super::{Facts, Stack, gates, host_name, placement, shared_pod, volumes_from};
 use crate::api::v1alpha1::ImageStatus;
 use crate::compose::Project;
 use crate::compose::model::{MountKind, Service};
@@ -32,6 +32,8 @@ pub(super) struct Context<'a> {
     volume_users: BTreeMap<&'a str, Vec<&'a str>>,
     /// What the named volumes that are in use are kept on, by key.
     pub(super) backings: BTreeMap<&'a str, Backing>,
+    /// Whether there are names that only /etc/hosts can hold.
+    pub(super) has_host_names: bool,
     /// The names that several services have, with these.
     pub(super) shared_names: BTreeMap<String, BTreeSet<&'a str>>,
     /// The networks of the nodes that are in use, by key.
@@ -129,6 +131,7 @@ impl<'a> Context<'a> {
         let backings = claim::backings(project, stack, units.values().map(|unit| unit.service), notes);
         let node_networks = node_network::in_use(project, facts, units.values(), notes);
         let (pods, volume_users) = (pods(&units), volume_users(&units));
+        let has_host_names = host_name::are_given(&units);
         let in_rings = gates::in_rings(&units, &pods);
         let mut context = Self {
             project,
@@ -139,6 +142,7 @@ impl<'a> Context<'a> {
             in_rings,
             volume_users,
             backings,
+            has_host_names,
             shared_names: BTreeMap::new(),
             node_networks,
         };

@@ -23,6 +23,15 @@ pub fn has_host_names(project: &Project) -> bool {
     })
 }
 
+/// Whether any service has such a name, or gives one to another by a link.
+pub(super) fn are_given(units: &BTreeMap<&str, Unit>) -> bool {
+    units.values().any(|unit| {
+        let links = unit.service.links.iter().filter_map(|link| Some(link.split_once(':')?.1));
+        let own = alias::own(unit).into_iter().map(|(name, _)| name);
+        own.chain(links).any(|name| is_in_hosts(&name.to_lowercase()))
+    })
+}
+
 /// Whether a name can be in /etc/hosts, and not be a Service's.
 pub(super) fn is_in_hosts(name: &str) -> bool {
     is_host_name(name) && !is_label(name)
@@ -43,6 +52,10 @@ pub(super) fn problem(context: &Context, target: &Unit) -> Option<String> {
 
 /// The names of others for a service's pods, each with the Service that it leads to.
 fn names(context: &Context, unit: &Unit) -> BTreeSet<(String, String)> {
+    // In most projects there is none, and no need to look at all services for each one.
+    if !context.has_host_names {
+        return BTreeSet::new();
+    }
     let mut names = BTreeSet::new();
     for unit in std::iter::once(unit).chain(shared_pod::members(context, unit)) {
         let networks: BTreeSet<String> = keys(context, unit);
