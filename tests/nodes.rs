@@ -9,6 +9,7 @@ mod placement;
 
 use std::collections::BTreeMap;
 
+use harness::inside::running_pods;
 use harness::{Cluster, Namespace, cluster};
 
 /// The cluster, if it has two nodes; without it, says so and returns nothing.
@@ -25,10 +26,8 @@ fn two_nodes() -> Option<&'static Cluster> {
 /// The nodes of a service's running pods, each with their number.
 fn nodes(namespace: &Namespace, service: &str) -> BTreeMap<String, usize> {
     let mut nodes = BTreeMap::new();
-    for pod in namespace.list("pods", &format!("compose-operator.dev/service={service}")) {
-        if pod["status"]["phase"] == "Running" && pod["metadata"]["deletionTimestamp"].is_null() {
-            *nodes.entry(pod["spec"]["nodeName"].as_str().unwrap().to_owned()).or_default() += 1;
-        }
+    for pod in running_pods(namespace, service) {
+        *nodes.entry(pod["spec"]["nodeName"].as_str().unwrap().to_owned()).or_default() += 1;
     }
     nodes
 }

@@ -1,5 +1,7 @@
 //! What a program inside of a stack sees.
 
+use serde_json::Value;
+
 use super::{Namespace, wait_for};
 
 /// Runs a command in a pod of a service.
@@ -17,13 +19,16 @@ pub fn try_inside(namespace: &Namespace, service: &str, command: &str) -> (i32, 
     (output.status.code().unwrap_or(-1), text)
 }
 
+/// The pods of a service that run and are to go on running.
+pub fn running_pods(namespace: &Namespace, service: &str) -> impl Iterator<Item = Value> {
+    let pods = namespace.list("pods", &format!("compose-operator.dev/service={service}"));
+    pods.into_iter().filter(|pod| pod["status"]["phase"] == "Running" && pod["metadata"]["deletionTimestamp"].is_null())
+}
+
 /// The name of a running pod of a service.
 pub fn running_pod(namespace: &Namespace, service: &str) -> String {
     wait_for(&format!("a running pod of {service}"), 60, || {
-        let pods = namespace.list("pods", &format!("compose-operator.dev/service={service}"));
-        let pod = pods
-            .iter()
-            .find(|pod| pod["status"]["phase"] == "Running" && pod["metadata"]["deletionTimestamp"].is_null())?;
+        let pod = running_pods(namespace, service).next()?;
         Some(pod["metadata"]["name"].as_str()?.to_owned())
     })
 }
