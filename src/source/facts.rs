@@ -14,7 +14,7 @@ use crate::api::ComposeStack;
 use crate::api::names::LABEL_STACK;
 use crate::api::v1alpha1::PublishType;
 use crate::compose::Project;
-use crate::translate::{Facts, has_host_names, http_route_api, network_attachment_api};
+use crate::translate::{Facts, has_host_names, http_route_api, is_node_network_driver, network_attachment_api};
 
 /// Whether the cluster serves a kind of objects.
 ///
@@ -55,8 +55,7 @@ pub async fn facts(
     if stack.spec.publish.kind == PublishType::Gateway {
         facts.gateway_api = served(reader.client(), "spec.publish.type", &http_route_api()).await?;
     }
-    let drivers = project.networks.values().map(|network| network.driver.as_str());
-    if drivers.into_iter().any(|driver| matches!(driver, "macvlan" | "ipvlan")) {
+    if project.networks.values().any(|network| is_node_network_driver(&network.driver)) {
         facts.network_attachments = served(reader.client(), "networks", &network_attachment_api()).await?;
     }
     if project.services.values().any(|service| !service.container.hostname.is_empty()) {

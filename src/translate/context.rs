@@ -131,7 +131,7 @@ impl<'a> Context<'a> {
         let backings = claim::backings(project, stack, units.values().map(|unit| unit.service), notes);
         let node_networks = node_network::in_use(project, facts, units.values(), notes);
         let (pods, volume_users) = (pods(&units), volume_users(&units));
-        let has_host_names = host_name::are_given(&units);
+        let has_host_names = host_name::has_host_names(project);
         let in_rings = gates::in_rings(&units, &pods);
         let mut context = Self {
             project,

@@ -23,15 +23,6 @@ pub fn has_host_names(project: &Project) -> bool {
     })
 }
 
-/// Whether any service has such a name, or gives one to another by a link.
-pub(super) fn are_given(units: &BTreeMap<&str, Unit>) -> bool {
-    units.values().any(|unit| {
-        let links = unit.service.links.iter().filter_map(|link| Some(link.split_once(':')?.1));
-        let own = alias::own(unit).into_iter().map(|(name, _)| name);
-        own.chain(links).any(|name| is_in_hosts(&name.to_lowercase()))
-    })
-}
-
 /// Whether a name can be in /etc/hosts, and not be a Service's.
 pub(super) fn is_in_hosts(name: &str) -> bool {
     is_host_name(name) && !is_label(name)

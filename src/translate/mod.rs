@@ -70,6 +70,7 @@ mod volumes_from;
 
 pub use attributes::{ATTRIBUTES, Treatment, attributes_used};
 pub use host_name::has_host_names;
+pub use node_network::is_driver as is_node_network_driver;
 pub use not_honoured::not_honoured;
 pub use plan::{
     Child, Claim, Gate, GateCondition, Member, Note, NoteLevel, Plan, Workload, WorkloadObject, http_route_api,

@@ -1,5 +1,6 @@
 //! Mounts: the volumes of a pod and where its container sees them.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::{
@@ -67,7 +68,8 @@ pub(super) fn mounts(context: &Context, unit: &Unit, generated: &mut Generated, 
     let container = &unit.service.container;
     for (index, mount) in container.volumes.iter().enumerate() {
         let path = unit.mount_path(index);
-        let Some(mount) = &filled(context, unit, mount, &path, notes) else { continue };
+        let Some(mount) = filled(context, unit, mount, &path, notes) else { continue };
+        let mount = mount.as_ref();
         match mount.kind {
             MountKind::Volume if mount.source.is_empty() && volumes_from::is_from_another(mount) => notes.rejected(
                 path,
@@ -110,7 +112,16 @@ pub(super) fn mounts(context: &Context, unit: &Unit, generated: &mut Generated, 
 }
 
 /// The mount with Swarm's placeholders filled in; none when they differ from pod to pod.
-fn filled(context: &Context, unit: &Unit, mount: &Mount, path: &str, notes: &mut Notes) -> Option<Mount> {
+fn filled<'m>(
+    context: &Context,
+    unit: &Unit,
+    mount: &'m Mount,
+    path: &str,
+    notes: &mut Notes,
+) -> Option<Cow<'m, Mount>> {
+    if !swarm_template::is_template(&mount.source) && !swarm_template::is_template(&mount.target) {
+        return Some(Cow::Borrowed(mount));
+    }
     let mut filled = mount.clone();
     for (attribute, text) in [("source", &mut filled.source), ("target", &mut filled.target)] {
         match swarm_template::constant(context, unit, text) {
@@ -121,7 +132,7 @@ fn filled(context: &Context, unit: &Unit, mount: &Mount, path: &str, notes: &mut
             }
         }
     }
-    Some(filled)
+    Some(Cow::Owned(filled))
 }
 
 /// What `volumes_from` names and nobody can mount here.

@@ -40,8 +40,8 @@ struct Pool {
     taken: BTreeSet<IpAddr>,
 }
 
-/// Whether a network is of these drivers.
-pub(super) fn is_driver(driver: &str) -> bool {
+/// Whether a network of this driver lies on an interface of the nodes (`macvlan`, `ipvlan`).
+pub fn is_driver(driver: &str) -> bool {
     matches!(driver, "macvlan" | "ipvlan")
 }
 
