@@ -17,10 +17,12 @@ FUZZ_VERSION := 0.13.2
 FUZZ := $(CACHE)/tools/bin/cargo-fuzz
 # How long all fuzzers run together.
 FUZZ_SECONDS ?= 180
+# How many stacks the bench of scale makes.
+SCALE_STACKS ?= 2000
 # A directory of its own: other compiler flags would throw away the debug build's work.
 RELEASE_DIR := target/static
 
-.PHONY: help bench lint deny unit docs mutate corpus-dry-run oracle-soak fault-soak loader-mutants crds generate image dist demo demo-down api-test node-test nodes-test parity parity-test chart-test argocd-test argocd-e2e hostile fuzz test test-all clean
+.PHONY: help bench bench-scale lint deny unit docs mutate corpus-dry-run oracle-soak fault-soak loader-mutants crds generate image dist demo demo-down api-test node-test nodes-test parity parity-test chart-test argocd-test argocd-e2e hostile fuzz test test-all clean
 
 help: ## List the commands
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -140,6 +142,13 @@ bench: ## Compare the speed and memory of `kubectl compose config` and `convert`
 	RUSTFLAGS="-C target-feature=+crt-static" \
 	  cargo build --locked --release --target $(TARGET) --target-dir $(RELEASE_DIR) --bin kubectl-compose
 	@cd hack/bench && GOWORK=off GOFLAGS= go run . $(CURDIR)/$(RELEASE_DIR)/$(TARGET)/release/kubectl-compose "$$(../docker-compose)"
+
+bench-scale: ## Measure the operator with SCALE_STACKS stacks, 2000 unless told, on a cluster without kubelets
+	@rustup target list --installed | grep -qx $(TARGET) || rustup target add $(TARGET)
+	RUSTFLAGS="-C target-feature=+crt-static" \
+	  cargo build --locked --release --target $(TARGET) --target-dir $(RELEASE_DIR) --bin compose-operator
+	@hack/with-cluster --control-plane-only --name scale --scheduler --audit-requests -- env -C hack/bench GOWORK=off GOFLAGS= \
+	  go run ./scale -stacks $(SCALE_STACKS) $(CURDIR)/$(RELEASE_DIR)/$(TARGET)/release/compose-operator
 
 clean: ## Remove what was built
 	cargo clean

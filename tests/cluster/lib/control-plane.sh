@@ -15,21 +15,25 @@ start_etcd() {
   start etcd "${inside[@]}" "$(program etcd)" --name "$name" --data-dir "$state/etcd" --unsafe-no-fsync \
     --listen-client-urls "http://127.0.0.1:$etcd_port" --advertise-client-urls "http://127.0.0.1:$etcd_port" \
     --listen-peer-urls "http://127.0.0.1:$etcd_peer_port" --initial-advertise-peer-urls "http://127.0.0.1:$etcd_peer_port" \
-    --initial-cluster "$name=http://127.0.0.1:$etcd_peer_port" --quota-backend-bytes $((2 << 30)) \
+    --initial-cluster "$name=http://127.0.0.1:$etcd_peer_port" --quota-backend-bytes $((4 << 30)) \
     --auto-compaction-mode periodic --auto-compaction-retention 10m --log-level warn
 }
 
 write_audit_policy() {
   # Only those who can tell a test something: the cluster's own controllers would drown them.
-  cat >"$state/config/audit-policy.yaml" <<'EOF'
+  local level=Metadata
+  [[ -z $wanted_requests ]] || level=Request
+  cat >"$state/config/audit-policy.yaml" <<EOF
 apiVersion: audit.k8s.io/v1
 kind: Policy
 omitStages: [RequestReceived]
 rules:
 - level: None
   userGroups: ["system:serviceaccounts:kube-system"]
+- level: $level
+  users: [compose-operator]
 - level: Metadata
-  users: [admin, compose-operator, dev]
+  users: [admin, dev]
 - level: Metadata
   userGroups: ["system:serviceaccounts"]
 - level: None
@@ -63,5 +67,6 @@ start_controllers() {
     --kubeconfig "$state/config/kube-controller-manager.kubeconfig" --secure-port 0 --leader-elect=false --use-service-account-credentials \
     --service-account-private-key-file "$state/pki/service-accounts.key" --root-ca-file "$state/pki/ca.crt" \
     --cluster-signing-cert-file "$state/pki/ca.crt" --cluster-signing-key-file "$state/pki/ca.key" \
-    --kube-api-qps 500 --kube-api-burst 1000 --profiling=false
+    --kube-api-qps 5000 --kube-api-burst 10000 --profiling=false \
+    --concurrent-deployment-syncs 20 --concurrent-replicaset-syncs 20 --concurrent-service-endpoint-syncs 20
 }

@@ -33,6 +33,7 @@ up() {
     choose_settings control-plane
     make_credentials
     start_control_plane
+    [[ -z $wanted_scheduler ]] || start_scheduler
   else
     install_programs all
     make_images

@@ -53,7 +53,7 @@ EOF
 
 start_scheduler() {
   start kube-scheduler "${inside[@]}" "$(program kube-scheduler)" --kubeconfig "$state/config/kube-scheduler.kubeconfig" \
-    --leader-elect=false --secure-port 0 --kube-api-qps 500 --kube-api-burst 1000
+    --leader-elect=false --secure-port 0 --kube-api-qps 5000 --kube-api-burst 10000
 }
 
 start_node() {

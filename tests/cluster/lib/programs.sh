@@ -99,6 +99,7 @@ install_programs() {
   command -v etcd >/dev/null || programs+=(etcd)
 
   [[ -z $wanted_multus ]] || programs+=(multus)
+  [[ -z $wanted_scheduler || $1 == all ]] || programs+=(kube-scheduler)
 
   for wanted in "${programs[@]}"; do
     build "$wanted"

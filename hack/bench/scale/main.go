@@ -1,0 +1,313 @@
+// Command scale measures the operator with thousands of stacks on a real API server with the cluster's own controllers, and a node
+// that is an object with pods that are ready at once. KUBECONFIG, COMPOSE_OPERATOR_OPERATOR_KUBECONFIG and COMPOSE_OPERATOR_AUDIT_LOG name
+// the cluster, which is to have nothing in it yet:
+//
+//	scale [-stacks N] [-repairs N] [-rest DURATION] OPERATOR
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+const (
+	// The prefixes of the namespaces: of stacks that the operator runs, and of those that a bare client makes.
+	stackPrefix = "scale"
+	plainPrefix = "plain"
+	// How many stacks the operator works on at a time, by its default.
+	concurrency = 8
+)
+
+func main() {
+	stacks := flag.Int("stacks", 2000, "how many stacks")
+	repairs := flag.Int("repairs", 200, "how many children are deleted to see them return")
+	rest := flag.Duration("rest", time.Minute, "how long the operator is watched at rest")
+	flag.Parse()
+	if flag.NArg() != 1 || *stacks < 20 || *repairs < 1 {
+		fmt.Fprintln(os.Stderr, "usage: scale [-stacks N, at least 20] [-repairs N] [-rest DURATION] OPERATOR")
+		os.Exit(2)
+	}
+	b := bench{program: flag.Arg(0), stacks: *stacks, repairs: *repairs, rest: *rest, began: time.Now()}
+	if err := b.run(); err != nil {
+		fmt.Fprintln(os.Stderr, "scale:", err)
+		os.Exit(1)
+	}
+}
+
+type bench struct {
+	program         string
+	stacks, repairs int
+	rest            time.Duration
+	began           time.Time
+
+	users, bare *client
+	node        *node
+	ready       *readiness
+	audit       string
+	log         string
+	kubeconfig  string
+	table       table
+}
+
+func (b *bench) say(format string, arguments ...any) {
+	fmt.Printf("%5.0f s  %s\n", time.Since(b.began).Seconds(), fmt.Sprintf(format, arguments...))
+}
+
+func (b *bench) run() error {
+	if err := b.prepare(); err != nil {
+		return err
+	}
+	operator, err := startOperator(b.program, b.kubeconfig, b.log)
+	if err != nil {
+		return err
+	}
+	// Whichever runs at the end.
+	defer func() { operator.kill() }()
+	if _, err := operator.untilReady(); err != nil {
+		return err
+	}
+	recorded, took, err := b.converge(operator)
+	if err != nil {
+		return err
+	}
+	if err := b.atRest(operator); err != nil {
+		return err
+	}
+	times, err := repairTimes(b.users, b.stacks, b.repairs)
+	if err != nil {
+		return err
+	}
+	p99 := times[len(times)*99/100]
+	b.say("%d children returned: half within %s, the slowest after %s", len(times), short(times[len(times)/2]), short(times[len(times)-1]))
+	b.table.row("a deleted child is back, p99", short(p99), "< 250ms", p99 < 250*time.Millisecond)
+	if err := b.ready.wait(b.stacks, time.Minute); err != nil {
+		return err
+	}
+	if err := operator.stop(); err != nil {
+		return err
+	}
+	if operator, err = b.restart(); err != nil {
+		return err
+	}
+	if err := operator.stop(); err != nil {
+		return err
+	}
+	if err := b.compare(recorded, took); err != nil {
+		return err
+	}
+	if err := b.node.failure(); err != nil {
+		return err
+	}
+	b.table.print(b.stacks)
+	return os.RemoveAll(filepath.Dir(b.log))
+}
+
+// prepare installs the operator's definitions and rights, the node, and the namespaces.
+func (b *bench) prepare() error {
+	b.kubeconfig = os.Getenv("COMPOSE_OPERATOR_OPERATOR_KUBECONFIG")
+	b.audit = os.Getenv("COMPOSE_OPERATOR_AUDIT_LOG")
+	if b.kubeconfig == "" || b.audit == "" {
+		return fmt.Errorf("no cluster of tests/cluster is named by the environment: run this by `make bench-scale`")
+	}
+	directory, err := os.MkdirTemp("", "compose-scale-")
+	if err != nil {
+		return err
+	}
+	b.log = directory + "/operator.log"
+	if b.users, err = newClient(os.Getenv("KUBECONFIG")); err != nil {
+		return err
+	}
+	if b.bare, err = newClient(b.kubeconfig); err != nil {
+		return err
+	}
+	if err := install(); err != nil {
+		return err
+	}
+	ctx := context.Background()
+	if b.node, err = startNode(ctx, b.users); err != nil {
+		return err
+	}
+	if err := makeNamespaces(b.users, stackPrefix, b.stacks); err != nil {
+		return err
+	}
+	if err := makeNamespaces(b.users, plainPrefix, b.plain()); err != nil {
+		return err
+	}
+	b.ready = watchReadiness(ctx, b.users)
+	b.say("%d namespaces are there; the operator's log is %s", b.stacks+b.plain(), b.log)
+	return nil
+}
+
+// stages are the numbers of stacks at which is measured.
+func (b *bench) stages() []int { return []int{b.stacks / 20, b.stacks / 2, b.stacks} }
+
+// plain is how many stacks a bare client makes: as many as tell how fast it is.
+func (b *bench) plain() int { return b.stacks / 4 }
+
+// converge makes the stacks and waits for them, stage by stage. It returns what the operator wrote for the last stage, and how long that
+// stage took.
+func (b *bench) converge(operator *operator) ([]recording, time.Duration, error) {
+	type stage struct {
+		stacks int
+		took   time.Duration
+		memory float64
+	}
+	var stages []stage
+	var since int64
+	made := 0
+	for _, until := range b.stages() {
+		var err error
+		if since, err = mark(b.audit); err != nil {
+			return nil, 0, err
+		}
+		before, err := operator.processor()
+		if err != nil {
+			return nil, 0, err
+		}
+		start := time.Now()
+		first := made
+		made = until
+		err = each(made-first, concurrency, func(i int) error {
+			_, err := makeStack(b.users, namespace(stackPrefix, first+i))
+			return err
+		})
+		if err != nil {
+			return nil, 0, err
+		}
+		if err := b.ready.wait(made, 8*time.Minute); err != nil {
+			return nil, 0, fmt.Errorf("%w; see %s", err, b.log)
+		}
+		took := time.Since(start)
+		after, err := operator.processor()
+		if err != nil {
+			return nil, 0, err
+		}
+		b.settle(operator)
+		memory, _, err := operator.memory()
+		if err != nil {
+			return nil, 0, err
+		}
+		stages = append(stages, stage{made - first, took, memory})
+		b.say("%d more stacks are ready after %s: %.1f ms each, of which the operator computed %.1f ms; it has %s", made-first, short(took),
+			milliseconds(took)/float64(made-first), milliseconds(after-before)/float64(made-first), megabytes(memory))
+	}
+	small, middle, large := stages[0], stages[1], stages[2]
+	growth := (large.took.Seconds() / float64(large.stacks)) / (small.took.Seconds() / float64(small.stacks))
+	b.table.row(fmt.Sprintf("time a stack: the last %d beside the first %d", large.stacks, small.stacks), ratio(growth), "<= 1.3, linear", growth <= 1.3)
+	b.table.row(fmt.Sprintf("resident memory with %d stacks", b.stacks), megabytes(large.memory), "<= 120 MB", large.memory <= 120e6)
+	further := (large.memory - middle.memory) / float64(large.stacks)
+	b.table.row("  a further stack", kilobytes(further), "<= 25 kB", further <= 25e3)
+	traffic, err := readTraffic(b.audit, since)
+	if err != nil {
+		return nil, 0, err
+	}
+	b.say("the requests of a stack of the last %d:", large.stacks)
+	b.table.requests(traffic.kinds(), large.stacks)
+	return recordings(traffic), large.took, nil
+}
+
+// settle waits until the operator has nothing left to do.
+func (b *bench) settle(operator *operator) {
+	for last := -1; last != operator.reconciliations(); time.Sleep(3 * time.Second) {
+		last = operator.reconciliations()
+	}
+}
+
+func (b *bench) atRest(operator *operator) error {
+	since, err := mark(b.audit)
+	if err != nil {
+		return err
+	}
+	before, err := operator.processor()
+	if err != nil {
+		return err
+	}
+	time.Sleep(b.rest)
+	after, err := operator.processor()
+	if err != nil {
+		return err
+	}
+	traffic, err := readTraffic(b.audit, since)
+	if err != nil {
+		return err
+	}
+	_, peak, err := operator.memory()
+	if err != nil {
+		return err
+	}
+	share := 100 * (after - before).Seconds() / b.rest.Seconds()
+	b.say("at rest for %s: %d requests, watches aside, and %s of a processor; the peak of its memory was %s", b.rest, len(traffic.requests)-
+		traffic.count(func(r *request) bool { return r.Verb == "watch" }), short(after-before), megabytes(peak))
+	b.table.row("writes at rest", fmt.Sprint(traffic.writes()), "0", traffic.writes() == 0)
+	b.table.row("processor at rest", fmt.Sprintf("%.2f %%", share), "< 1 % of a core", share < 1)
+	return nil
+}
+
+// restart starts the operator anew, beside stacks that have converged.
+func (b *bench) restart() (operator *operator, err error) {
+	since, err := mark(b.audit)
+	if err != nil {
+		return nil, err
+	}
+	if operator, err = startOperator(b.program, b.kubeconfig, b.log); err != nil {
+		return nil, err
+	}
+	ready, err := operator.untilReady()
+	if err != nil {
+		return operator, err
+	}
+	reconciled, err := operator.untilReconciled(b.stacks)
+	if err != nil {
+		return operator, err
+	}
+	b.settle(operator)
+	traffic, err := readTraffic(b.audit, since)
+	if err != nil {
+		return operator, err
+	}
+	memory, peak, err := operator.memory()
+	if err != nil {
+		return operator, err
+	}
+	lists, unbounded := traffic.lists()
+	b.say("restarted: %d lists, memory %s, at its peak %s", lists, megabytes(memory), megabytes(peak))
+	b.table.row("ready after a restart", short(ready), "<= 10s", ready <= 10*time.Second)
+	b.table.row("every stack reconciled after a restart", short(reconciled), "", true)
+	b.table.row("writes after a restart", fmt.Sprint(traffic.writes()), "0", traffic.writes() == 0)
+	b.table.row("lists that are not in pages", fmt.Sprint(unbounded), "0", unbounded == 0)
+	b.table.row("objects of stacks read one by one", fmt.Sprint(traffic.readsOfStacks()), "0", traffic.readsOfStacks() == 0)
+	b.table.row("resident memory after a restart", megabytes(memory), "<= 120 MB", memory <= 120e6)
+	return operator, nil
+}
+
+// compare lets a bare client make stacks, and compares the time for each with that of the last stage.
+func (b *bench) compare(recorded []recording, took time.Duration) error {
+	beside := took.Seconds() / float64(len(recorded))
+	recorded = recorded[:b.plain()]
+	pods := b.node.count.Load()
+	start := time.Now()
+	sending, requests, err := replay(b.users, b.bare, recorded, concurrency)
+	if err != nil {
+		return err
+	}
+	for wanted := pods + int64(services*len(recorded)); b.node.count.Load() < wanted; time.Sleep(50 * time.Millisecond) {
+		if err := b.node.failure(); err != nil {
+			return err
+		}
+		if time.Since(start) > 8*time.Minute {
+			return fmt.Errorf("%d pods of the bare client are missing", wanted-b.node.count.Load())
+		}
+	}
+	whole := time.Since(start)
+	count := float64(len(recorded))
+	b.say("a bare client sent the same writes for %d stacks, %d, in %s, and all their pods were ready after %s: %.1f ms each, with the operator %.1f ms",
+		len(recorded), requests, short(sending), short(whole), milliseconds(whole)/count, 1000*beside)
+	share := beside / (whole.Seconds() / count)
+	b.table.row("new stacks converge, beside a bare client", ratio(share), "<= 1.3", share <= 1.3)
+	b.table.row("  beside its sending alone", ratio(beside/(sending.Seconds()/count)), "", true)
+	return nil
+}
