@@ -11,6 +11,10 @@ use kube::runtime::{WatchStreamExt, watcher};
 use super::kind::Kind;
 use super::live::{LiveStore, StackRef};
 
+/// How many objects one answer of a list brings. An answer is in memory as a whole until its objects are reduced, so that
+/// this bounds what a large cluster costs in passing.
+const PAGE: u32 = 100;
+
 /// Watches the children and pods of all stacks, in all namespaces or in one, and yields the stacks that a change
 /// matters to. An object is reduced as it arrives; none is kept. `failed` is told of each interruption.
 pub fn changes<F: Fn(Kind) + Clone + Send + 'static>(
@@ -36,7 +40,7 @@ fn one<F: Fn(Kind) + Send + 'static>(
         None => Api::all_with(client.clone(), &resource),
     };
     let mut feed = live.feed(kind, namespace);
-    watcher(api, watcher::Config::default().any_semantic().labels(&kind.selector()))
+    watcher(api, watcher::Config::default().page_size(PAGE).labels(&kind.selector()))
         .default_backoff()
         .filter_map(move |event| {
             let stacks = match event {

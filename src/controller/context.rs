@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use kube::Client;
-use kube::runtime::events::{Recorder, Reporter};
 use tokio::sync::RwLock;
 
 use super::args::RunArgs;
+use super::events::Published;
 use super::memory::Memory;
 use super::metrics::Metrics;
 use super::retry::Retries;
-use crate::api::names::FIELD_MANAGER;
+use super::stacks::Stacks;
 use crate::apply::LiveStore;
 use crate::policy::Policy;
 use crate::source::{References, Registry};
@@ -19,13 +19,14 @@ use crate::source::{References, Registry};
 pub(super) struct Context {
     pub(super) client: Client,
     pub(super) live: Arc<LiveStore>,
+    pub(super) stacks: Stacks,
     /// Which inputs stacks read.
     pub(super) references: Arc<References>,
     pub(super) hash_key: Vec<u8>,
     pub(super) policy: Policy,
     pub(super) registry: Registry,
     pub(super) metrics: Arc<Metrics>,
-    pub(super) recorder: Recorder,
+    pub(super) events: Published,
     pub(super) retries: Retries,
     pub(super) memory: Memory,
     /// Held for reading by every running pass, so that the end can wait for them.
@@ -41,10 +42,10 @@ impl Context {
         hash_key: Vec<u8>,
         metrics: Arc<Metrics>,
         args: RunArgs,
+        stacks: Stacks,
     ) -> Self {
-        let reporter = Reporter { controller: FIELD_MANAGER.to_owned(), instance: std::env::var("HOSTNAME").ok() };
         Self {
-            recorder: Recorder::new(client.clone(), reporter),
+            events: Published::default(),
             policy: Policy { operator_image: args.operator_image.clone(), ..args.policy.clone() },
             registry: Registry::default(),
             retries: Retries::default(),
@@ -52,6 +53,7 @@ impl Context {
             running: RwLock::default(),
             client,
             live,
+            stacks,
             references,
             hash_key,
             metrics,

@@ -1,16 +1,31 @@
 //! Events: what happened to a stack, for `kubectl describe`. Published on a change only, and never with a value.
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
-use kube::Resource as _;
-use kube::runtime::events::{Event, EventType};
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use k8s_openapi::api::events::v1::{Event, EventSeries};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, MicroTime};
+use k8s_openapi::jiff::Timestamp;
+use kube::api::{ObjectMeta, Patch, PatchParams, PostParams};
+use kube::{Api, Resource as _, ResourceExt as _};
+use serde_json::json;
 
 use super::context::Context;
 use crate::api::condition::READY;
+use crate::api::names::FIELD_MANAGER;
 use crate::api::v1alpha1::{ComposeStack, ComposeStackStatus};
 use crate::apply::Change;
 
 /// A note may hold a kilobyte (`events.k8s.io/v1 Event`).
 const NOTE_BYTES: usize = 1000;
+/// How long an event that is said again is the same event.
+const LATELY: Duration = Duration::from_mins(6);
+/// How many events are remembered at most.
+const REMEMBERED: usize = 1000;
+const NORMAL: &str = "Normal";
+const WARNING: &str = "Warning";
 
 /// Publishes what was sent, if anything was.
 pub(super) async fn applied(context: &Context, stack: &ComposeStack, changes: &[Change]) {
@@ -18,7 +33,7 @@ pub(super) async fn applied(context: &Context, stack: &ComposeStack, changes: &[
         return;
     }
     let lines: Vec<String> = changes.iter().map(ToString::to_string).collect();
-    publish(context, stack, EventType::Normal, "Applied", "Apply", &lines.join(", ")).await;
+    publish(context, stack, NORMAL, "Applied", "Apply", &lines.join(", ")).await;
 }
 
 /// Publishes the turn of a stack, if it took one.
@@ -31,19 +46,77 @@ pub(super) async fn turned(context: &Context, stack: &ComposeStack, next: &Compo
     if before.is_some_and(|before| before.status == now.status && before.reason == now.reason) {
         return;
     }
-    let kind = if now.status == "False" && now.reason != "Suspended" { EventType::Warning } else { EventType::Normal };
+    let kind = if now.status == "False" && now.reason != "Suspended" { WARNING } else { NORMAL };
     publish(context, stack, kind, &now.reason, "Reconcile", &now.message).await;
 }
 
-async fn publish(context: &Context, stack: &ComposeStack, kind: EventType, reason: &str, action: &str, note: &str) {
-    let event = Event {
-        type_: kind,
-        reason: reason.to_owned(),
-        note: Some(bounded(note)),
-        action: action.to_owned(),
-        secondary: None,
+/// The events that were published lately, by what they say: those that are said again are counted. The library's own
+/// recorder keeps all events of six minutes and walks them each time, and takes events with other notes for the same.
+#[derive(Debug, Default)]
+pub(super) struct Published(Mutex<HashMap<u64, Said>>);
+
+#[derive(Debug)]
+struct Said {
+    name: String,
+    count: i32,
+    at: Instant,
+}
+
+impl Published {
+    /// The name of the event that says this already, with how often it was said by now.
+    fn again(&self, what: u64) -> Option<(String, i32)> {
+        let mut published = self.lock();
+        let said = published.get_mut(&what).filter(|said| said.at.elapsed() < LATELY)?;
+        said.count += 1;
+        said.at = Instant::now();
+        Some((said.name.clone(), said.count))
+    }
+
+    fn said(&self, what: u64, name: String) {
+        let mut published = self.lock();
+        if published.len() >= REMEMBERED {
+            published.retain(|_, said| said.at.elapsed() < LATELY);
+        }
+        // In a storm of events, none is a repetition that anybody would miss.
+        if published.len() >= REMEMBERED {
+            published.clear();
+        }
+        published.insert(what, Said { name, count: 1, at: Instant::now() });
+    }
+
+    // A poisoned lock is taken over: entries are replaced whole.
+    fn lock(&self) -> MutexGuard<'_, HashMap<u64, Said>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn publish(context: &Context, stack: &ComposeStack, kind: &str, reason: &str, action: &str, note: &str) {
+    let mut hasher = DefaultHasher::new();
+    (stack.uid(), kind, reason, action, note).hash(&mut hasher);
+    let what = hasher.finish();
+    let api: Api<Event> = Api::namespaced(context.client.clone(), &stack.namespace().unwrap_or_default());
+    let now = MicroTime(Timestamp::now());
+    let result = if let Some((name, count)) = context.events.again(what) {
+        let series = EventSeries { count, last_observed_time: now };
+        api.patch(&name, &PatchParams::default(), &Patch::Merge(json!({"series": series}))).await
+    } else {
+        let name = format!("{}.{:x}", stack.name_any(), now.0.as_nanosecond());
+        context.events.said(what, name.clone());
+        let event = Event {
+            metadata: ObjectMeta { name: Some(name), namespace: stack.namespace(), ..ObjectMeta::default() },
+            type_: Some(kind.to_owned()),
+            reason: Some(reason.to_owned()),
+            action: Some(action.to_owned()),
+            note: Some(bounded(note)),
+            regarding: Some(stack.object_ref(&())),
+            event_time: Some(now),
+            reporting_controller: Some(FIELD_MANAGER.to_owned()),
+            reporting_instance: Some(std::env::var("HOSTNAME").unwrap_or_else(|_| FIELD_MANAGER.to_owned())),
+            ..Event::default()
+        };
+        api.create(&PostParams::default(), &event).await
     };
-    if let Err(error) = context.recorder.publish(&event, &stack.object_ref(&())).await {
+    if let Err(error) = result {
         tracing::debug!(%error, "event not published");
     }
 }
@@ -58,6 +131,22 @@ fn bounded(note: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_said_again_is_counted_and_a_storm_is_forgotten() {
+        let published = Published::default();
+        assert_eq!(published.again(1), None);
+        published.said(1, "one".to_owned());
+        assert_eq!(published.again(1), Some(("one".to_owned(), 2)));
+        assert_eq!(published.again(1), Some(("one".to_owned(), 3)));
+        for what in 2..=REMEMBERED as u64 {
+            published.said(what, String::new());
+        }
+        assert_eq!(published.lock().len(), REMEMBERED);
+        published.said(0, "next".to_owned());
+        assert_eq!(published.lock().len(), 1);
+        assert_eq!(published.again(1), None);
+    }
 
     #[test]
     fn long_notes_are_cut_between_characters() {

@@ -4,7 +4,12 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use kube::ResourceExt;
+use kube::runtime::reflector::ObjectRef;
+
+use super::Root;
 use super::reconcile::key;
+use super::stacks::Stacks;
 use crate::api::{ComposeStack, ComposeStackStatus};
 use crate::apply::is_older;
 
@@ -28,25 +33,42 @@ impl Default for Remembered {
 impl Memory {
     /// The stack with the status that was written last, should the watch not have brought it yet. A pass over an
     /// older status would take what it applied itself for the work of somebody else.
-    pub(super) fn latest(&self, cached: &ComposeStack) -> ComposeStack {
-        let mut stack = cached.clone();
+    pub(super) fn latest(&self, cached: &ComposeStack, stacks: &Stacks) -> ComposeStack {
         let mut remembered = self.lock();
         let entry = remembered.entry(key(cached)).or_default();
         match &entry.written {
-            Some((version, status))
-                if cached.metadata.resource_version.as_deref().is_some_and(|cached| is_older(cached, version)) =>
-            {
+            Some((version, status)) if is_before(cached, version) => {
+                let mut stack = cached.clone();
                 stack.status = Some(status.clone());
                 stack.metadata.resource_version = Some(version.clone());
+                stack
             }
-            _ => entry.written = None,
+            // What was written may have been forgotten since the pass was given its stack: then it has arrived.
+            _ => {
+                entry.written = None;
+                let arrived = stacks.get(&ObjectRef::new(&cached.name_any()).within(&cached.namespace().unwrap_or_default()));
+                let arrived = arrived.as_ref().and_then(|root| root.0.as_ref().ok());
+                arrived.filter(|arrived| arrived.metadata.uid == cached.metadata.uid).unwrap_or(cached).clone()
+            }
         }
-        stack
     }
 
-    /// Remembers a status that was written, with the version that the stack then had.
-    pub(super) fn wrote(&self, stack: &ComposeStack, version: String, status: ComposeStackStatus) {
-        self.lock().entry(key(stack)).or_default().written = Some((version, status));
+    /// Forgets a written status that the watch has brought, in this version of the stack or a later one. To be called
+    /// when the stack is among those that have arrived.
+    pub(super) fn arrived(&self, root: &Root) {
+        if let Some(entry) = self.lock().get_mut(&key(root))
+            && entry.written.as_ref().is_some_and(|(version, _)| !is_before(root, version))
+        {
+            entry.written = None;
+        }
+    }
+
+    /// Remembers a status that was written, with the version that the stack then had, until it arrives.
+    pub(super) fn wrote(&self, stack: &ComposeStack, version: String, status: ComposeStackStatus, stacks: &Stacks) {
+        let mut remembered = self.lock();
+        let arrived = stacks.get(&ObjectRef::new(&stack.name_any()).within(&stack.namespace().unwrap_or_default()));
+        let is_late = arrived.is_some_and(|root| !is_before(root.as_ref(), &version));
+        remembered.entry(key(stack)).or_default().written = (!is_late).then_some((version, status));
     }
 
     /// Whether it is time to read what is not watched; if so, it is then done for this interval. A restart counts
@@ -72,29 +94,66 @@ impl Memory {
     }
 }
 
+/// Whether a stack is as it was before it had this version.
+fn is_before(stack: &impl ResourceExt, version: &str) -> bool {
+    stack.resource_version().is_some_and(|stack| is_older(&stack, version))
+}
+
 #[cfg(test)]
 mod tests {
+    use kube::core::DeserializeGuard;
+    use kube::runtime::watcher::Event;
+
     use super::*;
 
     fn stack(version: &str, summary: Option<&str>) -> ComposeStack {
         let mut stack = ComposeStack::new("app", crate::api::ComposeStackSpec::default());
+        stack.metadata.namespace = Some("shop".to_owned());
         stack.metadata.resource_version = Some(version.to_owned());
         stack.status = Some(ComposeStackStatus { summary: summary.map(str::to_owned), ..Default::default() });
         stack
     }
 
+    fn status(summary: &str) -> ComposeStackStatus {
+        ComposeStackStatus { summary: Some(summary.to_owned()), ..Default::default() }
+    }
+
+    fn summary(stack: ComposeStack) -> Option<String> {
+        stack.status?.summary
+    }
+
     #[test]
     fn a_written_status_is_believed_until_the_watch_has_caught_up() {
-        let memory = Memory::default();
-        memory.wrote(
-            &stack("5", None),
-            "7".to_owned(),
-            ComposeStackStatus { summary: Some("1/1".to_owned()), ..Default::default() },
-        );
-        let summary = |stack: ComposeStack| stack.status.unwrap().summary;
-        assert_eq!(summary(memory.latest(&stack("5", None))).as_deref(), Some("1/1"));
-        assert_eq!(summary(memory.latest(&stack("7", Some("0/1")))).as_deref(), Some("0/1"));
-        assert_eq!(summary(memory.latest(&stack("5", None))), None, "what was caught up with is forgotten");
+        let (memory, stacks) = (Memory::default(), Stacks::default());
+        memory.wrote(&stack("5", None), "7".to_owned(), status("1/1"), &stacks);
+        assert_eq!(summary(memory.latest(&stack("5", None), &stacks)).as_deref(), Some("1/1"));
+        assert_eq!(summary(memory.latest(&stack("7", Some("0/1")), &stacks)).as_deref(), Some("0/1"));
+        assert_eq!(summary(memory.latest(&stack("5", None), &stacks)), None, "what was caught up with is forgotten");
+    }
+
+    #[test]
+    fn a_written_status_is_kept_once_at_a_time() {
+        let (memory, mut stacks) = (Memory::default(), Stacks::default());
+        let (_store, mut writer) = stacks.begin(None);
+        let mut arrive = |stack: ComposeStack| {
+            let root = DeserializeGuard(Ok(stack));
+            writer.apply_watcher_event(&Event::Apply(root.clone()));
+            memory.arrived(&root);
+        };
+        let is_kept = || memory.lock().get("shop/app").is_some_and(|entry| entry.written.is_some());
+
+        let old = stack("5", None);
+        memory.wrote(&old, "7".to_owned(), status("1/1"), &stacks);
+        arrive(stack("6", None));
+        assert!(is_kept(), "an older version is not what was written");
+        arrive(stack("7", Some("1/1")));
+        assert!(!is_kept());
+        let again = memory.latest(&old, &stacks);
+        assert_eq!(summary(again).as_deref(), Some("1/1"), "a pass that was given the stack before it arrived");
+
+        arrive(stack("9", Some("2/2")));
+        memory.wrote(&old, "9".to_owned(), status("2/2"), &stacks);
+        assert!(!is_kept(), "the watch was faster than the answer");
     }
 
     #[test]

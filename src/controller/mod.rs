@@ -12,6 +12,7 @@ mod reconcile;
 mod retry;
 mod server;
 mod shutdown;
+mod stacks;
 
 pub use args::{IdentityArgs, Known, RunArgs, Switch};
 
@@ -20,11 +21,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures::channel::mpsc;
-use futures::stream::{self, StreamExt};
+use futures::stream::{self, StreamExt, TryStreamExt};
 use kube::api::ListParams;
 use kube::core::DeserializeGuard;
 use kube::runtime::controller::{self, Controller};
-use kube::runtime::reflector::{self, ObjectRef, reflector};
+use kube::runtime::reflector::store::Writer;
+use kube::runtime::reflector::{ObjectRef, Store, reflector};
 use kube::runtime::{PredicateConfig, WatchStreamExt, watcher};
 use kube::{Api, Client, Config, Resource, ResourceExt};
 use tokio::net::TcpListener;
@@ -38,6 +40,10 @@ use context::Context;
 use leader::{Candidate, fenced};
 use metrics::Metrics;
 use shutdown::Shutdown;
+use stacks::Stacks;
+
+/// How many stacks one answer of a list brings.
+const PAGE: u32 = 100;
 
 /// A stack as it arrives: one that no longer fits the type must not stop the watch of the others.
 type Root = DeserializeGuard<ComposeStack>;
@@ -122,9 +128,11 @@ pub async fn run(args: RunArgs) -> Result<(), RunError> {
     }
     let live = LiveStore::new(HashKey::new(&key), &also);
     let references = Arc::new(References::default());
-    let context = Arc::new(Context::new(client, Arc::clone(&live), references, key, metrics, args));
+    let mut stacks = Stacks::default();
+    let kept: Vec<_> = scopes(&args).into_iter().map(|scope| (stacks.begin(scope.as_deref()), scope)).collect();
+    let context = Arc::new(Context::new(client, Arc::clone(&live), references, key, metrics, args, stacks));
     let scopes: Vec<Scope> =
-        scopes(&context.args).into_iter().map(|namespace| watch(&mut tasks, &context, namespace)).collect();
+        kept.into_iter().map(|(kept, namespace)| watch(&mut tasks, &context, namespace, kept)).collect();
     let reconciling = async {
         // Before the first lists are complete, every object looks absent.
         live.synced().await;
@@ -163,6 +171,7 @@ pub async fn run(args: RunArgs) -> Result<(), RunError> {
 /// A namespace, or all of them, with the stacks whose children changed.
 struct Scope {
     namespace: Option<String>,
+    stacks: (Store<Root>, Writer<Root>),
     triggered: mpsc::UnboundedReceiver<ObjectRef<Root>>,
 }
 
@@ -175,7 +184,12 @@ fn scopes(args: &RunArgs) -> Vec<Option<String>> {
 }
 
 /// Begins to watch the children and the inputs of a scope.
-fn watch(tasks: &mut JoinSet<&'static str>, context: &Context, namespace: Option<String>) -> Scope {
+fn watch(
+    tasks: &mut JoinSet<&'static str>,
+    context: &Context,
+    namespace: Option<String>,
+    stacks: (Store<Root>, Writer<Root>),
+) -> Scope {
     let Context { client, live, references, metrics, args, .. } = context;
     let (triggers, triggered) = mpsc::unbounded();
     let failed = {
@@ -189,9 +203,9 @@ fn watch(tasks: &mut JoinSet<&'static str>, context: &Context, namespace: Option
     let children = changes(client, live, namespace.as_deref(), &child_failed);
     let inputs = input_changes(client, references, namespace.as_deref(), args.watch_secrets, &failed)
         .map(|(namespace, name)| StackRef { namespace, name });
-    let mut stacks = stream::select(children, inputs).boxed();
+    let mut changed = stream::select(children, inputs).boxed();
     tasks.spawn(async move {
-        while let Some(StackRef { namespace, name }) = stacks.next().await {
+        while let Some(StackRef { namespace, name }) = changed.next().await {
             // The queue is gone only when the operator ends.
             if triggers.unbounded_send(ObjectRef::new(&name).within(&namespace)).is_err() {
                 break;
@@ -199,19 +213,27 @@ fn watch(tasks: &mut JoinSet<&'static str>, context: &Context, namespace: Option
         }
         "a watch"
     });
-    Scope { namespace, triggered }
+    Scope { namespace, stacks, triggered }
 }
 
 /// Drives the queues: each stack by its own changes, those of its children, and its interval.
 async fn reconcile_all(scopes: Vec<Scope>, context: &Arc<Context>) {
     let client = &context.client;
-    let controllers = scopes.into_iter().map(|Scope { namespace, triggered }| {
+    let controllers = scopes.into_iter().map(|Scope { namespace, stacks: (store, writer), triggered }| {
         let api: Api<Root> = match &namespace {
             Some(namespace) => Api::namespaced(client.clone(), namespace),
             None => Api::all(client.clone()),
         };
-        let (store, writer) = reflector::store();
-        let roots = reflector(writer, watcher(api, watcher::Config::default().any_semantic()))
+        let arriving = watcher(api, watcher::Config::default().page_size(PAGE))
+            // Nobody asks who set which field of a stack, and this takes more memory than the stack itself.
+            .modify(|root| root.meta_mut().managed_fields = None);
+        let arrived = Arc::clone(context);
+        let roots = reflector(writer, arriving)
+            .inspect_ok(move |event| {
+                if let watcher::Event::Apply(root) = event {
+                    arrived.memory.arrived(root);
+                }
+            })
             .default_backoff()
             .applied_objects()
             .predicate_filter(what_users_write, PredicateConfig::default());

@@ -80,7 +80,7 @@ pub(super) async fn reconcile(root: Arc<Root>, context: Arc<Context>) -> Result<
         // What is the stack's own goes with it, by its ownerReferences.
         return Ok(Action::await_change());
     }
-    let stack = context.memory.latest(cached);
+    let stack = context.memory.latest(cached, &context.stacks);
     let started = Instant::now();
     let passed = guarded(&stack, &context).await;
     let next = status_after(&stack, &passed);
@@ -100,7 +100,7 @@ pub(super) async fn reconcile(root: Arc<Root>, context: Arc<Context>) -> Result<
         .map_err(|error| ReconcileError::Status(Box::new(error)))?;
     if let Some(version) = written {
         events::turned(&context, &stack, &next).await;
-        context.memory.wrote(&stack, version, next);
+        context.memory.wrote(&stack, version, next, &context.stacks);
     }
     Ok(action)
 }

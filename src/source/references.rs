@@ -118,7 +118,7 @@ where
     };
     let references = Arc::clone(references);
     // What the operator generated itself is nobody's input.
-    let others = watcher::Config::default().any_semantic().labels(&format!("{LABEL_MANAGED_BY}!={MANAGED_BY}"));
+    let others = watcher::Config::default().labels(&format!("{LABEL_MANAGED_BY}!={MANAGED_BY}"));
     watcher(api, others)
         .default_backoff()
         .touched_objects()
