@@ -1,5 +1,7 @@
 //! Bringing one child to where it is to be.
 
+use std::sync::Arc;
+
 use kube::api::PropagationPolicy;
 
 use super::error::{ApplyError, Category, Class, Failure};
@@ -93,7 +95,7 @@ impl Sender<'_> {
         wanted: &Wanted,
         seen: &Seen,
         action: Action,
-        result: Result<Observed, Failure>,
+        result: Result<Arc<Observed>, Failure>,
     ) -> Result<Brought, Failure> {
         match result {
             Ok(observed) => Ok(sent(action, wanted, &observed)),
@@ -115,8 +117,8 @@ impl Sender<'_> {
             return Ok(Brought::Replacing(format!("Job {} is made anew once the old one is gone", wanted.name)));
         }
         // Whoever has resolved the name keeps the address.
-        let kept = self.live.get(wanted.kind, &self.owner.namespace, &wanted.name).and_then(|live| match live.facts {
-            Facts::Service(service) => service.cluster_ip.filter(|address| address != "None"),
+        let kept = self.live.get(wanted.kind, &self.owner.namespace, &wanted.name).and_then(|live| match &live.facts {
+            Facts::Service(service) => service.cluster_ip.clone().filter(|address| address != "None"),
             _ => None,
         });
         let has_address = wanted.object.pointer("/spec/clusterIP").is_some();

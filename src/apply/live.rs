@@ -58,6 +58,20 @@ impl Observed {
     pub(super) fn seen(&self) -> Seen {
         Seen { uid: self.uid.clone(), version: self.version.clone() }
     }
+
+    /// Whether another version of the object says nothing new.
+    fn tells_the_same_as(&self, other: &Self) -> bool {
+        let Self { uid, version: _, owners, stack, service, applied, owned, deleting, kept, facts } = self;
+        *uid == other.uid
+            && *owners == other.owners
+            && *stack == other.stack
+            && *service == other.service
+            && *applied == other.applied
+            && *owned == other.owned
+            && *deleting == other.deleting
+            && *kept == other.kept
+            && *facts == other.facts
+    }
 }
 
 /// An entry of `metadata.ownerReferences`.
@@ -80,7 +94,7 @@ pub struct StackRef {
     pub name: String,
 }
 
-type Objects = BTreeMap<(Kind, String), Observed>;
+type Objects = BTreeMap<(Kind, String), Arc<Observed>>;
 
 /// The live objects of all stacks.
 #[derive(Debug)]
@@ -129,12 +143,12 @@ impl LiveStore {
     }
 
     /// A live object.
-    pub fn get(&self, kind: Kind, namespace: &str, name: &str) -> Option<Observed> {
+    pub fn get(&self, kind: Kind, namespace: &str, name: &str) -> Option<Arc<Observed>> {
         self.read(|namespaces| namespaces.get(namespace)?.get(&(kind, name.to_owned())).cloned())
     }
 
     /// The objects of a kind, by name.
-    pub(super) fn of_kind(&self, namespace: &str, kind: Kind) -> Vec<(String, Observed)> {
+    pub(super) fn of_kind(&self, namespace: &str, kind: Kind) -> Vec<(String, Arc<Observed>)> {
         self.read(|namespaces| {
             let objects = namespaces.get(namespace).into_iter().flatten();
             objects
@@ -145,7 +159,7 @@ impl LiveStore {
     }
 
     /// The objects of a stack, by its label.
-    pub fn of_stack(&self, namespace: &str, stack: &str) -> Vec<(Kind, String, Observed)> {
+    pub fn of_stack(&self, namespace: &str, stack: &str) -> Vec<(Kind, String, Arc<Observed>)> {
         self.read(|namespaces| {
             let objects = namespaces.get(namespace).into_iter().flatten();
             objects
@@ -156,14 +170,20 @@ impl LiveStore {
     }
 
     /// Remembers an object that the API server answered with.
-    pub(super) fn put(&self, kind: Kind, object: &DynamicObject) -> Observed {
-        let observed = observe(&self.key, kind, object);
-        self.insert(kind, &object.namespace().unwrap_or_default(), &object.name_any(), observed.clone());
+    #[cfg(test)]
+    pub(super) fn put(&self, kind: Kind, object: &DynamicObject) -> Arc<Observed> {
+        let observed = Arc::new(observe(&self.key, kind, object));
+        self.keep(kind, object, &observed);
         observed
     }
 
+    /// Remembers what was observed of an object.
+    pub(super) fn keep(&self, kind: Kind, object: &DynamicObject, observed: &Arc<Observed>) {
+        self.insert(kind, &object.namespace().unwrap_or_default(), &object.name_any(), Arc::clone(observed));
+    }
+
     /// Forgets an object that is gone, unless another took its name meanwhile.
-    pub(super) fn remove(&self, kind: Kind, namespace: &str, name: &str, uid: &str) -> Option<Observed> {
+    pub(super) fn remove(&self, kind: Kind, namespace: &str, name: &str, uid: &str) -> Option<Arc<Observed>> {
         self.write(|namespaces| {
             let objects = namespaces.get_mut(namespace)?;
             let entry = (kind, name.to_owned());
@@ -180,7 +200,7 @@ impl LiveStore {
 
     /// Takes an object in, unless what is known of it is newer: the answer to an own write comes before the event of
     /// an older one. Returns what changed hands: the stacks that see a difference.
-    fn insert(&self, kind: Kind, namespace: &str, name: &str, observed: Observed) -> Vec<StackRef> {
+    fn insert(&self, kind: Kind, namespace: &str, name: &str, observed: Arc<Observed>) -> Vec<StackRef> {
         self.write(|namespaces| {
             let objects = namespaces.entry(namespace.to_owned()).or_default();
             let entry = (kind, name.to_owned());
@@ -188,8 +208,12 @@ impl LiveStore {
             if old.is_some_and(|old| is_older(&observed.version, &old.version)) {
                 return Vec::new();
             }
-            let same = old.is_some_and(|old| Observed { version: observed.version.clone(), ..old.clone() } == observed);
-            let stacks = if same { Vec::new() } else { stacks(namespace, old.into_iter().chain([&observed])) };
+            let same = old.is_some_and(|old| old.tells_the_same_as(&observed));
+            let stacks = if same {
+                Vec::new()
+            } else {
+                stacks(namespace, old.map(Arc::as_ref).into_iter().chain([observed.as_ref()]))
+            };
             objects.insert(entry, observed);
             stacks
         })
@@ -244,13 +268,13 @@ impl Feed {
                 let (namespace, name) = (object.namespace().unwrap_or_default(), object.name_any());
                 let uid = object.uid().unwrap_or_default();
                 let removed = self.live.remove(self.kind, &namespace, &name, &uid);
-                stacks(&namespace, removed.as_ref())
+                stacks(&namespace, removed.as_deref())
             }
         }
     }
 
     fn insert(&self, object: &DynamicObject) -> Vec<StackRef> {
-        let observed = observe(&self.live.key, self.kind, object);
+        let observed = Arc::new(observe(&self.live.key, self.kind, object));
         self.live.insert(self.kind, &object.namespace().unwrap_or_default(), &object.name_any(), observed)
     }
 
@@ -277,7 +301,8 @@ impl Feed {
             if let Some(known) = self.live.get(self.kind, &namespace, &name)
                 && known.version == version
             {
-                touched.extend(stacks(&namespace, self.live.remove(self.kind, &namespace, &name, &known.uid).as_ref()));
+                let removed = self.live.remove(self.kind, &namespace, &name, &known.uid);
+                touched.extend(stacks(&namespace, removed.as_deref()));
             }
         }
         touched

@@ -39,7 +39,7 @@ pub(super) async fn look<'w>(
         }
         read
     };
-    let standing = standing(sender.owner, wanted, live.as_ref(), record);
-    let changes_pods = changes_pods(&standing, wanted, live.as_ref(), record);
+    let standing = standing(sender.owner, wanted, live.as_deref(), record);
+    let changes_pods = changes_pods(&standing, wanted, live.as_deref(), record);
     Ok(Looked { wanted, standing, changes_pods })
 }

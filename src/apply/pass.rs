@@ -335,7 +335,7 @@ impl<'a> Pass<'a> {
             (None, None, None) => None,
         };
         let Some(mut record) = record else { return };
-        if let Some(Observed { facts: Facts::Job(job), applied: Some(applied), .. }) = &live {
+        if let Some(Observed { facts: Facts::Job(job), applied: Some(applied), .. }) = live.as_deref() {
             record.done = job.complete && applied.template == record.applied.template;
         }
         self.next.insert(id, (wanted.kind, wanted.name.clone(), record));

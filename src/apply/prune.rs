@@ -1,6 +1,7 @@
 //! Deleting what left the stack. Claims hold data and are never deleted here.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use k8s_openapi::api::apps::v1::{ControllerRevision, ReplicaSet};
 use k8s_openapi::api::core::v1::Pod;
@@ -90,7 +91,7 @@ impl Sender<'_> {
         Ok(Fate::Deleted { at_once })
     }
 
-    async fn look_again(&self, kind: Kind, name: &str) -> Result<Option<Observed>, Failure> {
+    async fn look_again(&self, kind: Kind, name: &str) -> Result<Option<Arc<Observed>>, Failure> {
         if self.live.watches(kind) {
             Ok(self.live.get(kind, &self.owner.namespace, name))
         } else {

@@ -102,12 +102,16 @@ fn endpoints(live: &LiveStore, owner: &Owner, name: &str) -> Vec<String> {
     let of = |kind, name: &str| live.get(kind, &owner.namespace, name).filter(|live| is_ours(owner, kind, live));
     let mut endpoints = Vec::new();
     for kind in [Kind::Ingress, Kind::HttpRoute] {
-        if let Some(Facts::Routes(urls)) = of(kind, name).map(|live| live.facts) {
-            endpoints.extend(urls);
+        if let Some(live) = of(kind, name)
+            && let Facts::Routes(urls) = &live.facts
+        {
+            endpoints.extend(urls.iter().cloned());
         }
     }
-    if let Some(Facts::Service(service)) = of(Kind::Service, &format!("{name}-published")).map(|live| live.facts) {
-        endpoints.extend(service.endpoints);
+    if let Some(live) = of(Kind::Service, &format!("{name}-published"))
+        && let Facts::Service(service) = &live.facts
+    {
+        endpoints.extend(service.endpoints.iter().cloned());
     }
     endpoints
 }
@@ -117,9 +121,9 @@ pub(super) fn report_volumes(live: &LiveStore, owner: &Owner, claims: &[Claim]) 
     let mut volumes: Vec<_> = claims
         .iter()
         .map(|claim| {
-            let facts = live.get(Kind::PersistentVolumeClaim, &owner.namespace, &claim.name).map(|live| live.facts);
-            let ClaimFacts { phase, capacity, requested: _, seed: _ } = match facts {
-                Some(Facts::Claim(facts)) => facts,
+            let live = live.get(Kind::PersistentVolumeClaim, &owner.namespace, &claim.name);
+            let ClaimFacts { phase, capacity, requested: _, seed: _ } = match live.as_ref().map(|live| &live.facts) {
+                Some(Facts::Claim(facts)) => facts.clone(),
                 _ => ClaimFacts::default(),
             };
             // An owner takes its claims along.

@@ -13,14 +13,14 @@ pub fn claims(live: &LiveStore, namespace: &str) -> BTreeMap<String, Seed> {
     let seed = |mark: Option<&str>| match mark {
         None => Seed::Unmarked,
         Some(SEEDED) => Seed::Done,
-        Some(job) => match live.get(Kind::Job, namespace, job).map(|job| job.facts) {
+        Some(job) => match live.get(Kind::Job, namespace, job).as_ref().map(|job| &job.facts) {
             Some(Facts::Job(job)) if job.complete => Seed::Done,
             _ => Seed::Pending,
         },
     };
     live.of_kind(namespace, Kind::PersistentVolumeClaim)
         .into_iter()
-        .filter_map(|(name, claim)| match claim.facts {
+        .filter_map(|(name, claim)| match &claim.facts {
             Facts::Claim(facts) => Some((name, seed(facts.seed.as_deref()))),
             _ => None,
         })

@@ -1,6 +1,8 @@
 //! The requests. Each one says which object it is about, so that an object that somebody else made or replaced under
 //! a name is never changed and never deleted.
 
+use std::sync::Arc;
+
 use kube::Client;
 use kube::api::{Api, DeleteParams, Patch, PatchParams, Preconditions, PropagationPolicy};
 use kube::core::DynamicObject;
@@ -33,13 +35,13 @@ pub(super) struct Sender<'a> {
 
 impl Sender<'_> {
     /// Reads an object that the store does not know.
-    pub async fn read(&self, kind: Kind, name: &str) -> Result<Option<Observed>, Failure> {
+    pub async fn read(&self, kind: Kind, name: &str) -> Result<Option<Arc<Observed>>, Failure> {
         let object = self.api(kind).get_opt(name).await.map_err(|error| Failure::of(kind, &error))?;
         Ok(object.map(|object| self.remember(kind, &object)))
     }
 
     /// Creates a child; fails with [`Failure::Conflict`] when the name is taken.
-    pub async fn create(&self, wanted: &Wanted, cluster_ip: Option<&str>) -> Result<Observed, Failure> {
+    pub async fn create(&self, wanted: &Wanted, cluster_ip: Option<&str>) -> Result<Arc<Observed>, Failure> {
         let mut object = wanted.object.clone();
         set(&mut object, "metadata", "resourceVersion", NO_VERSION);
         if let Some(cluster_ip) = cluster_ip {
@@ -53,7 +55,7 @@ impl Sender<'_> {
     }
 
     /// Changes a child; fails with [`Failure::Conflict`] when it is gone, another, or was changed meanwhile.
-    pub async fn update(&self, wanted: &Wanted, seen: &Seen) -> Result<Observed, Failure> {
+    pub async fn update(&self, wanted: &Wanted, seen: &Seen) -> Result<Arc<Observed>, Failure> {
         let mut object = wanted.object.clone();
         set(&mut object, "metadata", "uid", &seen.uid);
         set(&mut object, "metadata", "resourceVersion", &seen.version);
@@ -113,7 +115,7 @@ impl Sender<'_> {
         Api::namespaced_with(self.client.clone(), &self.owner.namespace, &kind.resource())
     }
 
-    async fn apply(&self, wanted: &Wanted, object: &Value) -> Result<Observed, Failure> {
+    async fn apply(&self, wanted: &Wanted, object: &Value) -> Result<Arc<Observed>, Failure> {
         // The fields of a child are ours alone, so conflicts with other managers are taken for drift.
         let parameters = PatchParams::apply(FIELD_MANAGER).force();
         let answer = self.api(wanted.kind).patch(&wanted.name, &parameters, &Patch::Apply(object)).await;
@@ -122,13 +124,12 @@ impl Sender<'_> {
     }
 
     /// Objects without our labels are in no watch: nothing would tell that they are gone.
-    fn remember(&self, kind: Kind, object: &DynamicObject) -> Observed {
-        let observed = observe(self.live.key(), kind, object);
+    fn remember(&self, kind: Kind, object: &DynamicObject) -> Arc<Observed> {
+        let observed = Arc::new(observe(self.live.key(), kind, object));
         if observed.stack.is_some() || kind == Kind::PersistentVolumeClaim {
-            self.live.put(kind, object)
-        } else {
-            observed
+            self.live.keep(kind, object, &observed);
         }
+        observed
     }
 }
 

@@ -1,5 +1,7 @@
 //! What the live objects say about a service: its workload and the pods of it.
 
+use std::sync::Arc;
+
 use super::Owner;
 use super::kind::Kind;
 use super::live::{LiveStore, Observed};
@@ -39,7 +41,7 @@ pub(super) struct View {
 pub(super) struct Scene<'a> {
     owner: &'a Owner,
     live: &'a LiveStore,
-    pods: Vec<Observed>,
+    pods: Vec<Arc<Observed>>,
 }
 
 impl<'a> Scene<'a> {

@@ -46,7 +46,8 @@ impl Memory {
             // What was written may have been forgotten since the pass was given its stack: then it has arrived.
             _ => {
                 entry.written = None;
-                let arrived = stacks.get(&ObjectRef::new(&cached.name_any()).within(&cached.namespace().unwrap_or_default()));
+                let arrived =
+                    stacks.get(&ObjectRef::new(&cached.name_any()).within(&cached.namespace().unwrap_or_default()));
                 let arrived = arrived.as_ref().and_then(|root| root.0.as_ref().ok());
                 arrived.filter(|arrived| arrived.metadata.uid == cached.metadata.uid).unwrap_or(cached).clone()
             }

@@ -18,7 +18,7 @@ fn store() -> Arc<LiveStore> {
 }
 
 fn version(store: &LiveStore, name: &str) -> Option<String> {
-    store.get(Kind::Deployment, "shop", name).map(|observed| observed.version)
+    store.get(Kind::Deployment, "shop", name).map(|observed| observed.version.clone())
 }
 
 fn blog() -> Vec<StackRef> {
