@@ -6,7 +6,7 @@ use crate::yaml::Yaml;
 
 /// Forms that always fail, by the end of their path: they are generated only where they have to be.
 #[allow(clippy::unnested_or_patterns, reason = "one line for each")]
-fn fails(path: &[&str], form: Form) -> bool {
+pub fn fails(path: &[&str], form: Form) -> bool {
     matches!(
         (path, form),
         ([.., "blkio_config", "weight"] | [.., "weight_device", "[]", "weight"] | [.., "tmpfs", "mode"], Form::Str)
@@ -161,7 +161,7 @@ impl Generator<'_> {
         self.interpolating &= !shape.unique;
         path.push("[]".to_owned());
         let count = items.len() + self.random.below(3);
-        for _ in 0..8 {
+        for _ in 0..16 {
             if items.len() >= count && !self.targets.iter().any(|(target, _)| target.starts_with(path)) {
                 break;
             }

@@ -104,7 +104,8 @@ impl std::fmt::Display for Coverage {
     }
 }
 
-fn walk(node: &Yaml, shape: &Shape, path: &mut Path, found: &mut BTreeSet<(Path, Form)>) {
+/// Every form of a path that a node contains.
+pub fn walk(node: &Yaml, shape: &Shape, path: &mut Path, found: &mut BTreeSet<(Path, Form)>) {
     let Some(form) = node.form() else { return };
     if !path.is_empty() && shape.forms.contains(&form) {
         found.insert((path.clone(), form));

@@ -3,6 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::attributes::fails;
+use crate::coverage::walk;
 use crate::project::{File, Project};
 use crate::random::Random;
 use crate::schema::{Form, Path, Shape};
@@ -28,8 +30,8 @@ pub struct Generator<'a> {
     pub references: BTreeMap<&'static str, BTreeSet<String>>,
     /// Services that may be referred to.
     services: Vec<String>,
-    /// How many services the base document has.
-    defined: usize,
+    /// The services of the base document, by name.
+    base: Yaml,
     pub banned: Vec<&'static str>,
     pub interpolating: bool,
     pub variables: usize,
@@ -50,7 +52,7 @@ pub fn project(shape: &Shape, forms: &[(Path, Form)], seed: u64, number: usize) 
         directory: String::new(),
         references: BTreeMap::new(),
         services: Vec::new(),
-        defined: 0,
+        base: Yaml::Map(Vec::new()),
         banned: Vec::new(),
         interpolating,
         variables: 1,
@@ -120,12 +122,13 @@ impl Generator<'_> {
         let count = if index == 0 { 1 + self.random.below(3) } else { 1 + self.random.below(2) };
         for number in 0..count {
             let name = format!("s{number}");
-            let service = self.service(&name, number >= self.defined, "services");
+            self.repeat(&name);
+            let service = self.service(&name, self.base.get(&name).is_none(), "services");
             services.set(&name, service);
             self.services.push(name);
         }
         if index == 0 {
-            self.defined = count;
+            self.base = services.clone();
         }
         document.set("services", services);
         let jobs = if self.wants(&["jobs"]) && index == 0 { 1 } else { usize::from(self.random.chance(8)) };
@@ -138,6 +141,25 @@ impl Generator<'_> {
             document.set("x-any", value);
         }
         document
+    }
+
+    /// Sees to it that an override has some of what the base document has of a service, with values of its own: merging
+    /// is about what is on both sides.
+    fn repeat(&mut self, service: &str) {
+        let Some(service) = self.base.get(service).cloned() else { return };
+        let shape = self.shape.keys["services"].entries.as_deref().unwrap();
+        let mut forms = BTreeSet::new();
+        for key in service.keys() {
+            if let (Some(value), Some(below)) = (service.get(&key), shape.keys.get(&key))
+                && key != "extends"
+                && self.random.chance(40)
+            {
+                walk(value, below, &mut vec!["services".to_owned(), "*".to_owned(), key], &mut forms);
+            }
+        }
+        // Most overrides are to load.
+        forms.retain(|(path, form)| !fails(&path.iter().map(String::as_str).collect::<Vec<_>>(), *form));
+        self.targets.extend(forms);
     }
 
     /// Whether something that has to be generated is at the path or below it.

@@ -15,6 +15,7 @@ mod dress;
 mod faults;
 mod generate;
 mod ours;
+mod planted;
 mod project;
 mod property;
 mod random;
