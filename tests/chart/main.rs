@@ -8,6 +8,7 @@ mod helm;
 mod install;
 mod manifests;
 mod monitoring;
+mod pages;
 mod render;
 mod upgrade;
 mod values;

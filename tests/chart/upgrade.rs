@@ -15,7 +15,9 @@ const STACKS: usize = 20;
 #[test]
 fn an_upgrade_with_twenty_running_stacks_touches_none_of_them() {
     let (Some(cluster), Some(helm), Some(tag)) = (bare_cluster(), helm(), image_tag()) else { return };
-    // There is no release yet to upgrade from: the same program under another tag stands for it.
+    println!(
+        "not run: an upgrade from the release before, for there is none; the same program has another tag instead"
+    );
     let next = "next";
     cluster.ok_with(&["apply", "--server-side", "-f", "-"], &read("deploy/namespace.yaml"));
     release(&helm, "install", tag, &[]);

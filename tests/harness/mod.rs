@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
 pub mod inside;
+pub mod page;
 pub mod registry;
 
 use std::collections::BTreeSet;
