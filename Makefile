@@ -22,7 +22,7 @@ SCALE_STACKS ?= 2000
 # A directory of its own: other compiler flags would throw away the debug build's work.
 RELEASE_DIR := target/static
 
-.PHONY: help bench bench-scale lint deny unit docs mutate corpus-dry-run oracle-soak fault-soak loader-mutants crds generate image dist demo demo-down api-test node-test nodes-test parity parity-test chart-test argocd-test argocd-e2e hostile fuzz test test-all clean
+.PHONY: help bench bench-scale lint deny unit docs mutate corpus-dry-run oracle-soak fault-soak loader-mutants crds generate image scan dist demo demo-down api-test node-test nodes-test parity parity-test chart-test argocd-test argocd-e2e hostile fuzz test test-all clean
 
 help: ## List the commands
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -77,6 +77,9 @@ mutate: ## Take each attribute out of the golden cases, and see that one of them
 
 image: ## Make the operator's image without Docker, by the steps of the Dockerfile
 	@hack/image $(IMAGE_TAR) $(IMAGE) $(IMAGE_NEXT)
+
+scan: image ## Write dist/ the image's list of components, and look for known vulnerabilities where their database can be had
+	@hack/scan $(IMAGE_TAR) dist/compose-operator.cdx.json
 
 dist: ## Write dist/: the packaged chart, and the manifests in one file
 	@hack/manifests dist
@@ -135,7 +138,7 @@ test: ## Run all tests, as CI does
 	@hack/test lint deny unit api-test node-test nodes-test parity-test chart-test argocd-test argocd-e2e
 
 test-all: ## Run the long campaigns as well
-	@GITOPS_SECONDS_AT_REST=300 hack/test lint deny unit oracle-soak loader-mutants corpus-dry-run api-test fault-soak node-test nodes-test parity chart-test argocd-test argocd-e2e hostile fuzz
+	@GITOPS_SECONDS_AT_REST=300 hack/test lint deny unit oracle-soak loader-mutants corpus-dry-run api-test fault-soak node-test nodes-test parity chart-test argocd-test argocd-e2e scan hostile fuzz
 
 bench: ## Compare the speed and memory of `kubectl compose config` and `convert` with those of Docker Compose
 	@rustup target list --installed | grep -qx $(TARGET) || rustup target add $(TARGET)

@@ -18,6 +18,8 @@ local-path-provisioner  local-path-provisioner  github.com/rancher/local-path-pr
 multus                  multus                  gopkg.in/k8snetworkplumbingwg/multus-cni.v4/cmd/multus 1min
 helm                    helm                    helm.sh/helm/v4/cmd/helm                          2min
 promtool                promtool                github.com/prometheus/prometheus/cmd/promtool     4min
+syft                    syft                    github.com/anchore/syft/cmd/syft                   4min
+grype                   grype                   github.com/anchore/grype/cmd/grype                 4min
 argocd                  argocd                  .                                                 5min
 kustomize               kustomize               sigs.k8s.io/kustomize/kustomize/v5                20s
 ociimage                ociimage                .                                                 20s
