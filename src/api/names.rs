@@ -35,6 +35,9 @@ pub const NETWORK_LABEL_PREFIX: &str = "network.compose-operator.dev/";
 /// `"true"`.
 pub const ALIAS_LABEL_PREFIX: &str = "alias.compose-operator.dev/";
 
+/// Label of namespaces: the Pod Security level that their pods have to meet (Kubernetes, "Pod Security Admission").
+pub const LABEL_POD_SECURITY: &str = "pod-security.kubernetes.io/enforce";
+
 /// Annotation on children: the hash of what was applied, so that an unchanged child is not sent again.
 pub const ANNOTATION_APPLIED_HASH: &str = "compose-operator.dev/applied-hash";
 /// Annotation on children that, when `disabled`, keeps them when the stack no longer has them.

@@ -13,7 +13,7 @@ use super::retry::Retries;
 use super::stacks::Stacks;
 use crate::apply::LiveStore;
 use crate::policy::Policy;
-use crate::source::{References, Registry};
+use crate::source::{Namespaces, References, Registry};
 
 /// What every reconciliation shares.
 pub(super) struct Context {
@@ -25,6 +25,7 @@ pub(super) struct Context {
     pub(super) hash_key: Vec<u8>,
     pub(super) policy: Policy,
     pub(super) registry: Registry,
+    pub(super) namespaces: Namespaces,
     pub(super) metrics: Arc<Metrics>,
     pub(super) events: Published,
     pub(super) retries: Retries,
@@ -48,6 +49,7 @@ impl Context {
             events: Published::default(),
             policy: Policy { operator_image: args.operator_image.clone(), ..args.policy.clone() },
             registry: Registry::default(),
+            namespaces: Namespaces::default(),
             retries: Retries::default(),
             memory: Memory::default(),
             running: RwLock::default(),

@@ -169,6 +169,7 @@ async fn pipeline(stack: &ComposeStack, context: &Context) -> Passed {
     facts.cluster_domain = Some(context.args.cluster_domain.clone());
     facts.operator_image.clone_from(&context.args.operator_image);
     facts.claims = apply::claims(&context.live, &stack.namespace().unwrap_or_default());
+    facts.pod_security = context.namespaces.pod_security(&context.client, &stack.namespace().unwrap_or_default()).await;
     reader.has_read_all();
     let settings = Stack {
         name: stack.name_any(),

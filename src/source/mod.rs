@@ -7,12 +7,14 @@ mod facts;
 mod images;
 mod inputs;
 mod last_applied;
+mod namespaces;
 mod reader;
 mod references;
 
 pub use facts::{facts, is_served};
 pub use images::{Again, Registry, WantedImage, images};
 pub use inputs::{Inputs, gather};
+pub use namespaces::Namespaces;
 pub use reader::Reader;
 pub use references::{References, input_changes};
 

@@ -38,6 +38,7 @@ mod managed_account;
 mod mention;
 mod model_endpoint;
 mod mount;
+mod namespace_level;
 mod network;
 mod network_policy;
 mod node_network;
@@ -84,7 +85,7 @@ use std::collections::BTreeMap;
 use k8s_openapi::api::networking::v1::NetworkPolicyPeer;
 use serde::{Deserialize, Serialize};
 
-use crate::api::v1alpha1::{ComposeStackSpec, ImageStatus};
+use crate::api::v1alpha1::{ComposeStackSpec, ImageStatus, SecurityLevel};
 use crate::compose::{Project, ProjectTree, Variable};
 use crate::policy::{self, Policy};
 use context::{Context, Unit};
@@ -143,6 +144,8 @@ pub struct Facts {
     pub gateway_api: bool,
     /// Whether the cluster attaches pods to networks beside its own; asked only of stacks that have such networks.
     pub network_attachments: bool,
+    /// The Pod Security level that the namespace enforces.
+    pub pod_security: SecurityLevel,
 }
 
 /// Whether a claim was filled with what an image has.
@@ -249,6 +252,9 @@ fn unit_workloads(
         })
         .collect();
     let objects: Vec<_> = objects.into_iter().map(|object| overlay::overlaid(context, unit, object, notes)).collect();
+    for object in &objects {
+        namespace_level::foresee(context, unit, object, notes);
+    }
     let is_job = context.project.jobs.contains_key(unit.key);
     let (key, images) = (unit.key.to_owned(), objects.iter().map(|object| overlay::image(unit, object)));
     let images: Vec<String> = images.collect();

@@ -9,6 +9,7 @@ use k8s_openapi::api::core::v1::{
 
 use super::context::{Context, Unit};
 use super::notes::Notes;
+use super::plan::Note;
 use super::security::{SAFE_SYSCTLS, UNPRIVILEGED_PORTS, seccomp};
 use crate::api::v1alpha1::SecurityLevel;
 
@@ -73,6 +74,16 @@ pub(super) fn meet_again(
     }
 }
 
+/// What in a finished pod is against the level that its namespace enforces.
+pub(super) fn against(context: &Context, unit: &Unit, enforced: SecurityLevel, pod: &PodSpec) -> Vec<Note> {
+    let Some(level) = Level::of(enforced) else { return Vec::new() };
+    let level = Level { whose: "that the namespace enforces", ..level };
+    let images_user = context.image(unit.service).map(|image| image.user.as_str());
+    let mut notes = Notes::default();
+    Review { level, unit, images_user, place: None, notes: &mut notes }.pod(&mut pod.clone());
+    notes.sorted()
+}
+
 /// The settings of the service's own container.
 fn context_of<'p>(pod: &'p PodSpec, unit: &Unit) -> Option<&'p SecurityContext> {
     pod.containers.iter().find(|container| container.name == unit.name)?.security_context.as_ref()
@@ -81,6 +92,8 @@ fn context_of<'p>(pod: &'p PodSpec, unit: &Unit) -> Option<&'p SecurityContext> 
 #[derive(Clone, Copy)]
 struct Level {
     name: &'static str,
+    /// Who asks for it, to go on after the name.
+    whose: &'static str,
     restricted: bool,
 }
 
@@ -96,7 +109,7 @@ struct Review<'a> {
 
 impl Review<'_> {
     fn refuse(&mut self, attribute: &str, what: &str, remedy: &str) {
-        let message = format!("{what} is against the level {} of spec.security: {remedy}", self.level.name);
+        let message = format!("{what} is against the level {} {}: {remedy}", self.level.name, self.level.whose);
         let path = self.place.map_or_else(|| format!("{}.{attribute}", self.unit.path), str::to_owned);
         self.notes.rejected(path, message);
     }
@@ -263,8 +276,8 @@ impl Review<'_> {
                 format!("{}.user", self.unit.path),
                 format!(
                     "the image's own user is not known here; unless that is a number other than 0, the kubelet does not \
-                     start the container (level {} of spec.security): {remedy}",
-                    self.level.name
+                     start the container (level {} {}): {remedy}",
+                    self.level.name, self.level.whose
                 ),
             ),
         }
@@ -291,8 +304,8 @@ impl Level {
     fn of(level: SecurityLevel) -> Option<Self> {
         match level {
             SecurityLevel::Unset => None,
-            SecurityLevel::Baseline => Some(Self { name: "Baseline", restricted: false }),
-            SecurityLevel::Restricted => Some(Self { name: "Restricted", restricted: true }),
+            SecurityLevel::Baseline => Some(Self { name: "Baseline", whose: "of spec.security", restricted: false }),
+            SecurityLevel::Restricted => Some(Self { name: "Restricted", whose: "of spec.security", restricted: true }),
         }
     }
 

@@ -34,7 +34,18 @@ fn an_ordinary_file_is_admitted_under_the_level_that_the_stack_asks_for() {
     let namespace = cluster.namespace("security");
     namespace.ok(&["label", "namespace", &namespace.name, "pod-security.kubernetes.io/enforce=restricted"]);
     let _operator = Operator::start(cluster, &[&namespace], &[]);
-    namespace.apply(&stack_with("open", &ORDINARY.replace("db:\n", "store:\n"), ""));
+    let open = ORDINARY.replace("db:\n", "store:\n");
+    namespace.apply(&stack_with("open", &open, ""));
+    let (reason, message) = namespace.wait_condition("open", "Stalled", "True", 20);
+    assert_eq!(reason, "Unsupported");
+    for part in
+        ["services.store: the namespace enforces the Pod Security level Restricted", "spec.security: Restricted"]
+    {
+        assert!(message.contains(part), "{part} in {message}");
+    }
+    assert!(namespace.children("open").is_empty());
+    // It was foreseen rightly: who goes on all the same gets no pods.
+    namespace.apply(&stack_with("open", &open, "  unsupported: Warn\n"));
     let refused = wait_for("the admission to refuse a pod of a stack without a level", 30, || {
         let events =
             namespace.ok(&["get", "events", "-o", "jsonpath={range .items[*]}{.reason} {.message}{'\\n'}{end}"]);

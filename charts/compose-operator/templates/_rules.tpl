@@ -54,6 +54,10 @@
   resources: [composestacks/status]
   verbs: [patch]
 {{ include "compose-operator.childRules" . }}
+# The Pod Security level that a namespace enforces.
+- apiGroups: [""]
+  resources: [namespaces]
+  verbs: [get]
 {{- if .Values.identity.impersonate }}
 # Stacks that name a ServiceAccount are reconciled as it.
 - apiGroups: [""]
