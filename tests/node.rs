@@ -4,6 +4,8 @@
 mod harness;
 #[path = "node/names.rs"]
 mod names;
+#[path = "node/pods.rs"]
+mod pods;
 #[path = "node/security.rs"]
 mod security;
 #[path = "node/seeding.rs"]

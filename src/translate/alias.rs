@@ -6,10 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use k8s_openapi::api::core::v1::{Service, ServiceSpec};
 
 use super::context::{Context, Unit};
-use super::discovery::{has_name, service};
+use super::discovery::{has_name, ip_family_policy, service};
 use super::dns_label::is_label;
 use super::host_name::{self, is_in_hosts};
 use super::labels::{self, Labels};
+use super::network::has_ipv6;
 use super::notes::Notes;
 use crate::api::names;
 
@@ -116,6 +117,8 @@ fn add_links<'a>(context: &Context<'a>, wanted: &mut Wanted<'a>, notes: &mut Not
 
 /// A name that leads to all pods of several services.
 fn shared_service(context: &Context, name: String) -> Service {
+    let targets = context.shared_names.get(&name);
+    let ipv6 = targets.into_iter().flatten().any(|target| has_ipv6(context, &context.units[target]));
     let mut selector = labels::stack_labels(context);
     selector.retain(|key, _| key == names::LABEL_STACK);
     selector.insert(names::LABEL_COMPONENT.to_owned(), names::COMPONENT_SERVICE.to_owned());
@@ -129,6 +132,7 @@ fn shared_service(context: &Context, name: String) -> Service {
         spec: Some(ServiceSpec {
             type_: Some("ClusterIP".to_owned()),
             cluster_ip: Some("None".to_owned()),
+            ip_family_policy: ip_family_policy(ipv6),
             selector: Some(selector),
             ..ServiceSpec::default()
         }),

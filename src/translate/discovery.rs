@@ -1,6 +1,6 @@
 //! In-stack Services: how services find each other by name.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::api::core::v1::{Service, ServicePort, ServiceSpec};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
@@ -74,6 +74,7 @@ pub(super) fn services(context: &Context, notes: &mut Notes) -> Vec<Service> {
 pub(super) fn service(context: &Context, unit: &Unit, name: String) -> Service {
     let vip = discovery(context, unit) == Some(VIP);
     let known = known(context, unit);
+    let names = ports::names(unit.service);
     // Docker resolves a container before it is healthy, and programs that form clusters by name count on it. Behind
     // several replicas, or beside a predecessor, this would send requests to what is not ready.
     let early = !unit.is_several() && unit.kind != Kind::DaemonSet && !rollout::is_start_first(unit);
@@ -83,7 +84,8 @@ pub(super) fn service(context: &Context, unit: &Unit, name: String) -> Service {
             type_: Some("ClusterIP".to_owned()),
             cluster_ip: (!vip).then(|| "None".to_owned()),
             selector: Some(labels::selector(context, unit)),
-            ports: vip.then(|| known.iter().map(|key| service_port(*key)).collect()),
+            ip_family_policy: ip_family_policy(network::has_ipv6(context, unit)),
+            ports: vip.then(|| known.iter().map(|key| service_port(*key, &names)).collect()),
             publish_not_ready_addresses: early.then_some(true),
             ..ServiceSpec::default()
         }),
@@ -91,10 +93,15 @@ pub(super) fn service(context: &Context, unit: &Unit, name: String) -> Service {
     }
 }
 
-/// A port under its own number, named by both: names are unique in a Service.
-fn service_port(key: PortKey) -> ServicePort {
+/// Addresses of both versions where the cluster has both, if the network asks for version 6.
+pub(super) fn ip_family_policy(ipv6: bool) -> Option<String> {
+    ipv6.then(|| "PreferDualStack".to_owned())
+}
+
+/// A port under its own number, by the name that the file gives it, else by one of number and protocol.
+fn service_port(key: PortKey, names: &BTreeMap<PortKey, &str>) -> ServicePort {
     ServicePort {
-        name: Some(port_name(key)),
+        name: Some(names.get(&key).map_or_else(|| port_name(key), |name| (*name).to_owned())),
         port: key.port,
         protocol: Some(key.protocol.to_owned()),
         target_port: Some(IntOrString::Int(key.port)),
@@ -109,8 +116,6 @@ pub(super) fn port_name(key: PortKey) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
     use crate::translate::{Facts, fixture};
 

@@ -8,11 +8,11 @@ use std::collections::BTreeMap;
 use k8s_openapi::api::core::v1::{ConfigMapVolumeSource, KeyToPath, SecretVolumeSource, Volume, VolumeMount};
 
 use super::context::{Context, Unit};
-use super::dns_label;
 use super::generated::{Content, Generated};
 use super::mount::{Mounts, volume_name};
 use super::notes::Notes;
 use super::project_directory;
+use super::{dns_label, labels};
 use crate::compose::ProjectFiles;
 use crate::compose::model::{FileMode, FileObject, FileReference};
 
@@ -137,6 +137,7 @@ fn source(
     notes: &mut Notes,
 ) -> Option<Source> {
     let path = format!("{}.{key}", kind.plural());
+    labels::note_refused(&format!("{path}.labels"), &object.labels, notes);
     if object.external {
         return external(context, kind, key, object, &path, notes);
     }
@@ -154,10 +155,19 @@ fn source(
     let path = format!("{path}.{attribute}");
     let entries = Content::from([(key.to_owned(), bytes)]);
     let key = key.to_owned();
+    let annotations = labels::annotations(&object.labels);
     Some(if secret {
-        Source::Secret { name: generated.secret(context, &key, &path, entries, notes), key }
+        let name = generated.secret(context, &key, &path, entries, notes);
+        if let Some(made) = generated.secrets.get_mut(&name) {
+            made.metadata.annotations = annotations;
+        }
+        Source::Secret { name, key }
     } else {
-        Source::ConfigMap { name: generated.config_map(context, &key, &path, entries, notes), key }
+        let name = generated.config_map(context, &key, &path, entries, notes);
+        if let Some(made) = generated.config_maps.get_mut(&name) {
+            made.metadata.annotations = annotations;
+        }
+        Source::ConfigMap { name, key }
     })
 }
 

@@ -76,7 +76,7 @@ pub(super) fn with_facts<T>(
 ) -> T {
     let project = project(text);
     let mut notes = Notes::default();
-    let project = super::volumes_from::with_mounts(super::cron_job::among_services(&project));
+    let project = super::in_plain_words(&project);
     let context = Context::new(&project, stack, facts, &mut notes);
     look(&context, &mut notes)
 }

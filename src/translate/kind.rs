@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::attachment;
 use super::context::{Context, Unit};
 use super::notes::Notes;
+use super::{attachment, swarm_template};
 use crate::compose::model::{DependencyCondition, MountKind, Service};
 
 /// The kinds of workloads.
@@ -55,6 +55,10 @@ fn kind(context: &Context, unit: &Unit, awaited: bool) -> Kind {
     // A Deployment lets two pods overlap whenever one is replaced, and two databases on one directory destroy it, as two
     // pods of one address keep each other from being reached; Docker stops a container before it starts the next one.
     if !unit.is_several() && (writes_named_volume(context, unit.service) || attachment::is_exclusive(context, unit)) {
+        return Kind::StatefulSet;
+    }
+    // Swarm counts the tasks of a service, and only those of a StatefulSet are counted here.
+    if unit.is_several() && swarm_template::asks_for_number(unit) {
         return Kind::StatefulSet;
     }
     Kind::Deployment
@@ -171,6 +175,20 @@ mod tests {
         assert_eq!(kind_of(&text("", 0), "db"), Kind::StatefulSet);
         assert_eq!(kind_of(&text("", 2), "db"), Kind::Deployment);
         assert_eq!(kind_of(&text(", read_only: true", 1), "db"), Kind::Deployment);
+    }
+
+    #[test]
+    fn what_counts_its_tasks_is_a_stateful_set() {
+        for (service, expected) in [
+            ("scale: 2, environment: {N: \"n{{ .Task.Slot }}\"}", Kind::StatefulSet),
+            ("scale: 2, hostname: \"web-{{.Task.Slot}}\"", Kind::StatefulSet),
+            ("scale: 2, hostname: \"other-{{.Task.Slot}}\"", Kind::Deployment),
+            ("environment: {N: \"{{.Task.Slot}}\"}", Kind::Deployment),
+            ("scale: 2, environment: {N: \"{{.Task.Slot}}\"}, deploy: {mode: global}", Kind::DaemonSet),
+            ("scale: 2, environment: {N: \"{{.Task.Slot}}\"}, x-kubernetes: {workload: Deployment}", Kind::Deployment),
+        ] {
+            assert_eq!(kind_of(&format!("services: {{web: {{image: x, {service}}}}}"), "web"), expected, "{service}");
+        }
     }
 
     #[test]

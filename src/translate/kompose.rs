@@ -1,13 +1,14 @@
 //! kompose's labels, which people have in their files already (kompose, "Labels").
 
 mod checks;
+mod volumes;
 
 pub(super) use checks::checks;
+pub(super) use volumes::{sub_paths, with_empty_directories};
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use k8s_openapi::api::core::v1::{Container, PodSecurityContext, PodSpec, Volume, VolumeMount};
+use k8s_openapi::api::core::v1::{Container, PodSecurityContext, PodSpec};
 
 use super::context::Unit;
 use super::cron;
@@ -20,7 +21,7 @@ use super::notes::Notes;
 use super::quantity::Amount;
 use super::route::Place;
 use crate::api::v1alpha1::PublishType;
-use crate::compose::model::{Duration, Service};
+use crate::compose::model::Service;
 use crate::compose::words;
 
 /// What a service's labels ask for, besides what `x-kubernetes` can ask for too.
@@ -120,7 +121,6 @@ pub(super) fn kompose(path: &str, service: &Service, drop_in: &mut DropIn, notes
                 notes.error(path, "Invalid", format!("`{value}` is not understood: expected {expected}"));
             }
             Taken::Differs(how) => notes.approximated(path, how),
-            Taken::No(why) => notes.rejected(path, why),
             Taken::Elsewhere(place) => {
                 notes.approximated(path, format!("is not honoured: kompose reads it from `{place}`"));
             }
@@ -165,7 +165,6 @@ enum Taken {
     Yes,
     Wrong(&'static str),
     Differs(&'static str),
-    No(&'static str),
     Elsewhere(&'static str),
     Unknown,
 }
@@ -277,10 +276,16 @@ impl Kompose {
             "volume.storage-class-name" => self.storage_class = some,
             "volume.subpath" => self.sub_path = some.map(|path| path.trim_matches('/').to_owned()),
             "volume.type" => match word.as_str() {
-                "persistentvolumeclaim" => {}
-                "emptydir" => return Taken::No("give the volume no name, and it lives as long as its pod"),
-                "hostpath" => return Taken::No("mount the node's path, such as `/srv/data:/data`"),
-                "configmap" => return Taken::No("name the files by `configs`, or by a bind of the project's files"),
+                // Volumes have lost their names by then.
+                "persistentvolumeclaim" | "emptydir" => {}
+                "hostpath" => {
+                    return Taken::Differs("is so for an absolute path, and for nothing else that the service mounts");
+                }
+                "configmap" => {
+                    return Taken::Differs(
+                        "is so for files of the project, and for nothing else that the service mounts",
+                    );
+                }
                 _ => return Taken::Wrong("persistentVolumeClaim, emptyDir, hostPath or configMap"),
             },
             "ephemeral-storage.limit" | "ephemeral-storage.request" => {
@@ -291,40 +296,6 @@ impl Kompose {
             _ => return self.take_check(name, value),
         }
         Taken::Yes
-    }
-
-    fn take_check(&mut self, name: &str, value: &str) -> Taken {
-        let Some(name) = name.strip_prefix("service.healthcheck.") else { return Taken::Unknown };
-        let number = value.trim().parse::<i32>().ok().filter(|number| *number > 0);
-        let duration = Duration::parse(value).ok();
-        let readiness = &mut self.readiness;
-        match name.split_once('.') {
-            Some(("readiness", "disable")) => readiness.disable = value.eq_ignore_ascii_case("true"),
-            Some(("readiness", "test")) => match words(value) {
-                Some(words) => readiness.test = words,
-                None => return Taken::Wrong("a command whose quotes end"),
-            },
-            Some(("readiness", "interval")) => readiness.interval = duration,
-            Some(("readiness", "timeout")) => readiness.timeout = duration,
-            Some(("readiness", "start_period")) => readiness.start_period = duration,
-            Some(("readiness", "retries")) => readiness.retries = number,
-            Some((probe @ ("readiness" | "liveness"), field @ ("http_get_path" | "http_get_port" | "tcp_port"))) => {
-                let handler = if probe == "readiness" { &mut readiness.handler } else { &mut self.liveness };
-                match field {
-                    "http_get_path" => handler.http_path = Some(value.to_owned()),
-                    "http_get_port" => handler.http_port = number,
-                    _ => handler.tcp_port = number,
-                }
-                return expect(field == "http_get_path" || number.is_some(), "a port");
-            }
-            _ => return Taken::Unknown,
-        }
-        let is_duration = name.ends_with("interval") || name.ends_with("timeout") || name.ends_with("start_period");
-        match (is_duration, name.ends_with("retries")) {
-            (true, _) => expect(duration.is_some(), "a duration such as `30s`"),
-            (_, true) => expect(number.is_some(), "a number from 1"),
-            _ => Taken::Yes,
-        }
     }
 }
 
@@ -361,17 +332,6 @@ pub(super) fn pod(unit: &Unit, pod: &mut PodSpec) {
             command: (!init.command.is_empty()).then(|| literals(&init.command)),
             ..Container::default()
         });
-    }
-}
-
-/// The mounts of claims, one directory further down if a label says so.
-pub(super) fn sub_paths(unit: &Unit, volumes: &[Volume], mounts: &mut [VolumeMount]) {
-    let Some(path) = unit.kompose.sub_path.as_ref().filter(|path| !path.is_empty()) else { return };
-    let claims: BTreeMap<&str, bool> =
-        volumes.iter().map(|volume| (volume.name.as_str(), volume.persistent_volume_claim.is_some())).collect();
-    for mount in mounts.iter_mut().filter(|mount| claims.get(mount.name.as_str()) == Some(&true)) {
-        let below = mount.sub_path.take().map_or_else(|| path.clone(), |sub_path| format!("{sub_path}/{path}"));
-        mount.sub_path = Some(below);
     }
 }
 
@@ -451,7 +411,8 @@ mod tests {
             ("kompose.cronjob.schedule: daily", "Error"),
             ("kompose.cronjob.concurrency_policy: Never", "Error"),
             ("kompose.cronjob.backoff_limit: x", "Error"),
-            ("kompose.volume.type: emptyDir", "Rejected"),
+            ("kompose.volume.type: hostPath", "Approximated"),
+            ("kompose.volume.type: disk", "Error"),
             ("kompose.service.name_override: b", "Approximated"),
             ("kompose.service.typo: a", "Approximated"),
             ("kompose.ephemeral-storage.limit: 1Gi", "Approximated"),

@@ -88,12 +88,26 @@ pub(super) fn pod_annotations(unit: &Unit, notes: &mut Notes) -> Option<BTreeMap
 
 /// Says which labels of the services' own are left out, once for each.
 pub(super) fn note_deploy_labels(unit: &Unit, notes: &mut Notes) {
-    let Some(deploy) = &unit.service.deploy else { return };
-    for key in deploy.labels.keys() {
+    if let Some(deploy) = &unit.service.deploy {
+        note_refused(&format!("{}.deploy.labels", unit.path), &deploy.labels, notes);
+    }
+}
+
+/// Says which of the labels at a path are left out.
+pub(super) fn note_refused(path: &str, labels: &BTreeMap<String, String>, notes: &mut Notes) {
+    for key in labels.keys() {
         if let Some(problem) = refused(key) {
-            notes.ignored(format!("{}.deploy.labels.{key}", unit.path), problem);
+            notes.ignored(format!("{path}.{key}"), problem);
         }
     }
+}
+
+/// The labels of a network, a config or a secret as annotations of the object that it becomes: their values may be any
+/// text.
+pub(super) fn annotations(labels: &BTreeMap<String, String>) -> Option<BTreeMap<String, String>> {
+    let kept = labels.iter().filter(|(key, _)| refused(key).is_none());
+    let annotations: BTreeMap<_, _> = kept.map(|(key, value)| (key.clone(), value.clone())).collect();
+    (!annotations.is_empty()).then_some(annotations)
 }
 
 fn refused(key: &str) -> Option<&'static str> {

@@ -105,7 +105,7 @@ fn is_variable(name: &str) -> bool {
 }
 
 /// The word, so that a shell takes it as it is (POSIX, "Single-Quotes").
-fn quoted(word: &str) -> String {
+pub(super) fn quoted(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }
 

@@ -45,6 +45,7 @@ mod node_network;
 mod not_honoured;
 mod notes;
 mod overlay;
+mod own_host_name;
 mod placement;
 mod plan;
 mod pod;
@@ -63,7 +64,9 @@ mod security;
 mod seed;
 mod shared_pod;
 mod stateful_set;
+mod stop_signal;
 mod strategic_merge;
+mod swarm_form;
 mod swarm_template;
 mod taint;
 mod traefik;
@@ -80,6 +83,7 @@ pub use plan::{
 pub use pod_security::BASELINE_CAPABILITIES;
 pub use project_directory::{PROJECT_DIRECTORY, as_relative};
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::networking::v1::NetworkPolicyPeer;
@@ -163,8 +167,8 @@ pub enum Seed {
 pub fn translate(project: &Project, stack: &Stack, facts: &Facts, policy: &Policy) -> Plan {
     let mut notes = Notes::default();
     attributes::note(project, &mut notes);
-    let with_jobs = volumes_from::with_mounts(cron_job::among_services(project));
-    let context = Context::new(&with_jobs, stack, facts, &mut notes);
+    let simplified = in_plain_words(project);
+    let context = Context::new(&simplified, stack, facts, &mut notes);
     let mut generated = Generated::default();
     let mut workloads = Vec::new();
     let (mut ingresses, mut http_routes, mut autoscalers) = (Vec::new(), Vec::new(), Vec::new());
@@ -217,6 +221,13 @@ pub fn translate(project: &Project, stack: &Stack, facts: &Facts, policy: &Polic
     plan.notes = notes.sorted();
     taint::redact(project, &mut plan.notes);
     plan
+}
+
+/// The project without what is another way to say something: everything else looks at services, their own mounts and
+/// their own networks alone.
+fn in_plain_words(project: &Project) -> Cow<'_, Project> {
+    let project = swarm_form::in_compose(cron_job::among_services(project));
+    volumes_from::with_mounts(kompose::with_empty_directories(project))
 }
 
 fn unit_workloads(

@@ -95,7 +95,7 @@ pub(super) fn mounts(context: &Context, unit: &Unit, generated: &mut Generated, 
             MountKind::Npipe => notes.rejected(path, "named pipes of Windows cannot be mounted"),
             MountKind::Cluster => notes.rejected(
                 path,
-                "volumes of Swarm are not known: create a PersistentVolumeClaim and name it as an external volume",
+                "a group of volumes is Swarm's: name one volume, which is a PersistentVolumeClaim here",
             ),
         }
     }

@@ -5,9 +5,11 @@ use std::collections::BTreeSet;
 
 use super::context::{Context, Unit};
 use super::dns_label::{hash, is_qualified_name};
+use super::labels;
 use super::labels::Labels;
 use super::node_network::{is_driver, is_isolated};
 use super::notes::Notes;
+use super::swarm_form::of_the_engine;
 use crate::api::names;
 use crate::api::v1alpha1::NetworkPolicyMode;
 use crate::compose::model::{ContainerSpec, Ipam, Network, Service, ServiceNetwork};
@@ -37,6 +39,13 @@ pub(super) fn is_none_mode(service: &Service) -> bool {
 pub(super) fn is_internal_only(context: &Context, unit: &Unit) -> bool {
     let memberships = memberships(context, unit.pod);
     !memberships.is_empty() && memberships.iter().all(|membership| membership.internal)
+}
+
+/// Whether the service is in an ordinary network whose members have addresses of version 6 too.
+pub(super) fn has_ipv6(context: &Context, unit: &Unit) -> bool {
+    let ordinary = |key: &&String| !context.node_networks.contains_key(key.as_str());
+    let mut networks = unit.pod.container.networks.keys().filter(ordinary);
+    networks.any(|key| context.project.networks.get(key).is_some_and(|network| network.enable_ipv6 == Some(true)))
 }
 
 /// The labels by which a service's pods belong to their networks.
@@ -116,8 +125,7 @@ pub(super) fn note_differences(context: &Context, notes: &mut Notes) {
         let path = format!("networks.{key}");
         match network.driver.as_str() {
             "" | "bridge" | "overlay" => {}
-            driver @ ("host" | "none") => notes
-                .rejected(format!("{path}.driver"), format!("set `network_mode: {driver}` on the services instead")),
+            _ if of_the_engine(network).is_some() => {}
             _ if is_isolated(network) => {
                 let isolation = isolation.map_or_else(String::new, |isolation| format!("; {isolation}"));
                 notes.approximated(
@@ -134,13 +142,13 @@ pub(super) fn note_differences(context: &Context, notes: &mut Notes) {
                 format!("there is no network driver `{driver}` here: leave it out for an ordinary network"),
             ),
         }
-        if network.external && matches!(network.name.as_str(), "host" | "none") {
+        if let Some(mode) = of_the_engine(network) {
+            let attribute = if network.external { "name" } else { "driver" };
             notes.rejected(
-                format!("{path}.name"),
-                format!("set `network_mode: {}` on the services instead", network.name),
+                format!("{path}.{attribute}"),
+                format!("goes with no other network: set `network_mode: {mode}` on the services instead"),
             );
-        }
-        if network.external {
+        } else if network.external {
             notes.approximated(
                 format!("{path}.external"),
                 format!("joins pods of this namespace that have the label {}", label_key(&network.name)),
@@ -156,15 +164,29 @@ pub(super) fn note_differences(context: &Context, notes: &mut Notes) {
 pub(super) fn note_what_the_cluster_decides(context: &Context, notes: &mut Notes) {
     let networks = context.project.networks.iter();
     for (key, network) in networks.filter(|(key, _)| !context.node_networks.contains_key(key.as_str())) {
-        let kinds = "is not honoured: the cluster decides on the kinds of addresses";
+        labels::note_refused(&format!("networks.{key}.labels"), &network.labels, notes);
+        if context.stack.spec.network_policy.mode == NetworkPolicyMode::Off && !network.labels.is_empty() {
+            notes.ignored(
+                format!("networks.{key}.labels"),
+                "spec.networkPolicy.mode is Off: there is no NetworkPolicy that could have them as annotations",
+            );
+        }
         for (attribute, given, message) in [
             (
                 "driver_opts",
                 !network.driver_opts.is_empty(),
                 "is not honoured: the cluster's network has no such options",
             ),
-            ("enable_ipv4", network.enable_ipv4.is_some(), kinds),
-            ("enable_ipv6", network.enable_ipv6.is_some(), kinds),
+            (
+                "enable_ipv4",
+                network.enable_ipv4 == Some(false),
+                "is not honoured: the cluster decides on the kinds of addresses",
+            ),
+            (
+                "enable_ipv6",
+                network.enable_ipv6 == Some(true),
+                "names lead to addresses of both kinds where the cluster has both",
+            ),
             ("ipam", network.ipam != Ipam::default(), "is not honoured: the cluster gives addresses"),
         ] {
             if given {

@@ -59,8 +59,9 @@ pub(super) fn policies(context: &Context) -> Vec<NetworkPolicy> {
 fn members_policy(context: &Context, membership: &Membership, name: String) -> NetworkPolicy {
     let mut from = vec![members(membership)];
     from.extend(context.stack.spec.network_policy.allow_from.iter().cloned());
-    policy(
+    network_policy(
         context,
+        membership,
         name,
         NetworkPolicySpec {
             pod_selector: Some(own_members(context, membership, Vec::new())),
@@ -85,8 +86,9 @@ fn internal_policy<'a>(
             values: None,
         })
         .collect();
-    policy(
+    network_policy(
         context,
+        membership,
         name,
         NetworkPolicySpec {
             pod_selector: Some(own_members(context, membership, no_other)),
@@ -141,6 +143,14 @@ fn published_policy(context: &Context, unit: &Unit, open: &[PortKey]) -> Network
 
 fn policy(context: &Context, name: String, spec: NetworkPolicySpec) -> NetworkPolicy {
     NetworkPolicy { metadata: labels::stack_metadata(context, name), spec: Some(spec) }
+}
+
+/// A policy of a network, which has the network's labels.
+fn network_policy(context: &Context, membership: &Membership, name: String, spec: NetworkPolicySpec) -> NetworkPolicy {
+    let mut policy = policy(context, name, spec);
+    let network = context.project.networks.get(&membership.key);
+    policy.metadata.annotations = network.and_then(|network| labels::annotations(&network.labels));
+    policy
 }
 
 /// Every member of a network in the namespace, of whichever stack.

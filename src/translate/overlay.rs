@@ -12,7 +12,7 @@ use super::labels::is_ours;
 use super::notes::Notes;
 use super::plan::WorkloadObject;
 use super::strategic_merge::{DIRECTIVE, merge};
-use super::{pod_security, security};
+use super::{pod_security, security, stop_signal};
 
 /// The parts of an object that a patch may not change, as JSON pointers.
 const FIXED: [&str; 6] =
@@ -68,6 +68,7 @@ fn secured(
     let pod = patched.template_mut().and_then(|template| template.spec.as_mut());
     if let (Some(before), Some(pod)) = (before, pod) {
         security::fit_node_network(pod);
+        stop_signal::fit_processes(path, pod, notes);
         pod_security::meet_again(context, unit, &format!("{path}.template.spec"), before, pod, notes);
     }
     patched

@@ -10,13 +10,11 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use super::container::container;
 use super::context::{Context, Unit};
 use super::generated::Generated;
-use super::kind::Kind;
 use super::mount::mounts;
 use super::notes::Notes;
-use super::swarm_template::{self, Field, Part};
 use super::{
-    alias, attachment, dns_label, host_name, kompose, labels, lifecycle, logging, network, placement, pod_security,
-    pre_start, security, shared_pod,
+    alias, attachment, dns_label, host_name, kompose, labels, lifecycle, logging, network, own_host_name, placement,
+    pod_security, pre_start, security, shared_pod, stop_signal,
 };
 use crate::compose::model::Duration;
 
@@ -65,17 +63,16 @@ pub(super) fn template(
         pod.host_network = Some(true);
         pod.dns_policy = Some("ClusterFirstWithHostNet".to_owned());
     }
-    name_host(context, unit, &mut pod, notes);
-    for unit in std::iter::once(unit).chain(shared_pod::members(context, unit)) {
-        note_stop_signal(context, unit, notes);
-    }
+    own_host_name::give(context, unit, &mut pod, notes);
     security::pod_context(unit, &mut pod, notes);
     reap_orphans(context, unit, &mut pod, notes);
     kompose::pod(unit, &mut pod);
     placement::place(context, unit, &mut pod, notes);
     pre_start::prepare_replicas(context, unit, &mut pod, generated, notes);
     shared_pod::join(context, unit, &mut pod, generated, notes);
+    stop_signal::send(context, unit, &mut pod, notes);
     pod_security::meet(context, unit, &mut pod, notes);
+    security::separate_users(context, unit, &mut pod, notes);
     let mut labels = labels::service_labels(context, unit);
     for unit in std::iter::once(unit).chain(shared_pod::members(context, unit)) {
         labels.extend(network::pod_labels(context, unit));
@@ -128,56 +125,6 @@ pub(super) fn pull_secrets(context: &Context, unit: &Unit) -> Option<Vec<LocalOb
     let names: BTreeSet<&String> = stacks.chain(&unit.drop_in.pull_secret).collect();
     let references = names.iter().map(|name| LocalObjectReference { name: (*name).clone() }).collect();
     (!names.is_empty()).then_some(references)
-}
-
-/// `hostname` with Swarm's placeholders filled in; none when the pod keeps its own.
-fn filled_host_name(context: &Context, unit: &Unit, path: &str, notes: &mut Notes) -> Option<String> {
-    let hostname = &unit.service.container.hostname;
-    match swarm_template::parts(context, unit, hostname) {
-        None => Some(hostname.clone()).filter(|name| !name.is_empty()),
-        Some(Ok(parts)) => match parts.as_slice() {
-            // It is the pod's without further ado.
-            [Part::Field(Field::Name)] => None,
-            [Part::Text(text)] => Some(text.clone()),
-            _ => {
-                let problem = "the host name is the pod's: Kubernetes gives all pods of a service the same, or none";
-                notes.approximated(path, problem);
-                None
-            }
-        },
-        Some(Err(problem)) => {
-            notes.rejected(path, problem);
-            None
-        }
-    }
-}
-
-/// `hostname`, as far as the cluster takes it: pods have labels for host names, and those of StatefulSets their own
-/// names, unless it knows `hostnameOverride`.
-fn name_host(context: &Context, unit: &Unit, pod: &mut PodSpec, notes: &mut Notes) {
-    let path = format!("{}.hostname", unit.path);
-    let Some(name) = &filled_host_name(context, unit, &path, notes) else { return };
-    if pod.host_network == Some(true) {
-        notes.approximated(path, "the host name is the node's, whose network the service uses");
-        return;
-    }
-    if name.len() > dns_label::MAX_LABEL || !dns_label::is_host_name(name) {
-        let problem = "the host name is the pod's: Kubernetes takes only lower case letters, digits, hyphens and dots";
-        notes.approximated(path, problem);
-        return;
-    }
-    let (dotted, ordinal) = (name.contains('.'), unit.kind == Kind::StatefulSet);
-    if context.facts.hostname_override {
-        pod.hostname_override = (dotted || ordinal).then(|| name.clone());
-    } else if dotted {
-        notes.approximated(path, "the host name is the pod's: Kubernetes takes dots from version 1.35 on");
-    } else if ordinal {
-        notes.approximated(
-            path,
-            format!("is a name for others, and `{}-0` the host name inside, before Kubernetes 1.35", unit.name),
-        );
-    }
-    pod.hostname = (!dotted).then(|| name.clone());
 }
 
 /// `extra_hosts` and the names that no Service can have, grouped by address: the list is keyed by it.
@@ -263,22 +210,10 @@ fn reap_orphans(context: &Context, unit: &Unit, pod: &mut PodSpec, notes: &mut N
     }
 }
 
-fn note_stop_signal(context: &Context, unit: &Unit, notes: &mut Notes) {
-    let signal = unit.service.container.stop_signal.to_uppercase();
-    let images_own = context.image(unit.service).is_some_and(|image| image.stop_signal.to_uppercase() == signal);
-    if !images_own && !matches!(signal.as_str(), "" | "SIGTERM" | "TERM" | "15") {
-        // lifecycle.stopSignal is behind a feature gate that is off by default, and dropped without a word then.
-        notes.approximated(
-            format!("{}.stop_signal", unit.path),
-            "the image's own stop signal is sent, SIGTERM if it has none: set STOPSIGNAL in the image",
-        );
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::translate::{Facts, fixture};
+    use crate::translate::fixture;
 
     fn pod(service: &str) -> (PodTemplateSpec, Vec<String>) {
         fixture::with(&format!("services: {{web: {{image: x, {service}}}}}"), |context, notes| {
@@ -334,39 +269,5 @@ mod tests {
         let annotations = template.metadata.unwrap().annotations.unwrap();
         assert_eq!(annotations.len(), 1);
         assert_eq!(notes, ["services.web.labels.a b: Ignored", "services.web.labels.app.kubernetes.io/name: Ignored"]);
-    }
-
-    #[test]
-    fn host_names_are_what_the_cluster_takes() {
-        let volume = "volumes: [{type: volume, source: data, target: /d}]";
-        let named = |service: &str, hostname_override: bool| {
-            let facts = Facts { hostname_override, ..Facts::default() };
-            let text = format!("services: {{web: {{image: x, {service}}}}}\nvolumes: {{data: {{name: p_data}}}}");
-            fixture::with_facts(&text, &fixture::stack(), &facts, |context, notes| {
-                let template = template(context, &context.units["web"], None, &mut Generated::default(), notes);
-                let pod = template.spec.unwrap();
-                let noted = std::mem::take(notes).summary().contains(&"services.web.hostname: Approximated".to_owned());
-                (pod.hostname.unwrap_or_default(), pod.hostname_override.unwrap_or_default(), noted)
-            })
-        };
-        let stateful = format!("hostname: box-1, {volume}");
-        for (service, knows, expected) in [
-            ("hostname: box-1", false, ("box-1", "", false)),
-            ("hostname: box-1", true, ("box-1", "", false)),
-            ("hostname: box.local", false, ("", "", true)),
-            ("hostname: box.local", true, ("", "box.local", false)),
-            ("hostname: Box", true, ("", "", true)),
-            ("hostname: box-1, network_mode: host", true, ("", "", true)),
-            (&stateful, false, ("box-1", "", true)),
-            (&stateful, true, ("box-1", "box-1", false)),
-        ] {
-            let (name, full, noted) = expected;
-            assert_eq!(named(service, knows), (name.to_owned(), full.to_owned(), noted), "{service}, {knows}");
-        }
-    }
-
-    #[test]
-    fn signals_are_the_images() {
-        assert_eq!(pod("stop_signal: SIGQUIT").1, ["services.web.stop_signal: Approximated"]);
     }
 }

@@ -1,9 +1,10 @@
 //! What is known of a service's ports.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use super::context::Context;
+use super::dns_label::is_label;
 use crate::compose::model::{Port, Service};
 
 /// A port of a container. Kubernetes' lists of ports are keyed by both, and never without the protocol.
@@ -27,6 +28,23 @@ pub(super) fn declared(service: &Service) -> BTreeSet<PortKey> {
 pub(super) fn of_image(context: &Context, service: &Service) -> BTreeSet<PortKey> {
     let exposed_ports = context.image(service).into_iter().flat_map(|image| &image.exposed_ports);
     exposed_ports.flat_map(|text| exposed(text)).take(MAX_LISTED + 1).collect()
+}
+
+/// The names that the file gives to the container's ports, as far as those of a Service can have them: each once, and
+/// none that another port would have without one.
+pub(super) fn names(service: &Service) -> BTreeMap<PortKey, &str> {
+    let mut names: BTreeMap<PortKey, &str> = BTreeMap::new();
+    for port in service.workload.ports.iter().filter(|port| can_be_name(&port.name)) {
+        if !names.values().any(|name| *name == port.name) {
+            names.entry(target(port)).or_insert(&port.name);
+        }
+    }
+    names
+}
+
+/// Whether a port of a Service can have this name.
+pub(super) fn can_be_name(name: &str) -> bool {
+    is_label(name) && !["tcp-", "udp-", "sctp-"].iter().any(|protocol| name.starts_with(protocol))
 }
 
 /// Whether there are few enough ports to list in a Service.

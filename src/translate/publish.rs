@@ -104,13 +104,22 @@ fn service_ports(context: &Context, unit: &Unit, kind: &str, notes: &mut Notes) 
             }
             continue;
         }
+        if !port.name.is_empty() && !ports::can_be_name(&port.name) {
+            notes.ignored(
+                format!("{path}.name"),
+                "is no name of a port in a cluster: use lower case letters, digits and hyphens",
+            );
+        }
+        let is_free = |name: &&String| !list.iter().any(|other| other.name.as_ref() == Some(*name));
+        let name = Some(&port.name).filter(|name| ports::can_be_name(name)).filter(is_free).cloned();
+        let name = name.unwrap_or_else(|| port_name(PortKey { port: published, protocol: key.protocol }));
         let node_port = unit.kompose.node_port.or_else(|| NODE_PORTS.contains(&published).then_some(published));
         let node_port = node_port.filter(|_| kind == "NodePort");
         if kind == "NodePort" && node_port.is_none() {
             notes.approximated(path, "the cluster chooses the node's port: publish one of 30000-32767 to choose it");
         }
         list.push(ServicePort {
-            name: Some(port_name(PortKey { port: published, protocol: key.protocol })),
+            name: Some(name),
             port: published,
             protocol: Some(key.protocol.to_owned()),
             target_port: Some(IntOrString::Int(key.port)),

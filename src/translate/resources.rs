@@ -38,6 +38,7 @@ pub(super) fn resources(context: &Context, unit: &Unit, notes: &mut Notes) -> Re
     set(&mut lower, "cpu", cpus(f64::from(reserved)).or_else(|| shares(container.cpu_shares)));
     let reserved = reservations.map_or(0, |reserved| reserved.memory.0);
     set(&mut lower, "memory", bytes(if reserved > 0 { reserved } else { container.mem_reservation.0 }));
+    note_swap(unit, if memory > 0 { memory } else { container.mem_limit.0 }, notes);
     fill_requests(context, &upper, &mut lower, notes);
     for (name, count) in devices::requests(unit, reservations, notes) {
         let count = Amount::count(count);
@@ -46,6 +47,14 @@ pub(super) fn resources(context: &Context, unit: &Unit, notes: &mut Notes) -> Re
         lower.insert(name, count);
     }
     ResourceRequirements { limits: quantities(upper), requests: quantities(lower), claims: None }
+}
+
+/// `memswap_limit` is the sum of memory and swap: as much as the memory alone is no swap, as nodes do it by default.
+fn note_swap(unit: &Unit, memory: i64, notes: &mut Notes) {
+    let sum = unit.service.container.memswap_limit.0;
+    if sum != 0 && sum != memory {
+        notes.approximated(format!("{}.memswap_limit", unit.path), "is not honoured: nodes decide on swapping");
+    }
 }
 
 /// The resources of a container that helps for a moment.
@@ -201,6 +210,15 @@ mod tests {
             resources_of("deploy: {resources: {limits: {cpus: 0.5, memory: \"536870912\"}}}", |_| {});
         assert_eq!(limits, "cpu=500m memory=512Mi");
         assert_eq!(requests, "cpu=10m memory=32Mi");
+    }
+
+    #[test]
+    fn no_swap_is_what_nodes_give() {
+        let noted = |text: &str| resources_of(text, |_| {}).2;
+        assert_eq!(noted("mem_limit: \"1048576\", memswap_limit: \"1048576\""), Vec::<String>::new());
+        for text in ["mem_limit: \"1048576\", memswap_limit: \"2097152\"", "memswap_limit: \"-1\""] {
+            assert_eq!(noted(text), ["services.web.memswap_limit: Approximated"]);
+        }
     }
 
     #[test]

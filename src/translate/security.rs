@@ -4,8 +4,9 @@ use k8s_openapi::api::core::v1::{
     AppArmorProfile, Capabilities, PodSecurityContext, PodSpec, SELinuxOptions, SeccompProfile, SecurityContext, Sysctl,
 };
 
-use super::context::Unit;
+use super::context::{Context, Unit};
 use super::notes::Notes;
+use super::shared_pod;
 use crate::compose::model::ContainerSpec;
 
 /// The kernel parameters that every kubelet and every Pod Security level accepts (Kubernetes, "Using sysctls": safe sysctls).
@@ -22,6 +23,9 @@ pub(super) const SAFE_SYSCTLS: [&str; 11] = [
     "net.ipv4.tcp_rmem",
     "net.ipv4.tcp_wmem",
 ];
+
+/// The whole of /proc, without what container runtimes hide of it.
+const UNMASKED: &str = "Unmasked";
 
 /// From which port on every user may listen. Docker sets it to 0 for every container that has a network of its own.
 pub(super) const UNPRIVILEGED_PORTS: &str = "net.ipv4.ip_unprivileged_port_start";
@@ -95,6 +99,33 @@ pub(super) fn pod_context(unit: &Unit, pod: &mut PodSpec, notes: &mut Notes) {
     }
 }
 
+/// Gives a pod users of its own where a container sees all of /proc, which Kubernetes allows to no others (`procMount`).
+pub(super) fn separate_users(context: &Context, unit: &Unit, pod: &mut PodSpec, notes: &mut Notes) {
+    let of_node = [pod.host_network, pod.host_pid, pod.host_ipc].contains(&Some(true));
+    for unit in std::iter::once(unit).chain(shared_pod::members(context, unit)) {
+        let container = pod.containers.iter_mut().find(|container| container.name == unit.name);
+        let Some(security) = container.and_then(|container| container.security_context.as_mut()) else { continue };
+        if security.proc_mount.as_deref() != Some(UNMASKED) {
+            continue;
+        }
+        let path = format!("{}.security_opt", unit.path);
+        if of_node {
+            security.proc_mount = None;
+            notes.rejected(
+                path,
+                "`systempaths=unconfined` goes with none of the node's namespaces: leave one of them out",
+            );
+        } else {
+            pod.host_users = Some(false);
+            notes.approximated(
+                path,
+                "`systempaths=unconfined` gives the pod users of its own: root is nobody on the node, which has to \
+                 support that (Kubernetes, \"User Namespaces\")",
+            );
+        }
+    }
+}
+
 /// Takes the parameter out that pods have without asking, where an override puts them into the node's network: the API
 /// server would refuse the pod.
 pub(super) fn fit_node_network(pod: &mut PodSpec) {
@@ -145,11 +176,19 @@ fn namespaces(unit: &Unit, pod: &mut PodSpec, notes: &mut Notes) {
     if !matches!(container.userns_mode.as_str(), "" | "host") {
         reject("userns_mode", "only `host`, which is Kubernetes' default too, is understood");
     }
-    if !matches!(container.uts.as_str(), "" | "private") && !container.uts.contains(':') {
-        reject("uts", "pods have a host name of their own unless they use the host's network");
-    }
     if !matches!(container.isolation.as_str(), "" | "default" | "process") {
         reject("isolation", "is chosen by a RuntimeClass of the cluster: name it by `runtime`");
+    }
+    match container.uts.as_str() {
+        "" | "private" => {}
+        // Who uses the node's network has its name too.
+        "host" if pod.host_network == Some(true) => {}
+        "host" => notes.approximated(
+            format!("{}.uts", unit.path),
+            "the host name is the pod's: only with `network_mode: host` it is the node's",
+        ),
+        mode if mode.contains(':') => {}
+        _ => notes.rejected(format!("{}.uts", unit.path), "is not known: use `private`, `host` or `service:<name>`"),
     }
 }
 
@@ -212,6 +251,9 @@ fn security_option(option: &str, context: &mut SecurityContext) -> Result<(), St
             context.app_armor_profile =
                 Some(AppArmorProfile { type_: "Localhost".to_owned(), localhost_profile: Some(profile.to_owned()) });
         }
+        // Privileged containers see all of /proc and /sys anyway.
+        ("systempaths", "unconfined") if context.privileged == Some(true) => {}
+        ("systempaths", "unconfined") => context.proc_mount = Some(UNMASKED.to_owned()),
         ("label", value) => return se_linux(value, context),
         _ => return Err(format!("`{option}` has no counterpart in Kubernetes")),
     }
@@ -324,6 +366,19 @@ mod tests {
                 "services.web.sysctls.net/ipv4/tcp_rmem: Approximated",
             ]
         );
+    }
+
+    #[test]
+    fn host_names_of_nodes_come_with_their_network() {
+        let noted = |service: &str| {
+            fixture::with(&format!("services: {{web: {{image: x, uts: host, {service}}}}}"), |context, notes| {
+                let mut pod = PodSpec { host_network: service.contains("host").then_some(true), ..PodSpec::default() };
+                pod_context(&context.units["web"], &mut pod, notes);
+                std::mem::take(notes).summary()
+            })
+        };
+        assert_eq!(noted(""), ["services.web.uts: Approximated"]);
+        assert_eq!(noted("network_mode: host"), Vec::<String>::new());
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! Templates of a program's own, which begin otherwise, stay as they are.
 
 use super::context::{Context, Unit};
+use super::dns_label::{self, MAX_STATEFUL_SET};
 use super::kind::Kind;
 
 /// The label that Docker puts onto each service of a stack.
@@ -138,7 +139,7 @@ fn slot(unit: &Unit) -> Result<Part, String> {
         Kind::DaemonSet => Ok(Part::Field(Field::Node)),
         _ if !unit.is_several() => Ok(Part::Text("1".to_owned())),
         Kind::StatefulSet => Ok(Part::Field(Field::Number)),
-        _ => Err("pods have a number only in a StatefulSet: ask for one by `x-kubernetes: {workload: StatefulSet}`"
+        _ => Err("pods have a number only in a StatefulSet: leave `x-kubernetes.workload` out, or ask for one there"
             .to_owned()),
     }
 }
@@ -158,8 +159,29 @@ fn label(context: &Context, unit: &Unit, action: &str) -> Result<Part, String> {
     value.map(Part::Text).ok_or_else(|| format!("`deploy.labels` has no `{key}`: add it"))
 }
 
+/// Whether the service is told the numbers of its tasks: in variables, or in host names as those of a StatefulSet's pods
+/// are.
+pub(super) fn asks_for_number(unit: &Unit) -> bool {
+    let mut values = unit.service.container.environment.values().flatten();
+    let is_slot = |action: &str| action.trim() == ".Task.Slot";
+    values.any(|value| {
+        let actions = value.split("{{").skip(1).filter_map(|rest| Some(rest.split_once("}}")?.0));
+        actions.into_iter().any(is_slot)
+    }) || has_numbered_host_names(unit)
+}
+
+/// Whether `hostname` is what the pods of a StatefulSet are called: `web-{{.Task.Slot}}` of the service `web`.
+pub(super) fn has_numbered_host_names(unit: &Unit) -> bool {
+    let name = dns_label::label(&unit.name, MAX_STATEFUL_SET);
+    let rest = unit.service.container.hostname.strip_prefix(&name).and_then(|rest| rest.strip_prefix("-{{"));
+    rest.and_then(|rest| rest.strip_suffix("}}")).is_some_and(|action| action.trim() == ".Task.Slot")
+}
+
 /// Whether pods are told their numbers, which begin with 1 in Swarm.
 pub(super) fn counts_pods(context: &Context, unit: &Unit) -> bool {
+    if unit.is_several() && has_numbered_host_names(unit) {
+        return true;
+    }
     let values = unit.service.container.environment.values().flatten();
     let mut parts = values.filter_map(|value| parts(context, unit, value)?.ok()).flatten();
     parts.any(|part| part == Part::Field(Field::Number))

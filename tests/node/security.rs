@@ -34,3 +34,39 @@ spec:
     let status = inside(&namespace, "app", "grep -E '^(CapBnd|NoNewPrivs|Seccomp):' /proc/1/status | tr -s '\\t' ' '");
     assert_eq!(status.trim(), "CapBnd: 0000000000000000\nNoNewPrivs: 1\nSeccomp: 2");
 }
+
+#[test]
+fn a_container_sees_all_of_proc_with_users_of_its_own() {
+    let Some(cluster) = cluster() else { return };
+    let namespace = cluster.namespace("unmasked");
+    let handlers = namespace.ok(&["get", "nodes", "-o", "jsonpath={.items[*].status.runtimeHandlers[*].features}"]);
+    if !handlers.contains(r#""userNamespaces":true"#) {
+        println!("not run: the container runtime of this node gives pods no users of their own");
+        return;
+    }
+    let _operator = Operator::start(cluster, &[&namespace], &["--allow-privileged"]);
+    namespace.apply(
+        r#"
+apiVersion: compose-operator.dev/v1alpha1
+kind: ComposeStack
+metadata:
+  name: open
+spec:
+  composeFile: |
+    services:
+      masked:
+        image: busybox
+        command: [sleep, "3600"]
+      unmasked:
+        image: busybox
+        command: [sleep, "3600"]
+        security_opt: ["systempaths=unconfined"]
+"#,
+    );
+    namespace.wait_ready("open", 60);
+    let masks = "grep -c ' /proc/' /proc/mounts || true";
+    assert_ne!(inside(&namespace, "masked", masks).trim(), "0");
+    assert_eq!(inside(&namespace, "unmasked", masks).trim(), "0");
+    assert_eq!(inside(&namespace, "masked", "awk '{print $2}' /proc/self/uid_map").trim(), "0");
+    assert_ne!(inside(&namespace, "unmasked", "awk '{print $2}' /proc/self/uid_map").trim(), "0");
+}

@@ -7,7 +7,9 @@ use super::super::context::Unit;
 use super::super::expansion::literals;
 use super::super::notes::Notes;
 use super::super::probe::{INTERVAL, RETRIES, TIMEOUT, seconds};
+use super::{Kompose, Taken, expect};
 use crate::compose::model::Duration;
+use crate::compose::words;
 
 /// When a container is ready.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -106,6 +108,43 @@ pub(in super::super) fn checks(unit: &Unit, container: &mut Container, notes: &m
         return;
     }
     container.readiness_probe = Some(probe);
+}
+
+impl Kompose {
+    /// Takes a label of a check by its name behind `kompose.`.
+    pub(super) fn take_check(&mut self, name: &str, value: &str) -> Taken {
+        let Some(name) = name.strip_prefix("service.healthcheck.") else { return Taken::Unknown };
+        let number = value.trim().parse::<i32>().ok().filter(|number| *number > 0);
+        let duration = Duration::parse(value).ok();
+        let readiness = &mut self.readiness;
+        match name.split_once('.') {
+            Some(("readiness", "disable")) => readiness.disable = value.eq_ignore_ascii_case("true"),
+            Some(("readiness", "test")) => match words(value) {
+                Some(words) => readiness.test = words,
+                None => return Taken::Wrong("a command whose quotes end"),
+            },
+            Some(("readiness", "interval")) => readiness.interval = duration,
+            Some(("readiness", "timeout")) => readiness.timeout = duration,
+            Some(("readiness", "start_period")) => readiness.start_period = duration,
+            Some(("readiness", "retries")) => readiness.retries = number,
+            Some((probe @ ("readiness" | "liveness"), field @ ("http_get_path" | "http_get_port" | "tcp_port"))) => {
+                let handler = if probe == "readiness" { &mut readiness.handler } else { &mut self.liveness };
+                match field {
+                    "http_get_path" => handler.http_path = Some(value.to_owned()),
+                    "http_get_port" => handler.http_port = number,
+                    _ => handler.tcp_port = number,
+                }
+                return expect(field == "http_get_path" || number.is_some(), "a port");
+            }
+            _ => return Taken::Unknown,
+        }
+        let is_duration = name.ends_with("interval") || name.ends_with("timeout") || name.ends_with("start_period");
+        match (is_duration, name.ends_with("retries")) {
+            (true, _) => expect(duration.is_some(), "a duration such as `30s`"),
+            (_, true) => expect(number.is_some(), "a number from 1"),
+            _ => Taken::Yes,
+        }
+    }
 }
 
 #[cfg(test)]
