@@ -11,7 +11,8 @@ use compose_operator::compose::Project;
 use compose_operator::translate::{ATTRIBUTES, Treatment};
 use serde_json::Value;
 
-use super::Case;
+use super::golden_case::row::{promises, remove, steps};
+use super::golden_case::{Case, cases};
 
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/compose-support.md");
 
@@ -29,7 +30,7 @@ fn held() -> &'static BTreeMap<&'static str, String> {
             let (row, case) = (format!("| `{row}` |"), format!("| [{case}](../tests/golden/"));
             page.lines().any(|line| line.starts_with(&row) && line.contains(&case))
         };
-        let mut cases: Vec<(usize, Case)> = super::cases()
+        let mut cases: Vec<(usize, Case)> = cases()
             .into_iter()
             .map(|case| (ATTRIBUTES.iter().filter(|(row, _)| without(&case.project, row).is_some()).count(), case))
             .collect();
@@ -65,30 +66,6 @@ fn without(project: &Project, row: &str) -> Option<Project> {
     remove(&mut value, &steps(row)).then(|| again(project, value))
 }
 
-/// `a.*.b[].c` as `a`, `*`, `b`, `[]`, `c`.
-fn steps(row: &str) -> Vec<&str> {
-    row.split('.')
-        .flat_map(|step| step.strip_suffix("[]").map_or_else(|| vec![step], |list| vec![list, "[]"]))
-        .collect()
-}
-
-/// Takes away what is at the end of the steps, wherever they lead, and tells whether anything was there.
-fn remove(value: &mut Value, steps: &[&str]) -> bool {
-    let (Some((step, rest)), false) = (steps.split_first(), value.is_null()) else { return false };
-    match (*step, value) {
-        ("*", Value::Object(entries)) => {
-            entries.values_mut().filter_map(|value| remove(value, rest).then_some(())).count() > 0
-        }
-        ("[]", Value::Array(items)) if rest.is_empty() => !std::mem::take(items).is_empty(),
-        ("[]", Value::Array(items)) => {
-            items.iter_mut().filter_map(|value| remove(value, rest).then_some(())).count() > 0
-        }
-        (key, Value::Object(entries)) if rest.is_empty() => entries.remove(key).is_some_and(|value| !value.is_null()),
-        (key, Value::Object(entries)) => entries.get_mut(key).is_some_and(|value| remove(value, rest)),
-        _ => false,
-    }
-}
-
 /// A project from its JSON form, with what that leaves out.
 fn again(project: &Project, value: Value) -> Project {
     let mut again: Project = serde_json::from_value(value).unwrap();
@@ -121,10 +98,6 @@ fn word(treatment: Treatment) -> (&'static str, &'static str) {
         Treatment::Ignored(why) => ("Ignored", why),
         Treatment::Rejected(why) => ("Rejected", why),
     }
-}
-
-fn promises(treatment: Treatment) -> bool {
-    !matches!(treatment, Treatment::Ignored(_) | Treatment::Rejected(_))
 }
 
 /// The page.
@@ -207,20 +180,5 @@ fn the_support_matrix_is_current() {
     if found != page {
         let diff = similar::TextDiff::from_lines(&found, &page);
         panic!("docs/compose-support.md is stale: run `make docs`\n{}", diff.unified_diff().context_radius(0));
-    }
-}
-
-#[test]
-fn attributes_are_taken_out_by_their_rows() {
-    let project = |text: &str| -> Value { serde_saphyr::from_str(text).unwrap() };
-    for (row, left) in [
-        ("services.*.ports[].target", "services: {a: {ports: [{published: x}, {}], dns: [q]}, b: {}}"),
-        ("services.*.dns[]", "services: {a: {ports: [{published: x, target: 1}, {}], dns: []}, b: {}}"),
-        ("services.*.ports", "services: {a: {dns: [q]}, b: {}}"),
-    ] {
-        let mut value = project("services: {a: {ports: [{published: x, target: 1}, {}], dns: [q]}, b: {}}");
-        assert!(remove(&mut value, &steps(row)), "{row}");
-        assert_eq!(value, project(left), "{row}");
-        assert!(!remove(&mut value, &["services", "*", "absent"]));
     }
 }
