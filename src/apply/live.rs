@@ -1,6 +1,8 @@
 //! What is known of the cluster: every child and pod, reduced on arrival to the few facts that decisions need, so
 //! that a stack that has converged costs no request and a thousand stacks little memory.
 
+mod gone;
+
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -9,6 +11,7 @@ use kube::core::DynamicObject;
 use kube::runtime::watcher::Event;
 use tokio::sync::watch;
 
+use self::gone::Gone;
 use super::hash::HashKey;
 use super::kind::Kind;
 use super::owned::owned_hash;
@@ -102,6 +105,7 @@ pub struct LiveStore {
     key: HashKey,
     watched: HashSet<Kind>,
     namespaces: RwLock<HashMap<String, Objects>>,
+    gone: Gone,
     unsynced: watch::Sender<usize>,
 }
 
@@ -112,7 +116,8 @@ impl LiveStore {
     pub fn new(key: HashKey, also: &[Kind]) -> Arc<Self> {
         let always = |kind: &Kind| *kind != Kind::Secret && !Kind::OPTIONAL.contains(kind);
         let watched = Kind::ALL.into_iter().filter(|kind| always(kind) || also.contains(kind)).collect();
-        Arc::new(Self { key, watched, namespaces: RwLock::default(), unsynced: watch::Sender::new(0) })
+        let unsynced = watch::Sender::new(0);
+        Arc::new(Self { key, watched, namespaces: RwLock::default(), gone: Gone::default(), unsynced })
     }
 
     /// The key of the hashes.
@@ -202,6 +207,9 @@ impl LiveStore {
     /// an older one. Returns what changed hands: the stacks that see a difference.
     fn insert(&self, kind: Kind, namespace: &str, name: &str, observed: Arc<Observed>) -> Vec<StackRef> {
         self.write(|namespaces| {
+            if self.gone.is_past(&observed.uid, &observed.version) {
+                return Vec::new();
+            }
             let objects = namespaces.entry(namespace.to_owned()).or_default();
             let entry = (kind, name.to_owned());
             let old = objects.get(&entry);
@@ -267,6 +275,10 @@ impl Feed {
             Event::Delete(object) => {
                 let (namespace, name) = (object.namespace().unwrap_or_default(), object.name_any());
                 let uid = object.uid().unwrap_or_default();
+                // Pods are known by their events alone, which come in order.
+                if self.kind != Kind::Pod {
+                    self.live.gone.add(uid.clone(), object.resource_version().unwrap_or_default());
+                }
                 let removed = self.live.remove(self.kind, &namespace, &name, &uid);
                 stacks(&namespace, removed.as_deref())
             }

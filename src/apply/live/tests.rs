@@ -60,6 +60,21 @@ fn a_deletion_takes_only_the_object_that_was_deleted() {
 }
 
 #[test]
+fn an_answer_from_before_a_deletion_does_not_bring_back_what_is_gone() {
+    let store = store();
+    let mut feed = store.feed(Kind::Deployment, None);
+    feed.take(Event::Apply(object("web", "1", 10, 1)));
+    assert_eq!(feed.take(Event::Delete(object("web", "1", 12, 1))), blog());
+    store.put(Kind::Deployment, &object("web", "1", 11, 1));
+    assert_eq!(version(&store, "web"), None);
+    // One that only lost its labels has them again.
+    store.put(Kind::Deployment, &object("web", "1", 13, 1));
+    assert_eq!(version(&store, "web").as_deref(), Some("13"));
+    store.put(Kind::Deployment, &object("web", "2", 14, 1));
+    assert_eq!(version(&store, "web").as_deref(), Some("14"), "and another is another");
+}
+
+#[test]
 fn a_list_forgets_what_is_gone_but_not_what_was_written_meanwhile() {
     let store = store();
     let mut feed = store.feed(Kind::Deployment, None);
