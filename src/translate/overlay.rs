@@ -28,7 +28,7 @@ pub(super) fn overlaid(context: &Context, unit: &Unit, object: WorkloadObject, n
     let own = unit.drop_in.patch.as_ref().map(|patch| (format!("{}.x-kubernetes.patch", unit.path), patch));
     let stacks = context.stack.spec.service_overrides.get(unit.key);
     let stacks = stacks.map(|patch| (format!("spec.serviceOverrides.{}", unit.key), patch));
-    own.into_iter().chain(stacks).fold(object, |object, (path, patch)| {
+    let overlaid = own.into_iter().chain(stacks).fold(object, |object, (path, patch)| {
         let patched =
             match &object {
                 WorkloadObject::Deployment(typed) => patched(typed.as_ref(), patch, unit, TEMPLATE)
@@ -52,7 +52,19 @@ pub(super) fn overlaid(context: &Context, unit: &Unit, object: WorkloadObject, n
                 object
             }
         }
-    })
+    });
+    with_both_names(overlaid)
+}
+
+/// The API server keeps the name of a pod's ServiceAccount in two fields and fills in the one from the other. Both have
+/// to be ours, or the old field would outlive the new one, and with it the account's rights.
+fn with_both_names(mut object: WorkloadObject) -> WorkloadObject {
+    if let Some(pod) = object.template_mut().and_then(|template| template.spec.as_mut()) {
+        let name = pod.service_account_name.take().or_else(|| pod.service_account.take());
+        pod.service_account.clone_from(&name);
+        pod.service_account_name = name;
+    }
+    object
 }
 
 /// The patched workload, whose pods still meet the stack's security level.

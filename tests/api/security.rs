@@ -1,7 +1,7 @@
 //! Pod Security levels, judged by the API server's own admission.
 
 use crate::harness::{Operator, cluster, wait_for};
-use crate::stack_with;
+use crate::{stack, stack_with};
 
 /// One service of each kind of workload, with a volume, a config, a published port and memory file systems.
 const ORDINARY: &str = r#"services:
@@ -85,4 +85,22 @@ fn what_contradicts_the_level_stalls_by_its_path() {
         assert!(message.contains(part), "{part} in {message}");
     }
     assert!(namespace.children("app").is_empty());
+}
+
+/// The API server fills in a second field with the name, which an apply that leaves out the first would not take away.
+#[test]
+fn an_account_that_leaves_the_file_leaves_the_pods() {
+    let Some(cluster) = cluster() else { return };
+    let namespace = cluster.namespace("account");
+    let _operator = Operator::start(cluster, &[&namespace], &["--allow-service-account", "web"]);
+    let account = || {
+        let deployment = namespace.get("deployment", "web")?;
+        Some(deployment["spec"]["template"]["spec"]["serviceAccountName"].clone())
+    };
+    for (of_service, expected) in
+        [("x-kubernetes: {serviceAccountName: web}", serde_json::json!("web")), ("", serde_json::Value::Null)]
+    {
+        namespace.apply(&stack("app", &format!("services: {{web: {{image: nginx, {of_service}}}}}\n")));
+        wait_for(&format!("the account {expected}"), 20, || account().filter(|account| *account == expected));
+    }
 }
