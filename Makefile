@@ -19,10 +19,12 @@ FUZZ := $(CACHE)/tools/bin/cargo-fuzz
 FUZZ_SECONDS ?= 180
 # How many stacks the bench of scale makes.
 SCALE_STACKS ?= 2000
+# Which of all random walks is taken.
+SEED ?= 1
 # A directory of its own: other compiler flags would throw away the debug build's work.
 RELEASE_DIR := target/static
 
-.PHONY: help bench bench-scale lint deny unit docs mutate corpus-dry-run oracle-soak fault-soak loader-mutants crds generate image scan dist demo demo-down api-test node-test nodes-test parity parity-test chart-test argocd-test argocd-e2e hostile fuzz test test-all clean
+.PHONY: help bench bench-scale lint deny unit docs mutate corpus-dry-run oracle-soak fault-soak soak loader-mutants crds generate image scan dist demo demo-down api-test node-test nodes-test parity parity-test chart-test argocd-test argocd-e2e hostile fuzz test test-all clean
 
 help: ## List the commands
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -91,15 +93,20 @@ demo-down: ## Stop what `make demo` started
 	@hack/demo down
 
 api-test: ## Run the tests against a real API server
-	@cargo test --locked --no-run --test apply --test api --test faults --test identity --test leadership --test rights
+	@cargo test --locked --no-run --test apply --test api --test faults --test identity --test leadership --test rights --test walks
 	@hack/with-cluster --control-plane-only -- bash -c ' \
-	  cargo test --locked --test apply --test api --test faults --test identity --test leadership && \
+	  cargo test --locked --test apply --test api --test faults --test identity --test leadership --test walks && \
 	  COMPOSE_OPERATOR_SUITES_RAN=1 cargo test --locked --test rights -- --nocapture'
 
 fault-soak: ## Fail every call of a stack's life in each way, and kill the operator at each
 	@cargo test --locked --no-run --test faults
 	@hack/with-cluster --control-plane-only -- \
 	  env FAULTS=all cargo test --locked --test faults -- --nocapture --test-threads=1
+
+soak: ## Change a stack at random 1,000 times, and look at what it came to each time; SEED=NUMBER for another walk
+	@cargo test --locked --no-run --test walks
+	@hack/with-cluster --control-plane-only -- \
+	  env WALK_STEPS=1000 WALK_SEED=$(SEED) cargo test --locked --test walks -- --nocapture
 
 node-test: ## Run the tests on a real node
 	@hack/with-cluster -- cargo test --locked --test node -- --test-threads=1
@@ -138,7 +145,7 @@ test: ## Run all tests, as CI does
 	@hack/test lint deny unit api-test node-test nodes-test parity-test chart-test argocd-test argocd-e2e
 
 test-all: ## Run the long campaigns as well
-	@GITOPS_SECONDS_AT_REST=300 hack/test lint deny unit oracle-soak loader-mutants corpus-dry-run api-test fault-soak node-test nodes-test parity chart-test argocd-test argocd-e2e scan hostile fuzz
+	@GITOPS_SECONDS_AT_REST=300 hack/test lint deny unit oracle-soak loader-mutants corpus-dry-run api-test fault-soak soak node-test nodes-test parity chart-test argocd-test argocd-e2e scan hostile fuzz
 
 bench: ## Compare the speed and memory of `kubectl compose config` and `convert` with those of Docker Compose
 	@rustup target list --installed | grep -qx $(TARGET) || rustup target add $(TARGET)

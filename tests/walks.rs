@@ -1,0 +1,235 @@
+//! Random walks over what a ComposeStack can be: each step ends in the declared state or in a truthful error, and each
+//! step back in the same objects (docs/reliability.md).
+//!
+//! `WALK_SEED` chooses the walk, `WALK_STEPS` says how long it is.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by a panic")]
+
+#[path = "walks/catalogue.rs"]
+mod catalogue;
+#[path = "walks/changes.rs"]
+mod changes;
+#[path = "walks/fields.rs"]
+mod fields;
+mod golden_case;
+mod harness;
+#[path = "walks/judge.rs"]
+mod judge;
+#[path = "walks/kubelet.rs"]
+mod kubelet;
+#[path = "walks/observed.rs"]
+mod observed;
+#[path = "walks/walker.rs"]
+mod walker;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use catalogue::{Catalogue, FILLED_IN};
+use compose_operator::policy::Policy;
+use compose_operator::translate::ATTRIBUTES;
+use golden_case::row::promises;
+use harness::{Namespace, Operator, cluster};
+use judge::Judge;
+use k8s_openapi::api::core::v1::Secret;
+use kube::api::PostParams;
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::core::{DynamicObject, GroupVersionKind};
+use kube::{Api, Client, Config};
+use proptest::prelude::Rng;
+use proptest::test_runner::{RngAlgorithm, TestRng};
+use serde_json::{Value, json};
+use walker::{Errand, Tally, Walker};
+
+/// How many walks go on side by side.
+const WALKS: usize = 4;
+/// How many steps they take together unless told otherwise.
+const STEPS: usize = 50;
+const IMAGE: &str = "registry.example.com/compose-operator:1";
+/// What the operator allows: what golden cases ask for, and not all.
+const ALLOWED: [&str; 10] = [
+    "--allow-privileged",
+    "--allow-capability=*",
+    "--allow-host-path=/data,/var/log,/etc/hosts",
+    "--allow-host-namespaces",
+    "--allow-host-ports",
+    "--allow-load-balancers",
+    "--allow-node-ports",
+    "--allow-service-account=web",
+    "--operator-image",
+    IMAGE,
+];
+
+fn policy() -> Policy {
+    Policy {
+        host_path_prefixes: ["/data", "/var/log", "/etc/hosts"].map(str::to_owned).to_vec(),
+        privileged: true,
+        capabilities: vec!["*".to_owned()],
+        host_namespaces: true,
+        host_ports: true,
+        load_balancers: true,
+        node_ports: true,
+        service_accounts: vec!["web".to_owned()],
+        operator_image: Some(IMAGE.to_owned()),
+        ..Policy::default()
+    }
+}
+
+fn promised() -> BTreeSet<&'static str> {
+    let rows = ATTRIBUTES.iter().filter(|(_, treatment)| promises(*treatment)).map(|(row, _)| *row);
+    rows.filter(|row| !FILLED_IN.contains(row)).collect()
+}
+
+#[test]
+fn every_field_has_a_change() {
+    let all = fields::all();
+    let set: BTreeSet<String> =
+        changes::changes().iter().flat_map(|change| fields::set_by(&change.patch, &all)).collect();
+    let open: Vec<&String> = all.difference(&set).collect();
+    assert!(open.is_empty(), "no change of tests/walks/changes.rs sets {open:#?}");
+}
+
+#[test]
+fn every_promised_row_can_be_taken_out() {
+    let catalogue = Catalogue::read();
+    let rows: BTreeSet<&str> =
+        catalogue.documents.iter().flat_map(|document| document.without.keys().copied()).collect();
+    let open: Vec<&str> = promised().into_iter().filter(|row| !rows.contains(row)).collect();
+    assert!(open.is_empty(), "no golden case has {open:#?}");
+}
+
+fn number(variable: &str, otherwise: usize) -> usize {
+    std::env::var(variable).map_or(otherwise, |text| text.parse().unwrap())
+}
+
+fn random(seed: usize, part: usize) -> TestRng {
+    let mut bytes = [0; 32];
+    bytes[..8].copy_from_slice(&(seed as u64).to_le_bytes());
+    bytes[8..16].copy_from_slice(&(part as u64).to_le_bytes());
+    TestRng::from_seed(RngAlgorithm::ChaCha, &bytes)
+}
+
+/// What each walk is to do: a document is one walk's, since what it has of the nodes can be had but once.
+fn errands(catalogue: &Catalogue, rng: &mut TestRng) -> Vec<VecDeque<Errand>> {
+    let mut all = Vec::new();
+    // Each row in one document, whichever has it.
+    for row in promised() {
+        let documents: Vec<usize> =
+            (0..catalogue.documents.len()).filter(|it| catalogue.documents[*it].without.contains_key(row)).collect();
+        let document = documents[usize::try_from(rng.next_u32()).unwrap() % documents.len()];
+        all.push((document % WALKS, Errand::Row(document, row)));
+    }
+    all.extend((0..catalogue.changes.len()).map(|change| (change % WALKS, Errand::Change(change))));
+    for last in (1..all.len()).rev() {
+        all.swap(last, usize::try_from(rng.next_u32()).unwrap() % (last + 1));
+    }
+    let mut errands = vec![VecDeque::new(); WALKS];
+    for (walk, errand) in all {
+        errands[walk].push_back(errand);
+    }
+    errands
+}
+
+/// What pods of golden cases need of the cluster.
+const CLUSTER_INPUTS: [&str; 2] = [
+    r#"{"apiVersion":"node.k8s.io/v1","kind":"RuntimeClass","metadata":{"name":"gvisor"},"handler":"gvisor"}"#,
+    r#"{"apiVersion":"scheduling.k8s.io/v1","kind":"PriorityClass","metadata":{"name":"high"},"value":1000}"#,
+];
+
+/// Makes an object of the core's API in a namespace.
+async fn create(client: &Client, namespace: &str, object: &Value) {
+    let kind = object["kind"].as_str().unwrap();
+    let resource = kube::core::ApiResource::from_gvk(&GroupVersionKind::gvk("", "v1", kind));
+    let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), namespace, &resource);
+    match api.create(&PostParams::default(), &serde_json::from_value(object.clone()).unwrap()).await {
+        Ok(_) => {}
+        // Several documents may refer to one.
+        Err(kube::Error::Api(status)) if status.code == 409 => {}
+        Err(error) => panic!("{object}: {error}"),
+    }
+}
+
+/// A namespace with all that walks refer to.
+async fn furnish(client: &Client, namespace: &Namespace) {
+    for object in changes::inputs() {
+        create(client, &namespace.name, &object).await;
+    }
+    for account in ["web", "walk-deployer", "walk-nobody"] {
+        create(client, &namespace.name, &catalogue::object("ServiceAccount", account, &json!({}))).await;
+    }
+    let account = format!("--serviceaccount={}:walk-deployer", namespace.name);
+    namespace.ok(&["create", "rolebinding", "walk", "--clusterrole=compose-operator-deployer", &account]);
+}
+
+#[test]
+fn walks_end_where_they_are_declared_to() {
+    let Some(cluster) = cluster() else { return };
+    let (seed, steps) = (number("WALK_SEED", 1), number("WALK_STEPS", STEPS));
+    println!("WALK_SEED={seed} WALK_STEPS={steps}");
+    cluster.install_optional_apis();
+    for object in CLUSTER_INPUTS {
+        cluster.ok_with(&["apply", "-f", "-"], object);
+    }
+    let empty = cluster.namespace("walk-empty");
+    let grounds: Vec<Namespace> = (0..WALKS).map(|_| cluster.namespace("walk")).collect();
+    let _operator = Operator::start(cluster, &grounds.iter().collect::<Vec<_>>(), &ALLOWED);
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let client = runtime.block_on(async {
+        let kubeconfig = Kubeconfig::read_from(&cluster.kubeconfig).unwrap();
+        Client::try_from(Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap())
+            .unwrap()
+    });
+    let secrets: Api<Secret> = Api::namespaced(client.clone(), "compose-operator");
+    let key = runtime.block_on(secrets.get("compose-operator-hash-key")).unwrap().data.unwrap()["key"].0.clone();
+    runtime.spawn(kubelet::play(client.clone(), grounds.iter().map(|ground| ground.name.clone()).collect()));
+
+    let catalogue = Catalogue::read();
+    let judge = Judge::new(client.clone(), key, policy(), empty.name.clone());
+    let all_fields = fields::all();
+    let errands = errands(&catalogue, &mut random(seed, WALKS));
+    let tallies: Vec<Tally> = std::thread::scope(|scope| {
+        let walks: Vec<_> = errands
+            .into_iter()
+            .zip(&grounds)
+            .enumerate()
+            .map(|(number, (errands, ground))| {
+                let (runtime, catalogue, judge, all_fields) = (&runtime, &catalogue, &judge, &all_fields);
+                let steps = steps / WALKS + usize::from(number < steps % WALKS);
+                scope.spawn(move || {
+                    runtime.block_on(furnish(&judge.client, ground));
+                    let rng = random(seed, number);
+                    let mut walker = Walker::new((catalogue, judge, all_fields), ground.name.clone(), rng, errands);
+                    runtime.block_on(walker.walk(steps));
+                    walker.tally
+                })
+            })
+            .collect();
+        walks.into_iter().map(|walk| walk.join().unwrap()).collect()
+    });
+    report(&tallies, &catalogue, &all_fields);
+}
+
+fn report(tallies: &[Tally], catalogue: &Catalogue, all_fields: &BTreeSet<String>) {
+    let mut met: BTreeMap<&str, usize> = BTreeMap::new();
+    for (what, count) in tallies.iter().flat_map(|tally| &tally.met) {
+        *met.entry(what).or_default() += count;
+    }
+    let fields: BTreeSet<&String> = tallies.iter().flat_map(|tally| &tally.fields).collect();
+    let rows: BTreeSet<&str> = tallies.iter().flat_map(|tally| tally.rows.iter().copied()).collect();
+    let documents: BTreeSet<usize> = tallies.iter().flat_map(|tally| tally.documents.iter().copied()).collect();
+    println!(
+        "{} transitions, {} of them back to a known state, over {} of {} documents, {} of {} fields and {} of {} promised \
+         rows; they ended in {met:?}",
+        tallies.iter().map(|tally| tally.transitions).sum::<usize>(),
+        tallies.iter().map(|tally| tally.back).sum::<usize>(),
+        documents.len(),
+        catalogue.documents.len(),
+        fields.len(),
+        all_fields.len(),
+        rows.len(),
+        promised().len(),
+    );
+    let rows: Vec<&str> = promised().into_iter().filter(|row| !rows.contains(row)).collect();
+    let fields: Vec<&String> = all_fields.iter().filter(|field| !fields.contains(field)).collect();
+    if rows.len() + fields.len() < 40 {
+        println!("not come to: {fields:?}, {rows:?}");
+    }
+}
