@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::networking::v1::NetworkPolicyPeer;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -577,6 +577,9 @@ pub struct ImageStatus {
     pub image: String,
     /// The digest that it had.
     pub digest: String,
+    /// When it was last looked up; only of images that are looked up again by time (`pull_policy`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub checked_at: Option<Time>,
     /// Why it could not be read; the other fields are empty then.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unread: Option<String>,

@@ -63,12 +63,14 @@ struct Passed {
     revision: Option<String>,
     warnings: Option<Vec<Warning>>,
     images: Option<Vec<ImageStatus>>,
+    /// In how long the tag of an image is to be looked up again.
+    look_up: Option<Duration>,
     ended: Ended,
 }
 
 impl From<Ended> for Passed {
     fn from(ended: Ended) -> Self {
-        Self { revision: None, warnings: None, images: None, ended }
+        Self { revision: None, warnings: None, images: None, look_up: None, ended }
     }
 }
 
@@ -84,7 +86,7 @@ pub(super) async fn reconcile(root: Arc<Root>, context: Arc<Context>) -> Result<
     let started = Instant::now();
     let passed = guarded(&stack, &context).await;
     let next = status_after(&stack, &passed);
-    let action = action(&stack, &passed.ended, &context);
+    let action = action(&stack, &passed, &context);
     context.metrics.reconciled(result_word(&passed.ended), started.elapsed());
     if let Ended::Applied(outcome) = &passed.ended {
         for change in &outcome.changes {
@@ -163,7 +165,7 @@ async fn pipeline(stack: &ComposeStack, context: &Context) -> Passed {
         Ok(facts) => facts,
         Err(error) => return Passed { revision, ..not_gathered(&error).into() },
     };
-    let images = images(&reader, stack, context, &project).await;
+    let (images, look_up) = images(&reader, stack, context, &project).await;
     facts.images = images.iter().map(|image| (image.image.clone(), image.clone())).collect();
     let images = Some(images);
     facts.cluster_domain = Some(context.args.cluster_domain.clone());
@@ -189,16 +191,23 @@ async fn pipeline(stack: &ComposeStack, context: &Context) -> Passed {
         .cloned()
         .partition(|note| note.reason == policy::FORBIDDEN);
     if !refused.is_empty() {
-        return Passed { revision, warnings, images, ended: Ended::Unsupported([refused, forbidden].concat()) };
+        return Passed {
+            revision,
+            warnings,
+            images,
+            look_up,
+            ended: Ended::Unsupported([refused, forbidden].concat()),
+        };
     }
     if !forbidden.is_empty() {
         let violations = forbidden.iter().map(|note| format!("{}: {}", note.path, note.message)).collect();
-        return Passed { revision, warnings, images, ended: Ended::PolicyViolation(violations) };
+        return Passed { revision, warnings, images, look_up, ended: Ended::PolicyViolation(violations) };
     }
     Passed {
         revision,
         warnings,
         images,
+        look_up,
         ended: Ended::Applied(Box::new(applied(&client, stack, context, &plan).await)),
     }
 }
@@ -210,9 +219,9 @@ async fn images(
     stack: &ComposeStack,
     context: &Context,
     project: &compose::Project,
-) -> Vec<ImageStatus> {
+) -> (Vec<ImageStatus>, Option<Duration>) {
     if context.args.image_configs == Switch::Off {
-        return Vec::new();
+        return (Vec::new(), None);
     }
     let services = project.services.iter().map(|(name, service)| ("services", name, &service.container));
     let jobs = project.jobs.iter().map(|(name, job)| ("jobs", name, &job.container));
@@ -222,7 +231,11 @@ async fn images(
         .filter(|(section, name, _)| !project.tainted.contains(&format!("{section}.{name}.image")))
         .map(|(_, _, container)| container)
         .filter(|container| !container.image.is_empty() && context.policy.allows_image(&container.image))
-        .map(|container| WantedImage { image: container.image.clone(), platform: container.platform.to_lowercase() })
+        .map(|container| WantedImage {
+            image: container.image.clone(),
+            platform: container.platform.to_lowercase(),
+            period: period(container),
+        })
         .collect();
     wanted.sort();
     wanted.dedup();
@@ -310,10 +323,10 @@ fn status_after(stack: &ComposeStack, passed: &Passed) -> crate::api::ComposeSta
 }
 
 /// When the stack comes back if nothing happens to it.
-fn action(stack: &ComposeStack, ended: &Ended, context: &Context) -> Action {
+fn action(stack: &ComposeStack, passed: &Passed, context: &Context) -> Action {
     let key = key(stack);
     let retry = || context.retries.failed(&key);
-    let wait = match ended {
+    let wait = match &passed.ended {
         Ended::Suspended => {
             context.retries.succeeded(&key);
             return Action::await_change();
@@ -336,7 +349,12 @@ fn action(stack: &ComposeStack, ended: &Ended, context: &Context) -> Action {
             }
         },
     };
-    Action::requeue(wait)
+    Action::requeue(passed.look_up.map_or(wait, |look_up| wait.min(look_up)))
+}
+
+/// How old what is known of an image may become.
+fn period(container: &compose::model::ContainerSpec) -> Option<Duration> {
+    Some(Duration::from_nanos(u64::try_from(container.pull_period()?.0).ok()?))
 }
 
 fn result_word(ended: &Ended) -> &'static str {

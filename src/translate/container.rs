@@ -20,8 +20,8 @@ pub(super) fn container(context: &Context, unit: &Unit, generated: &mut Generate
     let (command, args) = words(context, unit, notes);
     let mut container = Container {
         name: unit.name.clone(),
-        image: Some(spec.image.clone()),
-        image_pull_policy: Some(pull_policy(unit, notes).to_owned()),
+        image: Some(image(context, unit)),
+        image_pull_policy: Some(pull_policy(context, unit, notes).to_owned()),
         command,
         args,
         env: environment(context, unit, generated, notes),
@@ -71,8 +71,24 @@ fn words(context: &Context, unit: &Unit, notes: &mut Notes) -> (Option<Vec<Strin
     }
 }
 
+/// The image that the tag stood for when it was last looked up, where `pull_policy` asks for that by time: another one
+/// rolls the pods. Otherwise as it is in the file.
+fn image(context: &Context, unit: &Unit) -> String {
+    let image = &unit.service.container.image;
+    match digest(context, unit) {
+        Some(digest) if !image.contains('@') => format!("{image}@{digest}"),
+        _ => image.clone(),
+    }
+}
+
+fn digest<'c>(context: &'c Context, unit: &Unit) -> Option<&'c str> {
+    let is_timed = unit.drop_in.pull_policy.is_none() && unit.service.container.pull_period().is_some();
+    let known = context.image(unit.service).filter(|image| is_timed && !image.digest.is_empty())?;
+    Some(&known.digest)
+}
+
 /// Never left to Kubernetes' default, which pulls `:latest` again at each start: Docker uses what is there.
-pub(super) fn pull_policy(unit: &Unit, notes: &mut Notes) -> &'static str {
+pub(super) fn pull_policy(context: &Context, unit: &Unit, notes: &mut Notes) -> &'static str {
     if let Some(policy) = unit.drop_in.pull_policy {
         return policy;
     }
@@ -88,11 +104,16 @@ pub(super) fn pull_policy(unit: &Unit, notes: &mut Notes) -> &'static str {
             );
             "IfNotPresent"
         }
+        // Older than no time at all.
+        _ if unit.service.container.pull_period().is_none() => "Always",
         _ => {
-            notes.approximated(
-                format!("{}.pull_policy", unit.path),
-                "is not pulled again by time yet: the image is pulled where it is missing",
-            );
+            if digest(context, unit).is_none() {
+                notes.approximated(
+                    format!("{}.pull_policy", unit.path),
+                    "what the tag stands for was not looked up (`--image-configs`): the image is pulled where it is \
+                     missing",
+                );
+            }
             "IfNotPresent"
         }
     }
@@ -186,7 +207,27 @@ mod tests {
         assert_eq!(policy(""), "IfNotPresent");
         assert_eq!(policy("pull_policy: always"), "Always");
         assert_eq!(policy("pull_policy: never"), "Never");
+        assert_eq!(policy("pull_policy: refresh"), "Always");
         assert_eq!(container_of("pull_policy: daily").1, ["services.web.pull_policy: Approximated"]);
+    }
+
+    #[test]
+    fn images_that_are_looked_up_by_time_are_named_by_what_was_found() {
+        let facts = fixture::image(serde_json::json!({"digest": "sha256:1f"}));
+        for (policy, expected) in [
+            ("pull_policy: daily", "x@sha256:1f"),
+            ("pull_policy: refresh, pull_refresh_after: 2h", "x@sha256:1f"),
+            ("pull_policy: always", "x"),
+            ("pull_policy: daily, x-kubernetes: {pull_policy: Always}", "x"),
+            ("", "x"),
+        ] {
+            let text = format!("services: {{web: {{image: x, {policy}}}}}");
+            fixture::with_facts(&text, &fixture::stack(), &facts, |context, notes| {
+                let container = container(context, &context.units["web"], &mut Generated::default(), notes);
+                assert_eq!(container.image.as_deref(), Some(expected), "{policy}");
+                assert_eq!(std::mem::take(notes).summary(), Vec::<String>::new(), "{policy}");
+            });
+        }
     }
 
     #[test]

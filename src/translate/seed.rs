@@ -136,7 +136,7 @@ fn job(context: &Context, task: &Task) -> Option<Workload> {
         name: "seed".to_owned(),
         image: Some(unit.service.container.image.clone()),
         // What there is to say about it was said of the service.
-        image_pull_policy: Some(container::pull_policy(unit, &mut Notes::default()).to_owned()),
+        image_pull_policy: Some(container::pull_policy(context, unit, &mut Notes::default()).to_owned()),
         command: Some(
             [&program, "seed", "--from", task.path, "--to", &format!("{VOLUME}/{SUB_PATH}")]
                 .map(str::to_owned)

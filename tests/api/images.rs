@@ -79,3 +79,34 @@ fn an_image_that_cannot_be_read_stalls_only_who_waits_for_its_health() {
         "{reason} {message}"
     );
 }
+
+#[test]
+fn a_tag_that_is_looked_up_by_time_rolls_the_pods_when_it_moves() {
+    let Some(cluster) = cluster() else { return };
+    let namespace = cluster.namespace("timed");
+    let registry = TestRegistry::start(None);
+    let image = registry.push("team/app", &config("8080/tcp"));
+    let _operator = Operator::start(cluster, &[&namespace], &["--image-configs", "on"]);
+    let compose =
+        format!("services:\n  app: {{image: \"{image}\", pull_policy: every_10s}}\n  other: {{image: \"{image}\"}}\n");
+    namespace.apply(&stack_with("app", &compose, ""));
+    let image_of = |service: &str| {
+        let deployment = namespace.get("deployment", service)?;
+        Some(deployment["spec"]["template"]["spec"]["containers"][0]["image"].as_str().unwrap().to_owned())
+    };
+    let first = wait_for("the Deployment", 30, || image_of("app"));
+    assert!(first.starts_with(&format!("{image}@sha256:")), "{first}");
+    assert_eq!(wait_for("the other one", 30, || image_of("other")), image);
+
+    registry.push("team/app", &config("9090/tcp"));
+    let second = wait_for("the pods to be given the new image", 40, || image_of("app").filter(|image| *image != first));
+    assert!(second.starts_with(&format!("{image}@sha256:")), "{second}");
+    assert_eq!(image_of("other").as_ref(), Some(&image));
+
+    // A registry that is gone takes nothing away.
+    let checked = || namespace.get("composestack", "app").unwrap()["status"]["images"][0]["checkedAt"].clone();
+    let before = checked();
+    drop(registry);
+    wait_for("the registry to be asked in vain", 40, || (checked() != before).then_some(()));
+    assert_eq!(image_of("app"), Some(second));
+}

@@ -10,6 +10,7 @@ mod deploy;
 pub(crate) mod form;
 mod necessary;
 mod network;
+mod pull;
 mod scalar;
 mod service;
 mod storage;

@@ -122,6 +122,7 @@ impl Image {
         ImageStatus {
             image: image.to_owned(),
             digest: self.digest,
+            checked_at: None,
             unread: None,
             platforms: if self.platforms.is_empty() { vec![own] } else { self.platforms },
             exposed_ports: run.exposed_ports.unwrap_or_default().into_keys().collect(),

@@ -1,12 +1,13 @@
 //! What images say of themselves: EXPOSE, HEALTHCHECK, USER and the like, read from their registries.
 //!
 //! What was read is recorded in the stack's status and read again only on request, so that a registry that is gone, or
-//! a tag that moved, changes nothing that was decided before.
+//! a tag that moved, changes nothing that was decided before; unless `pull_policy` asks for it by time.
 
 mod config;
 mod credentials;
 mod reference;
 mod registry;
+mod timed;
 
 pub use registry::Registry;
 
@@ -14,9 +15,11 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use futures::stream::{self, StreamExt};
+use k8s_openapi::jiff::Timestamp;
 
 use self::credentials::Credential;
 use self::reference::Reference;
+use self::timed::Periods;
 use super::reader::Reader;
 use crate::api::ComposeStack;
 use crate::api::v1alpha1::ImageStatus;
@@ -50,17 +53,21 @@ pub struct WantedImage {
     pub image: String,
     /// The platform that the file asks for, such as `linux/arm64`; empty for none.
     pub platform: String,
+    /// How old what is known of it may become; none for ever.
+    pub period: Option<Duration>,
 }
 
 /// The configurations of images: what is recorded in the stack's status, and for the rest what registries answer. An
-/// image that cannot be read is recorded as such, with the reason.
+/// image that cannot be read is recorded as such, with the reason. With them, in how long the next one is to be looked
+/// up, where time asks for it.
 pub async fn images(
     registry: &Registry,
     reader: &Reader<'_>,
     stack: &ComposeStack,
     wanted: &[WantedImage],
     again: Again,
-) -> Vec<ImageStatus> {
+) -> (Vec<ImageStatus>, Option<Duration>) {
+    let (now, periods) = (Timestamp::now(), Periods::of(wanted));
     let recorded: BTreeMap<&str, &ImageStatus> =
         stack.status.iter().flat_map(|status| &status.images).map(|record| (record.image.as_str(), record)).collect();
     let mut known = BTreeMap::new();
@@ -68,12 +75,12 @@ pub async fn images(
     for wanted in wanted {
         let record = recorded.get(wanted.image.as_str());
         if let Some(record) = record {
-            known.insert(wanted.image.clone(), (*record).clone());
+            known.insert(wanted.image.clone(), periods.kept((*record).clone()));
         }
         let is_due = match (record, again) {
             (None, _) | (_, Again::All) => true,
-            (Some(record), Again::Unread) => record.unread.is_some(),
-            (Some(_), Again::None) => false,
+            (Some(record), Again::Unread) if record.unread.is_some() => true,
+            (Some(record), _) => periods.is_due(record, now),
         };
         if is_due && missing.len() < RECORDED {
             missing.entry(wanted.image.as_str()).or_insert(wanted);
@@ -85,14 +92,15 @@ pub async fn images(
         let reads = missing.into_values().map(|wanted| read(registry, wanted, &credentials, deadline));
         let answers: Vec<ImageStatus> = stream::iter(reads.collect::<Vec<_>>()).buffered(CONCURRENCY).collect().await;
         for answer in answers {
-            let is_worse =
-                answer.unread.is_some() && known.get(&answer.image).is_some_and(|record| record.unread.is_none());
-            if !is_worse {
-                known.insert(answer.image.clone(), answer);
-            }
+            let better =
+                known.remove(&answer.image).filter(|record| answer.unread.is_some() && record.unread.is_none());
+            let answer = periods.checked(better, answer, now);
+            known.insert(answer.image.clone(), answer);
         }
     }
-    known.into_values().take(RECORDED).collect()
+    let images: Vec<ImageStatus> = known.into_values().take(RECORDED).collect();
+    let next = periods.next(&images, now);
+    (images, next)
 }
 
 async fn read(registry: &Registry, wanted: &WantedImage, credentials: &[Credential], deadline: Instant) -> ImageStatus {

@@ -35,14 +35,15 @@ fn stack(images: Vec<ImageStatus>) -> ComposeStack {
 }
 
 fn wanted(image: &str) -> WantedImage {
-    WantedImage { image: image.to_owned(), platform: String::new() }
+    WantedImage { image: image.to_owned(), platform: String::new(), period: None }
 }
 
 async fn read_one(registry: &Registry, image: &str, recorded: Vec<ImageStatus>, again: Again) -> ImageStatus {
     let stack = stack(recorded);
     let references = References::default();
     let reader = Reader::new(&client(), &stack, &references);
-    let mut images = images(registry, &reader, &stack, &[wanted(image)], again).await;
+    let (mut images, next) = images(registry, &reader, &stack, &[wanted(image)], again).await;
+    assert_eq!(next, None);
     assert_eq!(images.len(), 1);
     images.remove(0)
 }
@@ -72,11 +73,11 @@ async fn an_index_leads_to_the_wanted_platform() {
     let of = |user: &str| json!({"architecture": "x", "os": "linux", "config": {"User": user}});
     let image =
         server.push_index("app", &[("linux/amd64", of("1")), ("linux/arm64", of("2")), ("unknown/unknown", of("3"))]);
-    let want = WantedImage { image: image.clone(), platform: "linux/arm64".to_owned() };
+    let want = WantedImage { image: image.clone(), platform: "linux/arm64".to_owned(), period: None };
     let stack = stack(Vec::new());
     let references = References::default();
     let reader = Reader::new(&client(), &stack, &references);
-    let read = images(&Registry::default(), &reader, &stack, &[want], Again::None).await;
+    let (read, _) = images(&Registry::default(), &reader, &stack, &[want], Again::None).await;
     assert_eq!((read[0].user.as_str(), read[0].platforms.len()), ("2", 2));
     tokio::task::spawn_blocking(|| drop(server)).await.unwrap();
 }
