@@ -24,7 +24,7 @@ SEED ?= 1
 # A directory of its own: other compiler flags would throw away the debug build's work.
 RELEASE_DIR := target/static
 
-.PHONY: help bench bench-scale lint deny unit docs mutate corpus-dry-run oracle-soak fault-soak soak loader-mutants crds generate image scan dist demo demo-down api-test node-test nodes-test parity parity-test chart-test argocd-test argocd-e2e hostile fuzz test test-all clean
+.PHONY: help bench bench-scale lint deny unit docs mutate compare corpus-dry-run oracle-soak fault-soak soak loader-mutants crds generate image scan dist demo demo-down api-test node-test nodes-test parity parity-test chart-test argocd-test argocd-e2e hostile fuzz test test-all clean
 
 help: ## List the commands
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,11 +47,16 @@ deny: $(DENY) ## Check licences, sources and duplicate crates; advisories where 
 	else cat target/advisories.log; exit 1; fi
 
 unit: ## Run the tests that need no cluster
-	cargo test --locked --lib --bins --test crd --test docs --test imports --test golden --test hostile --test convert --test config --test loader_corpus --test loader_oracle --test parity
+	cargo test --locked --lib --bins --test crd --test docs --test imports --test golden --test hostile --test convert --test config --test growth --test comparison --test loader_corpus --test loader_oracle --test parity
 
 corpus-dry-run: ## Convert the projects of the corpus, and offer what they become to a real API server
 	@cargo test --locked --no-run --test corpus_dry_run
 	@hack/with-cluster --control-plane-only -- cargo test --locked --test corpus_dry_run -- --nocapture
+
+compare: ## Count what kompose and this project make of the corpus and the golden cases, if there is a kompose
+	@cargo test --locked --no-run --test comparison
+	@hack/with-cluster --control-plane-only -- \
+	  env COMPARE=1 cargo test --locked --test comparison -- --nocapture kompose_beside_this_project
 
 oracle-soak: ## Compare 10,000 generated projects with compose-go
 	COMPOSE_OPERATOR_ORACLE=required ORACLE_PROJECTS=10000 \

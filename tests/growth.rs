@@ -1,0 +1,122 @@
+//! The work of a conversion grows with the project, and not faster.
+//!
+//! Allocations are counted, which is the same in every run; what allocates nothing, such as a search through all services
+//! for each of them, shows in the time that the thread has a processor, which other programs hardly add to.
+#![allow(clippy::unwrap_used, reason = "a test fails by a panic")]
+
+use std::fmt::Write as _;
+
+use allocation_counter::AllocationInfo;
+use compose_operator::api::v1alpha1::{ComposeStackSpec, Unsupported};
+use compose_operator::compose::{Document, DocumentBody, LoadOptions, Project, ProjectTree, load};
+use compose_operator::policy::Policy;
+use compose_operator::translate::{Facts, PROJECT_DIRECTORY, Stack, translate};
+
+const SMALL: u32 = 150;
+const TIMES: u32 = 4;
+
+/// Services that have to do with each other, each with a few others, and with all that the project has at its top: a
+/// network, a volume, a config.
+fn document(services: u32) -> String {
+    let mut text = "configs: {site: {content: hello}}\nvolumes:\n".to_owned();
+    for group in 0..=services / 10 {
+        writeln!(text, "  data-{group}:").unwrap();
+    }
+    text += "networks: {front: {}, back: {internal: true, labels: {team: shop}}}\nservices:\n";
+    for index in 0..services {
+        write!(
+            text,
+            "  service-{index}:\n    image: registry.example.com/service:{index}\n    command: [serve, --number, '{index}']\n    \
+             environment: {{NUMBER: '{index}', NEXT: 'http://service-{next}:80', URL: '$$(x)'}}\n    expose: ['80']\n    \
+             ports: ['{port}:80']\n    networks: {{front: {{aliases: [alias-{index}, shared-{group}]}}, back: {{}}}}\n    \
+             volumes: ['data-{group}:/data', /anonymous]\n    configs: [site]\n    tmpfs: [/run]\n    stop_signal: \
+             SIGINT\n    container_name: container-{index}\n    healthcheck: {{test: [CMD, check]}}\n    labels: \
+             {{com.example.number: '{index}'}}\n    deploy: {{resources: {{limits: {{memory: 64M}}}}}}\n",
+            next = (index + 1) % services,
+            port = 10_000 + index,
+            group = index / 10,
+        )
+        .unwrap();
+        if index > 0 {
+            writeln!(text, "    depends_on: [service-{}]\n    links: ['service-0:link-{index}']", index - 1).unwrap();
+        }
+        if index % 10 == 9 {
+            writeln!(text, "    volumes_from: [service-{}]", index - 1).unwrap();
+        }
+    }
+    text
+}
+
+fn loaded(text: &str) -> Project {
+    let body = DocumentBody::Text(text.to_owned());
+    let options = LoadOptions {
+        documents: vec![Document { name: "compose.yaml".to_owned(), body, secret: false }],
+        project_directory: PROJECT_DIRECTORY.to_owned(),
+        project_name: Some("growth".to_owned()),
+        ..LoadOptions::default()
+    };
+    load(&ProjectTree::default(), &options).unwrap()
+}
+
+/// Translates a project, and writes its objects; how many there are.
+fn converted(project: &Project, stack: &Stack) -> usize {
+    let plan = translate(project, stack, &Facts::default(), &Policy::default());
+    plan.children().map(|child| child.unwrap().object.to_string().len().min(1)).sum()
+}
+
+/// How long this thread has had a processor, in ns (Linux, "Scheduler Statistics"); none where the kernel does not tell.
+fn processor_time() -> Option<u64> {
+    std::fs::read_to_string("/proc/thread-self/schedstat").ok()?.split(' ').next()?.parse().ok()
+}
+
+struct Work {
+    allocations: AllocationInfo,
+    /// Of the shortest of some runs.
+    time: Option<u64>,
+}
+
+fn work(mut task: impl FnMut()) -> Work {
+    let time = (0..3).map(|_| {
+        let before = processor_time()?;
+        task();
+        Some(processor_time()?.saturating_sub(before))
+    });
+    let time = time.min().flatten();
+    Work { allocations: allocation_counter::measure(task), time }
+}
+
+/// Four times the project may be at most six times the work; a square would be sixteen.
+fn compare(what: &str, small: &Work, large: &Work) {
+    let mut figures = vec![
+        ("allocations", small.allocations.count_total, large.allocations.count_total),
+        ("bytes", small.allocations.bytes_total, large.allocations.bytes_total),
+    ];
+    match (small.time, large.time) {
+        (Some(small), Some(large)) => figures.push(("ns of a processor", small, large)),
+        _ => println!("{what}: not measured: the kernel does not tell how long a thread has had a processor"),
+    }
+    for (unit, small, large) in figures {
+        println!("{what}: {small} {unit}, {large} for {TIMES} times the services");
+        assert!(small > 0 && large <= small * 6, "{what}: {small} {unit} grow to {large}");
+    }
+}
+
+#[test]
+fn four_times_the_services_are_not_much_more_than_four_times_the_work() {
+    let spec = ComposeStackSpec { unsupported: Unsupported::Warn, ..ComposeStackSpec::default() };
+    let stack = Stack {
+        name: "growth".to_owned(),
+        namespace: "default".to_owned(),
+        uid: None,
+        spec,
+        files: ProjectTree::default(),
+        environment: std::collections::BTreeMap::new(),
+        hash_key: b"growth".to_vec(),
+    };
+    let [small, large] = [SMALL, SMALL * TIMES].map(document);
+    compare("loading", &work(|| drop(loaded(&small))), &work(|| drop(loaded(&large))));
+    let (small, large) = (loaded(&small), loaded(&large));
+    let (few, many) = (converted(&small, &stack), converted(&large, &stack));
+    assert!(few > SMALL as usize * 5 && many > few * 3, "{few} and {many} objects");
+    compare("translating", &work(|| _ = converted(&small, &stack)), &work(|| _ = converted(&large, &stack)));
+}
