@@ -16,7 +16,7 @@ mod support_matrix;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use compose_operator::translate::{Gate, Plan};
+use compose_operator::translate::{Gate, Plan, Rollout};
 use golden_case::{Case, cases};
 use serde_json::{Value, json};
 
@@ -73,9 +73,24 @@ fn documents(plan: &Plan) -> Vec<Value> {
     if !waiting.is_empty() {
         about["waitsFor"] = json!(waiting);
     }
+    let failing: BTreeMap<&str, String> = workloads
+        .iter()
+        .filter_map(|workload| Some((workload.service.as_str(), on_failure(workload.rollout.as_ref()?))))
+        .collect();
+    if !failing.is_empty() {
+        about["whenUpdatesFail"] = json!(failing);
+    }
     if !external.is_empty() {
         about["claimsThatHaveToBeThere"] = json!(external);
     }
     let objects = plan.children().map(|child| child.unwrap().object);
     std::iter::once(about).chain(objects).collect()
+}
+
+fn on_failure(rollout: &Rollout) -> String {
+    let Rollout { on_failure, max_failure_ratio, monitor_seconds, deadline_seconds, back } = rollout;
+    let back = serde_json::to_string(&json!([back.max_surge, back.max_unavailable, back.min_ready_seconds])).unwrap();
+    format!(
+        "{on_failure:?} when more than {max_failure_ratio} end within {monitor_seconds} s or are late by {deadline_seconds} s; surge, unavailable and ready seconds on the way back: {back}"
+    )
 }

@@ -6,6 +6,8 @@ mod harness;
 mod names;
 #[path = "node/pods.rs"]
 mod pods;
+#[path = "node/rollouts.rs"]
+mod rollouts;
 #[path = "node/security.rs"]
 mod security;
 #[path = "node/seeding.rs"]

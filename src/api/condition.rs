@@ -27,6 +27,8 @@ pub enum Reason {
     DependencyNotReady,
     /// A workload gave up, or did not get ready in time.
     HealthCheckFailed,
+    /// An update failed, and the service runs as it did before.
+    RolledBack,
     /// The API server could not be reached, or refused for the moment.
     ApplyFailed,
     /// An object that left the stack could not be deleted.
@@ -55,12 +57,13 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Succeeded,
         Self::Progressing,
         Self::ProgressingWithRetry,
         Self::DependencyNotReady,
         Self::HealthCheckFailed,
+        Self::RolledBack,
         Self::ApplyFailed,
         Self::PruneFailed,
         Self::InputNotFound,
@@ -83,6 +86,7 @@ impl Reason {
             Self::ProgressingWithRetry => "ProgressingWithRetry",
             Self::DependencyNotReady => "DependencyNotReady",
             Self::HealthCheckFailed => "HealthCheckFailed",
+            Self::RolledBack => "RolledBack",
             Self::ApplyFailed => "ApplyFailed",
             Self::PruneFailed => "PruneFailed",
             Self::InputNotFound => "InputNotFound",

@@ -44,6 +44,9 @@ pub const ANNOTATION_APPLIED_HASH: &str = "compose-operator.dev/applied-hash";
 pub const ANNOTATION_PRUNE: &str = "compose-operator.dev/prune";
 /// The value of [`ANNOTATION_PRUNE`] that keeps a child.
 pub const PRUNE_DISABLED: &str = "disabled";
+/// Annotation on workloads that went back from an update that failed: what failed and where they are, as JSON. Without
+/// it, the update is tried anew.
+pub const ANNOTATION_ROLLED_BACK: &str = "compose-operator.dev/rolled-back";
 /// Annotation on claims: the Job that fills it from an image, or [`SEEDED`].
 pub const ANNOTATION_SEED: &str = "compose-operator.dev/seed";
 /// The value of [`ANNOTATION_SEED`] on a claim that was filled: it never is again.

@@ -508,7 +508,7 @@ pub struct ServiceStatus {
     pub desired: i32,
     /// Ready pods.
     pub ready: i32,
-    /// Pending, Waiting, Progressing, Ready, Completed or Failed.
+    /// Pending, Waiting, Progressing, Ready, Completed, Failed or RolledBack.
     pub state: String,
     /// What people should know about it.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -135,7 +135,10 @@ impl Sender<'_> {
 }
 
 fn sent(action: Action, wanted: &Wanted, observed: &Observed) -> Brought {
-    Brought::Sent(action, Record { applied: wanted.applied.clone(), owned: observed.owned.clone(), done: false })
+    Brought::Sent(
+        action,
+        Record { applied: wanted.applied.clone(), owned: observed.owned.clone(), ..Record::default() },
+    )
 }
 
 fn foreign(wanted: &Wanted, reason: &str) -> Brought {

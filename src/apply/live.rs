@@ -16,9 +16,10 @@ use super::hash::HashKey;
 use super::kind::Kind;
 use super::owned::owned_hash;
 use super::readiness::Facts;
-use super::record::Applied;
+use super::record::{Applied, RolledBack};
 use crate::api::names::{
-    ANNOTATION_APPLIED_HASH, ANNOTATION_PRUNE, LABEL_MANAGED_BY, LABEL_SERVICE, LABEL_STACK, MANAGED_BY, PRUNE_DISABLED,
+    ANNOTATION_APPLIED_HASH, ANNOTATION_PRUNE, ANNOTATION_ROLLED_BACK, LABEL_MANAGED_BY, LABEL_SERVICE, LABEL_STACK,
+    MANAGED_BY, PRUNE_DISABLED,
 };
 
 /// A live object, reduced.
@@ -42,6 +43,8 @@ pub struct Observed {
     pub deleting: bool,
     /// Whether an annotation keeps it from being pruned.
     pub kept: bool,
+    /// The update that it went back from, from our annotation.
+    pub rolled_back: Option<RolledBack>,
     /// What it tells about the state of the stack.
     pub facts: Facts,
 }
@@ -64,7 +67,7 @@ impl Observed {
 
     /// Whether another version of the object says nothing new.
     fn tells_the_same_as(&self, other: &Self) -> bool {
-        let Self { uid, version: _, owners, stack, service, applied, owned, deleting, kept, facts } = self;
+        let Self { uid, version: _, owners, stack, service, applied, owned, deleting, kept, rolled_back, facts } = self;
         *uid == other.uid
             && *owners == other.owners
             && *stack == other.stack
@@ -73,6 +76,7 @@ impl Observed {
             && *owned == other.owned
             && *deleting == other.deleting
             && *kept == other.kept
+            && *rolled_back == other.rolled_back
             && *facts == other.facts
     }
 }
@@ -340,6 +344,7 @@ pub(super) fn observe(key: &HashKey, kind: Kind, object: &DynamicObject) -> Obse
         // Pods are the cluster's own; nobody asks what of them is ours.
         owned: if kind == Kind::Pod { String::new() } else { owned_hash(key, object) },
         deleting: object.metadata.deletion_timestamp.is_some(),
+        rolled_back: annotations.get(ANNOTATION_ROLLED_BACK).and_then(|text| serde_json::from_str(text).ok()),
         kept: annotations.get(ANNOTATION_PRUNE).is_some_and(|prune| prune == PRUNE_DISABLED),
         facts: Facts::of(kind, object),
     }

@@ -1,6 +1,7 @@
 //! What a pass did and found.
 
 use std::fmt;
+use std::time::Duration;
 
 use super::error::ApplyError;
 use super::kind::Kind;
@@ -21,6 +22,10 @@ pub struct Outcome {
     pub waiting: Vec<String>,
     /// The workloads that gave up, and why.
     pub failed: Vec<String>,
+    /// The workloads that went back from an update that failed, and why.
+    pub rolled_back: Vec<String>,
+    /// When there is something to be seen that no watch tells of.
+    pub again: Option<Duration>,
     /// The claims of volumes that are no longer in the document: data is never pruned.
     pub left_claims: Vec<String>,
     /// The names that others hold. Nothing was sent.
@@ -57,6 +62,8 @@ pub enum Action {
     Configured,
     /// Somebody had changed it.
     Repaired,
+    /// An update of it failed, and it is as it was before.
+    Reverted,
     /// It was deleted to be made anew, for what changed is immutable.
     Replaced,
     /// It left the stack.
@@ -70,6 +77,7 @@ impl Action {
             Self::Created => "created",
             Self::Configured => "configured",
             Self::Repaired => "repaired",
+            Self::Reverted => "reverted",
             Self::Replaced => "replaced",
             Self::Pruned => "pruned",
         }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::stream::{self, StreamExt};
+use k8s_openapi::jiff::Timestamp;
 use kube::api::PropagationPolicy;
 
 use super::bring::{Brought, failed};
@@ -16,6 +17,7 @@ use super::outcome::{Action, Change, Conflict, Outcome};
 use super::readiness::Facts;
 use super::record::Record;
 use super::report::{Remark, report_services, report_volumes};
+use super::rollout::Course;
 use super::send::Sender;
 use super::standing::{Standing, is_ours};
 use super::view::Scene;
@@ -41,6 +43,12 @@ pub(super) struct Pass<'a> {
     settled: BTreeSet<String>,
     /// Why no workload may start new pods.
     held: Option<String>,
+    /// The last good revisions of workloads whose updates may go back, by inventory id.
+    good: BTreeMap<String, String>,
+    /// Workloads that go back from an update, by inventory id: gates do not hold back what ran before.
+    back: BTreeSet<String>,
+    /// Workloads that are left as they are, by inventory id.
+    left: BTreeSet<String>,
     outcome: Outcome,
 }
 
@@ -55,16 +63,21 @@ impl<'a> Pass<'a> {
             failures: BTreeMap::new(),
             settled: BTreeSet::new(),
             held: None,
+            good: BTreeMap::new(),
+            back: BTreeSet::new(),
+            left: BTreeSet::new(),
             outcome: Outcome::default(),
         }
     }
 
     pub async fn run(mut self) -> Outcome {
         let plan: &'a Plan = self.request.plan;
-        let tiers = Tiers::of(plan, self.sender.live.key());
+        let mut tiers = Tiers::of(plan, self.sender.live.key());
         self.outcome.errors.extend(tiers.errors.iter().cloned());
+        self.rollouts(&mut tiers.workloads).await;
         // Every name is looked at before anything is sent: half a stack beside a stranger's objects helps nobody.
-        let looked = self.look(tiers.all()).await;
+        let (owner, left) = (self.owner(), self.left.clone());
+        let looked = self.look(tiers.all().filter(|wanted| !left.contains(&wanted.id(owner)))).await;
         if self.outcome.conflicts.is_empty() && self.outcome.errors.is_empty() && !self.outcome.terminating {
             self.objects(&tiers, &looked).await;
             self.external_claims(&tiers).await;
@@ -73,6 +86,43 @@ impl<'a> Pass<'a> {
             }
         }
         self.finish(&tiers).await
+    }
+
+    /// Puts the last good template in place of one that failed, and makes room beside pods that may fail.
+    async fn rollouts(&mut self, workloads: &mut [WantedWorkload<'a>]) {
+        for workload in workloads {
+            let Some(rollout) = &workload.workload.rollout else { continue };
+            let (service, id) = (&workload.workload.service, workload.wanted.id(self.owner()));
+            let record = self.records.get(id.as_str());
+            let judged = match self.sender.judge(workload, rollout, record, Timestamp::now()).await {
+                Ok(judged) => judged,
+                Err(failure) => {
+                    self.note(&workload.wanted, failed(failure, &workload.wanted));
+                    continue;
+                }
+            };
+            let again = judged.again.into_iter().chain(self.outcome.again);
+            self.outcome.again = again.min();
+            self.good.extend(judged.good.map(|good| (id.clone(), good)));
+            let (key, remark) = (self.sender.live.key(), self.remarks.entry(service.clone()).or_default());
+            match judged.course {
+                Course::On { beside, stopped } => {
+                    remark.failed = stopped;
+                    if beside > 0 {
+                        workload.wanted = workload.wanted.beside(key, beside);
+                    }
+                }
+                Course::Back { template, rolled_back } => {
+                    workload.wanted = workload.wanted.back(key, rollout, &template, &rolled_back);
+                    remark.rolled_back = Some(rolled_back.message);
+                    self.back.insert(id);
+                }
+                Course::Leave(message) => {
+                    remark.failed = Some(message);
+                    self.left.insert(id);
+                }
+            }
+        }
     }
 
     fn owner(&self) -> &'a Owner {
@@ -148,8 +198,10 @@ impl<'a> Pass<'a> {
             let scene = Scene::of(self.sender.live, self.owner());
             let mut ready = Vec::new();
             for workload in tiers.workloads.iter().filter(|workload| workload.level == level) {
-                let Some(look) = looked.get(&workload.wanted.id(self.owner())) else { continue };
-                if !look.changes_pods || self.may_start(workload, tiers, &scene) && self.is_alone(workload).await {
+                let id = workload.wanted.id(self.owner());
+                let Some(look) = looked.get(&id) else { continue };
+                let holds_nothing = !look.changes_pods || self.back.contains(&id);
+                if holds_nothing || self.may_start(workload, tiers, &scene) && self.is_alone(workload).await {
                     ready.push((workload, look));
                 }
             }
@@ -246,7 +298,10 @@ impl<'a> Pass<'a> {
         match brought {
             Brought::Same => {}
             Brought::Sent(action, record) => {
-                self.next.insert(wanted.id(self.owner()), (kind, name.clone(), record));
+                let id = wanted.id(self.owner());
+                let is_back = action == Action::Configured && self.back.contains(&id);
+                let action = if is_back { Action::Reverted } else { action };
+                self.next.insert(id, (kind, name.clone(), record));
                 self.outcome.changes.push(Change { kind, name, action });
             }
             Brought::Replacing(what) => {
@@ -315,9 +370,10 @@ impl<'a> Pass<'a> {
             (workload, scene.view(&workload.wanted, record))
         });
         let views: Vec<_> = views.collect();
-        let (services, gave_up) = report_services(self.sender.live, owner, &views, &self.remarks);
-        self.outcome.services = services;
-        self.outcome.failed = gave_up;
+        let reported = report_services(self.sender.live, owner, &views, &self.remarks);
+        self.outcome.services = reported.services;
+        self.outcome.failed = reported.gave_up;
+        self.outcome.rolled_back = reported.rolled_back;
         self.outcome.volumes = report_volumes(self.sender.live, owner, &self.request.plan.claims);
         self.outcome
     }
@@ -335,6 +391,7 @@ impl<'a> Pass<'a> {
             (None, None, None) => None,
         };
         let Some(mut record) = record else { return };
+        record.good = self.good.get(&id).cloned();
         if let Some(Observed { facts: Facts::Job(job), applied: Some(applied), .. }) = live.as_deref() {
             record.done = job.complete && applied.template == record.applied.template;
         }
@@ -366,5 +423,5 @@ impl<'a> Pass<'a> {
 /// A lost status: what was applied is in the annotation. What the object was like then is not known, so it is applied
 /// once more; a Job that succeeded is remembered as such.
 fn rebuilt(live: &Observed) -> Record {
-    Record { applied: live.applied.clone().unwrap_or_default(), owned: String::new(), done: false }
+    Record { applied: live.applied.clone().unwrap_or_default(), ..Record::default() }
 }

@@ -38,6 +38,8 @@ pub struct Replicas {
     pub ready: i32,
     /// Pods of the current template; none while its controller has not seen the template.
     pub updated: i32,
+    /// Whether its controller has seen the template.
+    pub seen: bool,
     /// How far they are.
     pub progress: Progress,
 }
@@ -150,6 +152,7 @@ fn missing(ready: i32, available: i32, desired: i32) -> String {
 fn stateful_set(data: &Value, generation: i64) -> Replicas {
     let desired = count(data, "/spec/replicas").unwrap_or(1);
     let ready = count(data, "/status/readyReplicas").unwrap_or_default();
+    let available = count(data, "/status/availableReplicas").unwrap_or(ready);
     let current = text(data, "/status/currentRevision");
     let update = text(data, "/status/updateRevision");
     // Absent until a rollout begins: then all pods are of the one revision.
@@ -164,8 +167,8 @@ fn stateful_set(data: &Value, generation: i64) -> Replicas {
         Progress::Under("surplus pods are still stopping".to_owned())
     } else if current != update && updated < desired {
         Progress::Under(format!("{updated}/{desired} updated"))
-    } else if ready < desired {
-        Progress::Under(format!("{ready}/{desired} ready"))
+    } else if available < desired {
+        Progress::Under(missing(ready, available, desired))
     } else {
         Progress::Current
     };
@@ -190,7 +193,7 @@ fn daemon_set(data: &Value, generation: i64) -> Replicas {
 }
 
 fn replicas(desired: i32, ready: i32, updated: i32, progress: Progress, unseen: bool) -> Replicas {
-    Replicas { desired, ready: ready.min(desired), updated: if unseen { 0 } else { updated }, progress }
+    Replicas { desired, ready: ready.min(desired), updated: if unseen { 0 } else { updated }, seen: !unseen, progress }
 }
 
 fn job(data: &Value) -> JobFacts {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::hash::HashKey;
@@ -64,8 +65,19 @@ impl std::fmt::Display for Applied {
     }
 }
 
+/// An update that failed, after which a workload has the pod template again that it had before.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RolledBack {
+    /// The hash of the template that failed, as in [`Applied`]: while it is wanted, it is not tried again.
+    pub template: String,
+    /// The revision that is back, as its pods' label has it.
+    pub to: String,
+    /// What happened.
+    pub message: String,
+}
+
 /// What the inventory remembers of a child: [`Applied`], the hash of the fields that the operator owned right after,
-/// and of a Job that it succeeded.
+/// of a Job that it succeeded, and of what has replicas the revision that did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Record {
     /// What was applied.
@@ -74,6 +86,8 @@ pub struct Record {
     pub owned: String,
     /// The Job succeeded: this definition does not run again, even when the Job is cleaned up.
     pub done: bool,
+    /// The last revision of a workload whose pods all got ready, as their label has it; kept where updates may go back.
+    pub good: Option<String>,
 }
 
 impl Record {
@@ -83,14 +97,22 @@ impl Record {
             Some(text) => (text, true),
             None => (text, false),
         };
-        let (applied, owned) = text.split_once('/').unwrap_or((text, ""));
-        Self { applied: Applied::parse(applied), owned: owned.to_owned(), done }
+        let (applied, rest) = text.split_once('/').unwrap_or((text, ""));
+        let (owned, good) = match rest.split_once("/good:") {
+            Some((owned, good)) => (owned, Some(good.to_owned())),
+            None => (rest, None),
+        };
+        Self { applied: Applied::parse(applied), owned: owned.to_owned(), done, good }
     }
 }
 
 impl std::fmt::Display for Record {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}/{}{}", self.applied, self.owned, if self.done { "/done" } else { "" })
+        write!(f, "{}/{}", self.applied, self.owned)?;
+        if let Some(good) = &self.good {
+            write!(f, "/good:{good}")?;
+        }
+        f.write_str(if self.done { "/done" } else { "" })
     }
 }
 
@@ -137,7 +159,7 @@ mod tests {
 
     #[test]
     fn records_survive_being_written() {
-        for text in ["a/b", "a.t/b", "a.t/b/done", "a/"] {
+        for text in ["a/b", "a.t/b", "a.t/b/done", "a.t/b/good:6d4cf56db6", "a/"] {
             assert_eq!(Record::parse(text).to_string(), text);
         }
         assert_eq!(Record::parse(""), Record::default());

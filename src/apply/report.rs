@@ -19,17 +19,25 @@ pub(super) struct Remark {
     pub waiting_for: Vec<String>,
     pub message: Option<String>,
     pub failed: Option<String>,
+    pub rolled_back: Option<String>,
 }
 
-/// The services, by name, and those that gave up.
+/// What there is to say about services.
+#[derive(Debug, Default)]
+pub(super) struct Reported {
+    pub services: Vec<ServiceStatus>,
+    pub gave_up: Vec<String>,
+    pub rolled_back: Vec<String>,
+}
+
+/// The services, by name, with those that gave up and those that went back from an update.
 pub(super) fn report_services(
     live: &LiveStore,
     owner: &Owner,
     views: &[(&WantedWorkload<'_>, View)],
     remarks: &BTreeMap<String, Remark>,
-) -> (Vec<ServiceStatus>, Vec<String>) {
-    let mut services = Vec::new();
-    let mut gave_up = Vec::new();
+) -> Reported {
+    let Reported { mut services, mut gave_up, mut rolled_back } = Reported::default();
     let is_awaited = |service: &str| {
         let gates = views.iter().flat_map(|(workload, _)| &workload.workload.gates);
         gates.clone().any(|gate| gate.service == service && gate.condition == GateCondition::Complete)
@@ -39,8 +47,11 @@ pub(super) fn report_services(
         let remark = remarks.get(service).cloned().unwrap_or_default();
         let (state, message) = state(workload.wanted.kind, view, &remark, is_awaited(service));
         let message = message.map(|message| short(&message));
-        if state == "Failed" {
-            gave_up.push(format!("{service}: {}", message.as_deref().unwrap_or_default()));
+        let told = || format!("{service}: {}", message.as_deref().unwrap_or_default());
+        match state {
+            "Failed" => gave_up.push(told()),
+            "RolledBack" => rolled_back.push(told()),
+            _ => {}
         }
         let status = ServiceStatus {
             name: service.clone(),
@@ -67,12 +78,20 @@ pub(super) fn report_services(
         services.push(status);
     }
     services.sort_by(|one, other| one.name.cmp(&other.name));
-    (services, gave_up)
+    Reported { services, gave_up, rolled_back }
 }
 
 fn state(kind: Kind, view: &View, remark: &Remark, is_awaited: bool) -> (&'static str, Option<String>) {
     if let Some(failure) = &remark.failed {
         return ("Failed", Some(failure.clone()));
+    }
+    // What is back may be in trouble as well, but it is not what was asked for either way.
+    if let Some(message) = &remark.rolled_back {
+        let message = match &view.failed {
+            Some(failure) => format!("{message}; since then: {failure}"),
+            None => message.clone(),
+        };
+        return ("RolledBack", Some(message));
     }
     if let Some(failure) = &view.failed {
         let message = match &view.problem {

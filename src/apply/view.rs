@@ -72,7 +72,7 @@ impl<'a> Scene<'a> {
     }
 
     /// The service's pods that are not on their way out, oldest first.
-    fn pods_of(&self, wanted: &Wanted, workload: &Observed) -> Vec<&PodFacts> {
+    pub fn pods_of(&self, wanted: &Wanted, workload: &Observed) -> Vec<&PodFacts> {
         let service = template_label(wanted, LABEL_SERVICE);
         let component = template_label(wanted, LABEL_COMPONENT);
         let mut pods: Vec<&PodFacts> = self
@@ -95,7 +95,7 @@ impl<'a> Scene<'a> {
 
 /// What a label says by which the workload's pods are found: the service's name, if that can be a label, and which of
 /// the service's pods they are.
-fn template_label<'a>(wanted: &'a Wanted, label: &str) -> Option<&'a str> {
+pub(super) fn template_label<'a>(wanted: &'a Wanted, label: &str) -> Option<&'a str> {
     wanted.object.pointer("/spec/template/metadata/labels")?.get(label)?.as_str()
 }
 
@@ -144,13 +144,19 @@ mod tests {
             created: Timestamp::from_second(second).ok(),
             started,
             ready: started,
+            since: None,
+            revision: None,
+            ended: None,
+            stuck: false,
+            lost: false,
             digest: None,
             problem: None,
         }
     }
 
     fn rolling(updated: i32) -> Facts {
-        Facts::Replicas(Replicas { desired: 1, ready: 1, updated, progress: Progress::Under("0/1 updated".into()) })
+        let progress = Progress::Under("0/1 updated".into());
+        Facts::Replicas(Replicas { desired: 1, ready: 1, updated, seen: true, progress })
     }
 
     /// A service's name may be no label: then the label says something else.

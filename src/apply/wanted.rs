@@ -13,6 +13,7 @@ use super::hash::HashKey;
 use super::inventory::id;
 use super::kind::Kind;
 use super::record::Applied;
+use crate::api::names::ANNOTATION_APPLIED_HASH;
 use crate::translate::{Child, Claim, Plan, Workload, WorkloadObject};
 
 /// A child as it is to be.
@@ -28,6 +29,19 @@ pub(super) struct Wanted {
 impl Wanted {
     pub fn id(&self, owner: &Owner) -> String {
         id(&owner.namespace, &self.name, self.kind)
+    }
+
+    /// The same workload with changes.
+    pub fn changed(&self, key: &HashKey, change: impl FnOnce(&mut Value)) -> Self {
+        let mut object = self.object.clone();
+        if let Some(annotations) = object.pointer_mut("/metadata/annotations").and_then(Value::as_object_mut) {
+            annotations.remove(ANNOTATION_APPLIED_HASH);
+        }
+        change(&mut object);
+        // Only Jobs are told by the stable part of a Secret's name, and they are not updated.
+        let applied = Applied::of(key, self.kind, &object, &BTreeMap::new());
+        applied.annotate(&mut object);
+        Self { kind: self.kind, name: self.name.clone(), object, applied }
     }
 }
 
@@ -204,6 +218,7 @@ mod tests {
             lacks: Vec::new(),
             discovery: None,
             members: Vec::new(),
+            rollout: None,
         }
     }
 

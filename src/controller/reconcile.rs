@@ -27,6 +27,8 @@ use crate::translate::{Note, Plan, Stack, not_honoured, translate};
 
 /// How long the watch is given to bring a stack that changed during a pass.
 const OVERTAKEN: Duration = Duration::from_millis(200);
+/// Times are kept in whole seconds, so that what is due in a second may be due in two.
+const MOMENT: Duration = Duration::from_secs(1);
 /// How long a waiting stack is left to its watches.
 const WAITING: Duration = Duration::from_secs(30);
 /// How long a stack is left alone that a person has to put right outside of its own object, such as by a right.
@@ -345,7 +347,8 @@ fn action(stack: &ComposeStack, passed: &Passed, context: &Context) -> Action {
             None => {
                 context.retries.succeeded(&key);
                 let settled = outcome.waiting.is_empty() && outcome.failed.is_empty() && outcome.conflicts.is_empty();
-                if settled { jittered(interval(stack), &key) } else { WAITING }
+                let wait = if settled { jittered(interval(stack), &key) } else { WAITING };
+                outcome.again.map_or(wait, |again| wait.min(again + MOMENT))
             }
         },
     };

@@ -313,6 +313,7 @@ mod tests {
             lacks: Vec::new(),
             discovery: None,
             members: Vec::new(),
+            rollout: None,
         };
         Plan { workloads: vec![workload], ..Plan::default() }
     }

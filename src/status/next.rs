@@ -146,6 +146,11 @@ fn applied(outcome: &Outcome, pass: &Pass<'_>, old: &Conditions, now: Timestamp)
     if let Some((verdict, reason)) = outcome.errors.iter().map(trouble).max() {
         return (verdict.0, reason, lines(&outcome.errors));
     }
+    // It stays so until the file changes.
+    if !outcome.rolled_back.is_empty() {
+        let all = [outcome.rolled_back.as_slice(), &outcome.failed].concat();
+        return (Verdict::Stalled, Reason::RolledBack, all.join("\n"));
+    }
     if !outcome.failed.is_empty() {
         return (Verdict::Degraded, Reason::HealthCheckFailed, outcome.failed.join("\n"));
     }

@@ -77,8 +77,8 @@ pub use host_name::has_host_names;
 pub use node_network::is_driver as is_node_network_driver;
 pub use not_honoured::not_honoured;
 pub use plan::{
-    Child, Claim, Gate, GateCondition, Member, Note, NoteLevel, Plan, Workload, WorkloadObject, http_route_api,
-    network_attachment_api,
+    Child, Claim, Gate, GateCondition, Member, Note, NoteLevel, OnFailure, Pace, Plan, Rollout, Workload,
+    WorkloadObject, http_route_api, network_attachment_api,
 };
 pub use pod_security::BASELINE_CAPABILITIES;
 pub use project_directory::{PROJECT_DIRECTORY, as_relative};
@@ -267,6 +267,7 @@ fn unit_workloads(
         namespace_level::foresee(context, unit, object, notes);
     }
     let is_job = context.project.jobs.contains_key(unit.key);
+    let rollout = rollout::rollout(context, unit);
     let (key, images) = (unit.key.to_owned(), objects.iter().map(|object| overlay::image(unit, object)));
     let images: Vec<String> = images.collect();
     objects.into_iter().zip(images).enumerate().map(move |(index, (object, image))| Workload {
@@ -278,6 +279,7 @@ fn unit_workloads(
         lacks: lacks.clone(),
         discovery,
         members: members.clone(),
+        rollout: rollout.clone(),
     })
 }
 

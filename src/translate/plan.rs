@@ -5,6 +5,7 @@ use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
 use k8s_openapi::api::batch::v1::{CronJob, Job};
 use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, PodTemplateSpec, Secret, Service};
 use k8s_openapi::api::networking::v1::{Ingress, NetworkPolicy};
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use kube::Resource;
 use kube::core::{ApiResource, DynamicObject, GroupVersionKind};
 use serde::Serialize;
@@ -118,6 +119,45 @@ pub struct Workload {
     pub discovery: Option<&'static str>,
     /// The other services whose containers are in its pods.
     pub members: Vec<Member>,
+    /// How an update that fails is told and what is done about it; none when it is left to the cluster.
+    pub rollout: Option<Rollout>,
+}
+
+/// How an update that fails is told and what is done about it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rollout {
+    /// What is done.
+    pub on_failure: OnFailure,
+    /// The share of the pods that may fail before it is done, from 0 to 1.
+    pub max_failure_ratio: f32,
+    /// A pod has failed when its program ends within so many seconds.
+    pub monitor_seconds: i64,
+    /// A pod has failed when it is not ready for so many seconds.
+    pub deadline_seconds: i64,
+    /// How pods are replaced on the way back.
+    pub back: Pace,
+}
+
+/// What is done about an update that fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnFailure {
+    /// The other pods are replaced all the same.
+    Continue,
+    /// It stops where it is.
+    Pause,
+    /// The last good pod template comes back.
+    Rollback,
+}
+
+/// How pods are replaced.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pace {
+    /// How many may be there beyond those that are wanted.
+    pub max_surge: IntOrString,
+    /// How many of those that are wanted may be away.
+    pub max_unavailable: IntOrString,
+    /// How many seconds a pod has to be ready before it counts; none for 0.
+    pub min_ready_seconds: Option<i32>,
 }
 
 /// A service that shares the pods of another one.

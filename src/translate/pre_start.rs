@@ -74,6 +74,7 @@ pub(super) fn workload(
         lacks: Vec::new(),
         discovery: None,
         members: Vec::new(),
+        rollout: None,
     })
 }
 

@@ -209,6 +209,7 @@ fn job(context: &Context, task: &Task) -> Option<Workload> {
         lacks: Vec::new(),
         discovery: None,
         members: Vec::new(),
+        rollout: None,
     })
 }
 

@@ -12,4 +12,5 @@ mod kinds;
 mod ordering;
 mod ownership;
 mod pruning;
+mod rollouts;
 mod status;

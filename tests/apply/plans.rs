@@ -160,6 +160,7 @@ fn workload(service: &str, image: &str, object: WorkloadObject) -> Workload {
         lacks: Vec::new(),
         discovery: None,
         members: Vec::new(),
+        rollout: None,
     }
 }
 

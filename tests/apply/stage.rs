@@ -266,16 +266,22 @@ impl Stage {
                 "imageID": "example.com/web@sha256:0123", "state": {"running": {"startedAt": "2026-01-01T00:00:00Z"}},
             }],
         });
-        self.report_pods(service, ready).await;
+        self.report_pods(service, None, ready).await;
     }
 
     /// Runs the pods of a rollout as they come, until the service is ready.
     pub async fn roll_out(&mut self, plan: &Plan, service: &str) {
+        self.roll_out_as(plan, service, "Ready").await;
+    }
+
+    /// The same for a service that then is in this state.
+    pub async fn roll_out_as(&mut self, plan: &Plan, service: &str, state: &str) {
         let began = Instant::now();
         loop {
             self.run_pods(service).await;
             let outcome = self.pass(plan).await;
-            if states(&outcome)[service] == "Ready" {
+            let status = outcome.services.iter().find(|status| status.name == service).unwrap();
+            if status.state == state && status.ready == status.desired {
                 return;
             }
             assert!(began.elapsed() < Duration::from_secs(30), "does not roll out: {outcome:#?}");
@@ -293,13 +299,30 @@ impl Stage {
                 "state": {"terminated": {"exitCode": exit_code, "startedAt": "2026-01-01T00:00:00Z", "finishedAt": "2026-01-01T00:00:01Z"}},
             }],
         });
-        self.report_pods(service, ended).await;
+        self.report_pods(service, None, ended).await;
     }
 
-    async fn report_pods(&self, service: &str, status: Value) {
+    /// The same: the pods of an image have ended and are started again later.
+    pub async fn fail_pods(&self, service: &str, image: &str) {
+        let ended = json!({
+            "exitCode": 1, "startedAt": "2026-01-01T00:00:00Z", "finishedAt": "2026-01-01T00:00:01Z",
+        });
+        let failed = json!({
+            "phase": "Running",
+            "conditions": [{"type": "Ready", "status": "False", "lastTransitionTime": "2026-01-01T00:00:00Z"}],
+            "containerStatuses": [{
+                "name": "main", "ready": false, "started": false, "restartCount": 1, "image": image, "imageID": "",
+                "state": {"terminated": ended},
+            }],
+        });
+        self.report_pods(service, Some(image), failed).await;
+    }
+
+    async fn report_pods(&self, service: &str, image: Option<&str>, status: Value) {
         self.eventually("pods are created", async || !self.pods(service).await.is_empty()).await;
         for pod in self.pods(service).await {
-            if pod.metadata.deletion_timestamp.is_none() {
+            let is_of_image = |pod: &Pod| pod.spec.as_ref().unwrap().containers[0].image.as_deref() == image;
+            if pod.metadata.deletion_timestamp.is_none() && (image.is_none() || is_of_image(&pod)) {
                 let patch = Patch::Merge(json!({ "status": status }));
                 match self.api::<Pod>().patch_status(&pod.name_any(), &PatchParams::default(), &patch).await {
                     // A rollout takes pods away meanwhile.

@@ -28,7 +28,7 @@ fn deployments_by_kstatus() {
         replicas(Kind::Deployment, json!({"replicas": 2}), status)
     };
     let condition = |kind: &str, status: &str, reason: &str| json!({"conditions": [{"type": kind, "status": status, "reason": reason, "message": "told"}]});
-    assert_eq!(with(json!({})), Replicas { desired: 2, ready: 2, updated: 2, progress: Progress::Current });
+    assert_eq!(with(json!({})), Replicas { desired: 2, ready: 2, updated: 2, seen: true, progress: Progress::Current });
     let unseen = with(json!({"observedGeneration": 1}));
     assert_eq!((unseen.progress, unseen.updated), (under("its controller has not seen the change yet"), 0));
     assert_eq!(with(json!({"updatedReplicas": 1})).progress, under("1/2 updated"));
@@ -52,7 +52,7 @@ fn stateful_sets_by_kstatus() {
         "observedGeneration": 2, "replicas": 1, "readyReplicas": 1, "currentReplicas": 1, "updatedReplicas": 1,
         "currentRevision": "b", "updateRevision": "b",
     });
-    assert_eq!(of(done), Replicas { desired: 1, ready: 1, updated: 1, progress: Progress::Current });
+    assert_eq!(of(done), Replicas { desired: 1, ready: 1, updated: 1, seen: true, progress: Progress::Current });
     let rolling = of(json!({
         "observedGeneration": 2, "replicas": 1, "readyReplicas": 1, "currentReplicas": 1,
         "currentRevision": "a", "updateRevision": "b",
@@ -74,7 +74,7 @@ fn daemon_sets_by_kstatus() {
         "observedGeneration": 2, "desiredNumberScheduled": 3, "numberReady": 3, "updatedNumberScheduled": 3,
         "numberAvailable": 3,
     });
-    assert_eq!(of(done), Replicas { desired: 3, ready: 3, updated: 3, progress: Progress::Current });
+    assert_eq!(of(done), Replicas { desired: 3, ready: 3, updated: 3, seen: true, progress: Progress::Current });
     let partly = json!({
         "observedGeneration": 2, "desiredNumberScheduled": 3, "numberReady": 1, "updatedNumberScheduled": 3,
         "numberAvailable": 1,

@@ -39,12 +39,13 @@ fn live(of: &Wanted, facts: Facts) -> Observed {
         owned: "owned".to_owned(),
         deleting: false,
         kept: false,
+        rolled_back: None,
         facts,
     }
 }
 
 fn record(of: &Wanted) -> Record {
-    Record { applied: of.applied.clone(), owned: "owned".to_owned(), done: false }
+    Record { applied: of.applied.clone(), owned: "owned".to_owned(), ..Record::default() }
 }
 
 fn judged(wanted: &Wanted, live: &Observed, record: &Record) -> (Standing, bool) {

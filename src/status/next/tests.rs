@@ -90,6 +90,7 @@ fn each_finding_has_its_conditions() {
         ..outcome(vec![service("web", "Ready")])
     };
     let failed = Outcome { failed: vec![word("web: gave up")], ..outcome(vec![service("web", "Failed")]) };
+    let back = Outcome { rolled_back: vec![word("web: back")], ..outcome(vec![service("web", "RolledBack")]) };
     let mut waits = service("web", "Waiting");
     waits.waiting_for = vec![word("db: service_healthy")];
     let waiting = Outcome { waiting: vec![word("web waits for db")], ..outcome(vec![waits]) };
@@ -118,6 +119,7 @@ fn each_finding_has_its_conditions() {
         (Finding::Applied(&beaten), "Unknown", "Progressing", Some(RECONCILING)),
         (Finding::Applied(&unpruned), "False", "PruneFailed", Some(RECONCILING)),
         (Finding::Applied(&failed), "False", "HealthCheckFailed", Some(RECONCILING)),
+        (Finding::Applied(&back), "False", "RolledBack", Some(STALLED)),
         (Finding::Applied(&waiting), "Unknown", "DependencyNotReady", Some(RECONCILING)),
         (Finding::Applied(&working), "Unknown", "Progressing", Some(RECONCILING)),
     ] {
