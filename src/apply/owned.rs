@@ -14,57 +14,41 @@ use crate::api::names::FIELD_MANAGER;
 /// The hash of the fields that the operator owns and of their values.
 pub(super) fn owned_hash(key: &HashKey, object: &DynamicObject) -> String {
     let mut hasher = key.begin();
-    let live = live(object);
+    // That part of the metadata that can be applied.
+    let metadata = json!({
+        "labels": object.metadata.labels,
+        "annotations": object.metadata.annotations,
+        "ownerReferences": object.metadata.owner_references,
+        "finalizers": object.metadata.finalizers,
+    });
     for entry in object.metadata.managed_fields.iter().flatten() {
         let ours = entry.manager.as_deref() == Some(FIELD_MANAGER)
             && entry.operation.as_deref() == Some("Apply")
             && entry.subresource.as_deref().unwrap_or_default().is_empty();
         if ours && let Some(fields) = &entry.fields_v1 {
-            // A tree of JSON, whose own serialisation cannot fail.
-            walk(&mut hasher, &serde_json::to_value(fields).unwrap_or_default(), Some(&live));
+            walk(&mut hasher, &fields.0, &|step| match step {
+                "f:metadata" => Some(&metadata),
+                step => follow(&object.data, step),
+            });
         }
     }
     hasher.finish()
 }
 
-/// The object's own fields, with that part of its metadata that can be applied.
-fn live(object: &DynamicObject) -> Value {
-    let metadata = &object.metadata;
-    let mut fields = match &object.data {
-        Value::Object(fields) => fields.clone(),
-        _ => Map::new(),
-    };
-    fields.insert(
-        "metadata".to_owned(),
-        json!({
-            "labels": metadata.labels,
-            "annotations": metadata.annotations,
-            "ownerReferences": metadata.owner_references,
-            "finalizers": metadata.finalizers,
-        }),
-    );
-    Value::Object(fields)
-}
-
 /// Follows a FieldsV1 tree: `f:<field>`, `k:<keys of a list item>`, `v:<item of a set>`, `i:<index>`, and `.` for the
 /// parent itself.
-fn walk(hasher: &mut Hasher, owned: &Value, live: Option<&Value>) {
-    let empty = Map::new();
-    let owned = owned.as_object().unwrap_or(&empty);
-    let Some(live) = live else {
-        hasher.absent();
-        return;
-    };
-    if owned.is_empty() {
-        hasher.value(live);
-        return;
-    }
-    let mut steps: Vec<_> = owned.iter().collect();
+fn walk<'a>(hasher: &mut Hasher, owned: &Value, live: &dyn Fn(&str) -> Option<&'a Value>) {
+    let mut steps: Vec<_> = owned.as_object().into_iter().flatten().collect();
     steps.sort_by_key(|(step, _)| *step);
     for (step, below) in steps {
         hasher.text(step);
-        if step != "." {
-            walk(hasher, below, follow(live, step));
+        if step == "." {
+            continue;
+        }
+        match live(step) {
+            None => hasher.absent(),
+            Some(live) if below.as_object().is_none_or(Map::is_empty) => hasher.value(live),
+            Some(live) => walk(hasher, below, &|step| follow(live, step)),
         }
     }
 }

@@ -13,7 +13,7 @@ use super::live::{LiveStore, StackRef};
 
 /// How many objects one answer of a list brings. An answer is in memory as a whole until its objects are reduced, so that
 /// this bounds what a large cluster costs in passing.
-const PAGE: u32 = 100;
+const PAGE: u32 = 50;
 
 /// Watches the children and pods of all stacks, in all namespaces or in one, and yields the stacks that a change
 /// matters to. An object is reduced as it arrives; none is kept. `failed` is told of each interruption.

@@ -29,6 +29,7 @@ use kube::runtime::reflector::store::Writer;
 use kube::runtime::reflector::{ObjectRef, Store, reflector};
 use kube::runtime::{PredicateConfig, WatchStreamExt, watcher};
 use kube::{Api, Client, Config, Resource, ResourceExt};
+use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
@@ -225,8 +226,7 @@ async fn reconcile_all(scopes: Vec<Scope>, context: &Arc<Context>) {
             None => Api::all(client.clone()),
         };
         let arriving = watcher(api, watcher::Config::default().page_size(PAGE))
-            // Nobody asks who set which field of a stack, and this takes more memory than the stack itself.
-            .modify(|root| root.meta_mut().managed_fields = None);
+            .modify(reduce);
         let arrived = Arc::clone(context);
         let roots = reflector(writer, arriving)
             .inspect_ok(move |event| {
@@ -261,6 +261,18 @@ async fn reconcile_all(scopes: Vec<Scope>, context: &Arc<Context>) {
             std::future::ready(())
         })
         .await;
+}
+
+/// Takes out of a stack what nobody asks for: who set which field, which takes more memory than the stack itself, and what
+/// a client applied, where the stack holds no object that may have lost something on its way.
+fn reduce(root: &mut Root) {
+    root.meta_mut().managed_fields = None;
+    if let Ok(stack) = &mut root.0
+        && stack.spec.compose.is_none()
+        && stack.spec.overrides.iter().all(Value::is_string)
+    {
+        stack.annotations_mut().remove(ANNOTATION_LAST_APPLIED);
+    }
 }
 
 /// A hash of what users write of a stack. The operator's own writes, to the status, do not change it, so they bring
