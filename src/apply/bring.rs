@@ -84,7 +84,8 @@ impl Sender<'_> {
                 Standing::Wait { what, holds } => Ok(Brought::Waiting { what, holds }),
                 Standing::Refuse(message) => Ok(refused(wanted, &message)),
                 Standing::Same => Ok(Brought::Same),
-                Standing::Create | Standing::Replace { .. } => Err(Failure::Conflict),
+                Standing::Replace { seen } => self.replace(wanted, &seen).await,
+                Standing::Create => Err(Failure::Conflict),
             };
         }
         Err(Failure::Conflict)

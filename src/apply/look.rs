@@ -1,5 +1,6 @@
 //! Finding out how children stand to what is live, with as few requests as can be.
 
+use super::Request;
 use super::bring::{Brought, failed};
 use super::record::Record;
 use super::send::Sender;
@@ -14,12 +15,13 @@ pub(super) struct Looked<'w> {
 }
 
 /// Finds out how a child stands to what is live. Nothing is asked for that a watch has told, and of what is not
-/// watched the inventory is believed until a pass verifies.
+/// watched the inventory is believed until a pass verifies. What is in no watch is asked for once, before anything of a
+/// plan is sent: from then on, creating it tells whether somebody took the name.
 pub(super) async fn look<'w>(
     sender: Sender<'_>,
     wanted: &'w Wanted,
     record: Option<&Record>,
-    verify: bool,
+    Request { verify, looked, .. }: Request<'_>,
 ) -> Result<Looked<'w>, Brought> {
     let known = sender.live.get(wanted.kind, &sender.owner.namespace, &wanted.name);
     let told = sender.live.watches(wanted.kind) && known.as_ref().is_some_and(|known| known.stack.is_some());
@@ -28,6 +30,9 @@ pub(super) async fn look<'w>(
     let done = known.is_none() && is_done(wanted, record);
     if believed || done {
         return Ok(Looked { wanted, standing: Standing::Same, changes_pods: false });
+    }
+    if looked && !verify && known.is_none() && sender.live.watches(wanted.kind) {
+        return Ok(Looked { wanted, standing: Standing::Create, changes_pods: true });
     }
     let live = if told {
         known

@@ -79,6 +79,8 @@ pub struct Request<'a> {
     pub prune: bool,
     /// Whether what is not watched is read and compared too.
     pub verify: bool,
+    /// Whether a former pass over the same plan has found that no name of it is somebody else's.
+    pub looked: bool,
 }
 
 impl<'a> Applier<'a> {

@@ -135,8 +135,8 @@ impl<'a> Pass<'a> {
 
     async fn look<'w>(&mut self, wanted: impl Iterator<Item = &'w Wanted>) -> BTreeMap<String, Looked<'w>> {
         let looks = wanted.map(|wanted| {
-            let (sender, verify, record) = (self.sender, self.request.verify, self.record(wanted).cloned());
-            async move { (wanted, look(sender, wanted, record.as_ref(), verify).await) }
+            let (sender, request, record) = (self.sender, self.request, self.record(wanted).cloned());
+            async move { (wanted, look(sender, wanted, record.as_ref(), request).await) }
         });
         // In order, so that messages keep theirs.
         let looks: Vec<_> = stream::iter(looks.collect::<Vec<_>>()).buffered(CONCURRENCY).collect().await;

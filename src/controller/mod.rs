@@ -225,8 +225,7 @@ async fn reconcile_all(scopes: Vec<Scope>, context: &Arc<Context>) {
             Some(namespace) => Api::namespaced(client.clone(), namespace),
             None => Api::all(client.clone()),
         };
-        let arriving = watcher(api, watcher::Config::default().page_size(PAGE))
-            .modify(reduce);
+        let arriving = watcher(api, watcher::Config::default().page_size(PAGE)).modify(reduce);
         let arrived = Arc::clone(context);
         let roots = reflector(writer, arriving)
             .inspect_ok(move |event| {

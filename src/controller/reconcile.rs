@@ -16,6 +16,7 @@ use super::events;
 use super::identity;
 use super::retry::jittered;
 use crate::api::ComposeStack;
+use crate::api::condition::READY;
 use crate::api::names::ANNOTATION_RECONCILE_REQUESTED;
 use crate::api::v1alpha1::{ImageStatus, Warning};
 use crate::apply::{self, Applier, Class, Outcome, Owner, Request};
@@ -205,12 +206,16 @@ async fn pipeline(stack: &ComposeStack, context: &Context) -> Passed {
         let violations = forbidden.iter().map(|note| format!("{}: {}", note.path, note.message)).collect();
         return Passed { revision, warnings, images, look_up, ended: Ended::PolicyViolation(violations) };
     }
+    let is_known = stack.status.as_ref().is_some_and(|status| {
+        let ready = status.conditions.iter().find(|condition| condition.type_ == READY);
+        status.revision == revision && ready.is_some_and(|it| it.observed_generation == stack.metadata.generation)
+    });
     Passed {
         revision,
         warnings,
         images,
         look_up,
-        ended: Ended::Applied(Box::new(applied(&client, stack, context, &plan).await)),
+        ended: Ended::Applied(Box::new(applied(&client, stack, context, &plan, is_known).await)),
     }
 }
 
@@ -252,7 +257,7 @@ async fn images(
     source::images(&context.registry, reader, stack, &wanted, again).await
 }
 
-async fn applied(client: &Client, stack: &ComposeStack, context: &Context, plan: &Plan) -> Outcome {
+async fn applied(client: &Client, stack: &ComposeStack, context: &Context, plan: &Plan, is_known: bool) -> Outcome {
     let owner = Owner {
         name: stack.name_any(),
         namespace: stack.namespace().unwrap_or_default(),
@@ -260,7 +265,9 @@ async fn applied(client: &Client, stack: &ComposeStack, context: &Context, plan:
     };
     let verify = context.memory.is_verification_due(stack, interval(stack)) || is_requested(stack);
     let inventory = stack.status.as_ref().map_or(&[][..], |status| &status.inventory);
-    let request = Request { plan, inventory, prune: stack.spec.prune, verify };
+    // What a pass over the same inputs has applied, it has looked at before.
+    let looked = is_known && !inventory.is_empty();
+    let request = Request { plan, inventory, prune: stack.spec.prune, verify, looked };
     Applier::new(client, &context.live, &owner).apply(request).await
 }
 

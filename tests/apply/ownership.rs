@@ -1,7 +1,7 @@
 //! What belongs to somebody else is neither changed nor deleted.
 
 use compose_operator::api::names::{LABEL_MANAGED_BY, LABEL_STACK, MANAGED_BY};
-use compose_operator::apply::{Category, Class};
+use compose_operator::apply::{Category, Class, Kind};
 use compose_operator::translate::{Claim, Plan};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace, PersistentVolumeClaim, Service};
@@ -171,4 +171,51 @@ async fn a_namespace_that_goes_away_is_left_in_peace() {
     assert!(stage.get::<Deployment>("web").await.is_none());
     let free = Patch::Merge(json!({"metadata": {"finalizers": null}}));
     stage.api::<ConfigMap>().patch("stays", &PatchParams::default(), &free).await.unwrap();
+}
+
+/// A plan whose names were all looked at is not looked at again: creating tells who has a name.
+#[tokio::test]
+async fn what_went_is_made_with_one_request_and_a_name_that_was_taken_meanwhile_is_seen() {
+    let Some(mut stage) = Stage::new().await else { return };
+    let owner = stage.owner.clone();
+    let make = Make(&owner);
+    let plan = Plan { services: vec![make.service("web", false)], ..of([make.deployment("web", "web:1")]) };
+    stage.settle(&plan).await;
+    stage.looked = true;
+    let is_gone = async |stage: &Stage| {
+        stage.eventually("it is gone", async || stage.live.get(Kind::Service, &owner.namespace, "web").is_none()).await;
+    };
+
+    stage.delete::<Service>("web").await;
+    is_gone(&stage).await;
+    stage.log.take();
+    let outcome = stage.pass(&plan).await;
+    assert_eq!(told(&outcome), ["created Service web"]);
+    assert_eq!(stage.log.take().len(), 1);
+
+    stage.delete::<Service>("web").await;
+    is_gone(&stage).await;
+    let _: Service = stage.create(json!({"metadata": {"name": "web"}, "spec": {"ports": [{"port": 9999}]}})).await;
+    let outcome = stage.pass(&plan).await;
+    assert_eq!(outcome.conflicts.len(), 1, "{outcome:?}");
+    assert_eq!(stage.json::<Service>("web").await["spec"]["ports"][0]["port"], 9999);
+}
+
+/// An object that lost its labels is in no watch; creating it fails, and then it is looked at.
+#[tokio::test]
+async fn an_object_that_lost_its_labels_is_found_when_it_is_to_be_made() {
+    let Some(mut stage) = Stage::new().await else { return };
+    let owner = stage.owner.clone();
+    let make = Make(&owner);
+    let plan = Plan { services: vec![make.service("web", false)], ..of([make.deployment("web", "web:1")]) };
+    stage.settle(&plan).await;
+    stage.looked = true;
+    let unlabelled = json!({"metadata": {"labels": null}});
+    stage.api::<Service>().patch("web", &PatchParams::default(), &Patch::Merge(unlabelled)).await.unwrap();
+    stage
+        .eventually("it is out of sight", async || stage.live.get(Kind::Service, &owner.namespace, "web").is_none())
+        .await;
+    let outcome = stage.pass(&plan).await;
+    assert_eq!(told(&outcome), ["repaired Service web"], "{outcome:?}");
+    assert_eq!(stage.pass(&plan).await.changes, []);
 }

@@ -80,6 +80,8 @@ pub struct Stage {
     pub owner: Owner,
     pub live: Arc<LiveStore>,
     pub inventory: Vec<InventoryEntry>,
+    /// Whether the next pass is told that all names were looked at before.
+    pub looked: bool,
     /// The operator's client for what is not logged.
     unlogged: Client,
     watches: JoinHandle<()>,
@@ -101,7 +103,7 @@ impl Stage {
         let stack = Api::namespaced(admin.clone(), &namespace).create(&PostParams::default(), &stack).await.unwrap();
         let owner = Owner { name: "shop".to_owned(), namespace, uid: stack.uid().unwrap() };
         let (live, watches) = watch(&unlogged, &owner.namespace).await;
-        Some(Self { admin, client, log, owner, live, inventory: Vec::new(), unlogged, watches })
+        Some(Self { admin, client, log, owner, live, inventory: Vec::new(), looked: false, unlogged, watches })
     }
 
     /// A new operator that knows only what is in the status.
@@ -125,7 +127,7 @@ impl Stage {
     }
 
     pub async fn pass_with(&mut self, plan: &Plan, prune: bool, verify: bool) -> Outcome {
-        let request = Request { plan, inventory: &self.inventory, prune, verify };
+        let request = Request { plan, inventory: &self.inventory, prune, verify, looked: self.looked };
         let outcome = Applier::new(&self.client, &self.live, &self.owner).apply(request).await;
         self.inventory.clone_from(&outcome.inventory);
         outcome
