@@ -20,7 +20,7 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use docker::Docker;
-use harness::{Cluster, Operator, cluster};
+use harness::{Cluster, Namespace, Operator, cluster};
 use operator::Stack;
 use questions::{Answers, Subject, subjects};
 use verdict::Verdict;
@@ -98,11 +98,18 @@ fn ask_docker(docker: &Docker, subjects: &[Subject], recorded: Option<&Answers>)
 
 fn ask_operator(cluster: &'static Cluster, subjects: &[Subject], docker: &Answers) -> Vec<BTreeMap<String, String>> {
     let namespaces: Vec<_> = subjects.iter().map(|subject| cluster.namespace(&subject.name)).collect();
-    let mut flags: Vec<&str> = subjects.iter().flat_map(|subject| &subject.operator).map(String::as_str).collect();
-    flags.sort_unstable();
-    flags.dedup();
-    let _operator = Operator::start(cluster, &namespaces.iter().collect::<Vec<_>>(), &flags);
     let pairs: Vec<_> = subjects.iter().zip(&namespaces).collect();
+    // Those that need the operator's image have an operator that knows of it: it fills new volumes.
+    let (filled, empty): (Vec<_>, Vec<_>) = pairs.iter().partition(|(subject, _)| subject.needs_image);
+    let start = |pairs: &[&(&Subject, &Namespace)]| {
+        let namespaces: Vec<&Namespace> = pairs.iter().map(|(_, namespace)| *namespace).collect();
+        let mut flags: Vec<&str> =
+            pairs.iter().flat_map(|(subject, _)| &subject.operator).map(String::as_str).collect();
+        flags.sort_unstable();
+        flags.dedup();
+        (!namespaces.is_empty()).then(|| Operator::start(cluster, &namespaces, &flags))
+    };
+    let _operators = (start(&filled), start(&empty));
     each(&pairs, |(subject, namespace)| {
         let stack = Stack::start(namespace, subject);
         ask_all(&stack, subject, |ask| {
