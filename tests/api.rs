@@ -601,3 +601,19 @@ fn no_writes_of(cluster: &Cluster, namespace: &Namespace, action: impl FnOnce(),
         cluster.operator_writes_since(mark).into_iter().filter(|write| write.contains(&namespace.name)).collect();
     assert!(writes.is_empty(), "{what}: {writes:#?}");
 }
+
+/// The API server keeps what an apply leaves out of a Service.
+#[test]
+fn a_service_gives_up_the_second_version_of_ip() {
+    let Some(cluster) = cluster() else { return };
+    let namespace = cluster.namespace("dual");
+    let _operator = Operator::start(cluster, &[&namespace], &[]);
+    for (of_network, policy) in [("{enable_ipv6: true}", "PreferDualStack"), ("{}", "SingleStack")] {
+        let compose = format!("services: {{web: {{image: nginx, networks: [n]}}}}\nnetworks: {{n: {of_network}}}\n");
+        namespace.apply(&stack("app", &compose));
+        let of = |service: &Value| service["spec"]["ipFamilyPolicy"] == policy;
+        wait_for(policy, 20, || namespace.get("service", "web").filter(of));
+        settle(&namespace, "app");
+        assert!(of(&namespace.get("service", "web").unwrap()), "{policy} does not stay");
+    }
+}

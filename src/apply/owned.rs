@@ -21,18 +21,28 @@ pub(super) fn owned_hash(key: &HashKey, object: &DynamicObject) -> String {
         "ownerReferences": object.metadata.owner_references,
         "finalizers": object.metadata.finalizers,
     });
-    for entry in object.metadata.managed_fields.iter().flatten() {
-        let ours = entry.manager.as_deref() == Some(FIELD_MANAGER)
-            && entry.operation.as_deref() == Some("Apply")
-            && entry.subresource.as_deref().unwrap_or_default().is_empty();
-        if ours && let Some(fields) = &entry.fields_v1 {
-            walk(&mut hasher, &fields.0, &|step| match step {
-                "f:metadata" => Some(&metadata),
-                step => follow(&object.data, step),
-            });
-        }
+    for fields in ours(object) {
+        walk(&mut hasher, fields, &|step| match step {
+            "f:metadata" => Some(&metadata),
+            step => follow(&object.data, step),
+        });
     }
     hasher.finish()
+}
+
+/// Whether the operator owns a field of the object: `/f:spec/f:replicas`.
+pub(super) fn owns(object: &DynamicObject, path: &str) -> bool {
+    ours(object).any(|fields| fields.pointer(path).is_some())
+}
+
+/// The trees of the fields that the operator owns.
+fn ours(object: &DynamicObject) -> impl Iterator<Item = &Value> {
+    let entries = object.metadata.managed_fields.iter().flatten().filter(|entry| {
+        entry.manager.as_deref() == Some(FIELD_MANAGER)
+            && entry.operation.as_deref() == Some("Apply")
+            && entry.subresource.as_deref().unwrap_or_default().is_empty()
+    });
+    entries.filter_map(|entry| entry.fields_v1.as_ref()).map(|fields| &fields.0)
 }
 
 /// Follows a FieldsV1 tree: `f:<field>`, `k:<keys of a list item>`, `v:<item of a set>`, `i:<index>`, and `.` for the

@@ -5,6 +5,7 @@ use kube::core::DynamicObject;
 use serde_json::Value;
 
 use super::kind::Kind;
+use super::owned::owns;
 use super::pod::PodFacts;
 use crate::api::names::ANNOTATION_SEED;
 
@@ -75,6 +76,8 @@ pub struct ServiceFacts {
     pub cluster_ip: Option<String>,
     /// Where its ports are, such as `198.51.100.7:80` or `web-published.shop:8080`.
     pub endpoints: Vec<String>,
+    /// Whether the operator asked for addresses of both versions of IP.
+    pub dual_stack: bool,
 }
 
 /// What a claim has.
@@ -107,6 +110,8 @@ impl Facts {
             Kind::Service => Self::Service(ServiceFacts {
                 cluster_ip: text(data, "/spec/clusterIP").map(str::to_owned),
                 endpoints: endpoints(object),
+                dual_stack: text(data, "/spec/ipFamilyPolicy").is_some_and(|policy| policy != "SingleStack")
+                    && owns(object, "/f:spec/f:ipFamilyPolicy"),
             }),
             Kind::Deployment => Self::Replicas(deployment(data, generation)),
             Kind::StatefulSet => Self::Replicas(stateful_set(data, generation)),

@@ -12,6 +12,7 @@ use super::Owner;
 use super::error::Failure;
 use super::kind::Kind;
 use super::live::{LiveStore, Observed, Seen, observe};
+use super::readiness::Facts;
 use super::standing::is_ours;
 use super::wanted::Wanted;
 use crate::api::names::FIELD_MANAGER;
@@ -59,7 +60,18 @@ impl Sender<'_> {
         let mut object = wanted.object.clone();
         set(&mut object, "metadata", "uid", &seen.uid);
         set(&mut object, "metadata", "resourceVersion", &seen.version);
+        // The API server keeps the policy of a Service that no longer asks for one: it has to be told.
+        let has_addresses = wanted.object.pointer("/spec/type").is_none_or(|kind| kind != "ExternalName");
+        if has_addresses && wanted.object.pointer("/spec/ipFamilyPolicy").is_none() && self.is_dual_stack(wanted) {
+            set(&mut object, "spec", "ipFamilyPolicy", "SingleStack");
+        }
         self.apply(wanted, &object).await
+    }
+
+    /// Whether the live Service has asked for addresses of both versions of IP.
+    fn is_dual_stack(&self, wanted: &Wanted) -> bool {
+        let live = self.live.get(wanted.kind, &self.owner.namespace, &wanted.name);
+        live.is_some_and(|live| matches!(&live.facts, Facts::Service(service) if service.dual_stack))
     }
 
     /// Deletes an object of the stack and says whether it is gone already; fails with [`Failure::Conflict`] when it is

@@ -117,7 +117,7 @@ fn headless_is_for_ever() {
     let (vip, headless) = (service(json!({})), service(json!({"clusterIP": "None"})));
     let external = service(json!({"type": "ExternalName"}));
     let at = |of: &Wanted, address: &str| {
-        let facts = ServiceFacts { cluster_ip: Some(address.to_owned()), endpoints: Vec::new() };
+        let facts = ServiceFacts { cluster_ip: Some(address.to_owned()), ..ServiceFacts::default() };
         live(of, Facts::Service(facts))
     };
     let replace = Standing::Replace { seen: seen() };
