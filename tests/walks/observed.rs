@@ -75,11 +75,10 @@ impl Observed {
     pub fn condition(&self, kind: &str) -> Option<(&str, &str, &str)> {
         let status = self.stack.status.as_ref()?;
         let condition = status.conditions.iter().find(|condition| condition.type_ == kind)?;
-        (condition.observed_generation == self.stack.metadata.generation).then_some((
-            &condition.status,
-            &condition.reason,
-            &condition.message,
-        ))
+        // A suspended stack speaks of the generation that it came to.
+        let is_current = condition.observed_generation == self.stack.metadata.generation
+            || self.stack.spec.suspend && condition.reason == "Suspended";
+        is_current.then_some((&condition.status, &condition.reason, &condition.message))
     }
 }
 
