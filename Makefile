@@ -103,7 +103,7 @@ api-test: ## Run the tests against a real API server
 	  cargo test --locked --test apply --test api --test faults --test identity --test leadership --test walks && \
 	  COMPOSE_OPERATOR_SUITES_RAN=1 cargo test --locked --test rights -- --nocapture'
 
-fault-soak: ## Fail every call of a stack's life in each way, and kill the operator at each
+fault-soak: ## Fail every call of a stack's life in each way, delay and lose every event, and kill the operator at each
 	@cargo test --locked --no-run --test faults
 	@hack/with-cluster --control-plane-only -- \
 	  env FAULTS=all cargo test --locked --test faults -- --nocapture --test-threads=1

@@ -280,6 +280,11 @@ impl Operator {
 
     /// The same with a way of its own to the API server.
     pub fn start_with(kubeconfig: &Path, namespaces: &[&Namespace], args: &[&str]) -> Self {
+        Self::try_start(kubeconfig, namespaces, args).unwrap_or_else(|log| panic!("the operator ended:\n{log}"))
+    }
+
+    /// The same; the log of an operator that ends before it is ready.
+    pub fn try_start(kubeconfig: &Path, namespaces: &[&Namespace], args: &[&str]) -> Result<Self, String> {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let address = format!("127.0.0.1:{port}");
         let names: Vec<&str> = namespaces.iter().map(|namespace| namespace.name.as_str()).collect();
@@ -298,11 +303,11 @@ impl Operator {
         let mut operator = Self { child, address, log };
         wait_for("the operator to be ready", 30, || {
             if let Some(status) = operator.child.try_wait().unwrap() {
-                panic!("the operator ended with {status}:\n{}", operator.log());
+                return Some(Err(format!("{status}: {}", operator.log())));
             }
-            operator.get("/readyz").filter(|answer| answer.starts_with("HTTP/1.1 200"))
-        });
-        operator
+            operator.get("/readyz").filter(|answer| answer.starts_with("HTTP/1.1 200")).map(|_| Ok(()))
+        })
+        .map(|()| operator)
     }
 
     /// Asks the operator's own server.
