@@ -210,10 +210,11 @@ fn errors(elsewhere: &mut impl FnMut(&'static str, &'static str, Value, Leads)) 
     }
     let missing = json!({"envFrom": [{"secretRef": {"name": "walk-none"}}]});
     error("an input that is not there", missing, "InputNotFound", "walk-none");
-    let nobody = json!({"serviceAccountName": "walk-nobody", "envFrom": [{"secretRef": {"name": "walk-env"}}]});
-    error("an account without rights", nobody, "Forbidden", "walk-nobody");
     let foreign = with(json!({"image": "x", "container_name": "walk-foreign"}));
     error("a stranger's name", foreign, "NameConflict", "walk-foreign");
+    let nobody = json!({"serviceAccountName": "walk-nobody", "envFrom": [{"secretRef": {"name": "walk-env"}}]});
+    let forbidden = Leads::ToError("Forbidden", "walk-nobody");
+    elsewhere("an account without rights", "serviceAccountName", nobody, forbidden);
     let mut refusal = |name, patch, says| elsewhere(name, "error", patch, Leads::ToRefusal(says));
     refusal("an interval that is none", json!({"interval": "soon"}), "spec.interval");
     refusal("two sources", json!({"composeFile": "a", "compose": {}}), "set exactly one of");

@@ -278,7 +278,7 @@ impl<'a> Walker<'a> {
                     return Err(format!("not ready: {reason}: {message}"));
                 }
                 let Declared { objects: declared, given } = declared;
-                let found = self.found(to, &declared, now.clone())?;
+                let found = self.found(to, observed, &declared)?;
                 self.spare(observed, &declared).await?;
                 self.compare(to, given, found)?;
                 self.stand(observed, now);
@@ -305,9 +305,10 @@ impl<'a> Walker<'a> {
     fn found(
         &self,
         to: &Place,
+        observed: &Observed,
         declared: &BTreeMap<String, (Value, Value)>,
-        mut now: BTreeMap<String, Value>,
     ) -> Result<BTreeMap<String, Value>, String> {
+        let mut now = observed.normal();
         let mut found = BTreeMap::new();
         let mut wrong = Vec::new();
         for (id, (object, completed)) in declared {
@@ -315,7 +316,13 @@ impl<'a> Walker<'a> {
                 wrong.push(format!("{id} is missing"));
                 continue;
             };
-            let (live, completed) = (aligned(live, object), aligned(completed.clone(), object));
+            let (mut live, mut completed) = (aligned(live, object), aligned(completed.clone(), object));
+            // What has been done is not done again for how it might have been tried.
+            if is_done(&observed.objects[id]) {
+                for job in [&mut live, &mut completed] {
+                    *job = json!({"kind": job["kind"], "template": job["spec"]["template"]});
+                }
+            }
             differences(id, &without_hash(live.clone()), &without_hash(completed), &mut wrong);
             found.insert(id.clone(), live);
         }
@@ -400,4 +407,11 @@ fn same(a: &BTreeMap<String, Value>, b: &BTreeMap<String, Value>, what: &str) ->
     let mut found = Vec::new();
     differences("", &json!(a), &json!(b), &mut found);
     if found.is_empty() { Ok(()) } else { Err(format!("{what}:\n{}", found.join("\n"))) }
+}
+
+/// Whether a Job has succeeded.
+fn is_done(object: &Value) -> bool {
+    let conditions = object["status"]["conditions"].as_array();
+    object["kind"] == Kind::Job.as_str()
+        && conditions.into_iter().flatten().any(|it| it["type"] == "Complete" && it["status"] == "True")
 }
