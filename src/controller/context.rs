@@ -49,7 +49,7 @@ impl Context {
             events: Published::default(),
             policy: Policy { operator_image: args.operator_image.clone(), ..args.policy.clone() },
             registry: Registry::default(),
-            namespaces: Namespaces::default(),
+            namespaces: Namespaces::new(args.watch_namespaces.is_empty()),
             retries: Retries::default(),
             memory: Memory::default(),
             running: RwLock::default(),

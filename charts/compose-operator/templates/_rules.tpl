@@ -57,7 +57,11 @@
 # The Pod Security level that a namespace enforces.
 - apiGroups: [""]
   resources: [namespaces]
+  {{- if .Values.watchNamespaces }}
   verbs: [get]
+  {{- else }}
+  verbs: [get, list]
+  {{- end }}
 {{- if .Values.identity.impersonate }}
 # Stacks that name a ServiceAccount are reconciled as it.
 - apiGroups: [""]
