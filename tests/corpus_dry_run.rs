@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;
 
-use compose_operator::api::v1alpha1::{ComposeStackSpec, Unsupported};
+use compose_operator::api::v1alpha1::{ComposeStackSpec, ModelEndpoint, Unsupported};
 use compose_operator::compose::model::MountKind;
 use compose_operator::compose::{
     Document, DocumentBody, FileError, LoadOptions, Project, ProjectFile, ProjectFiles, ProjectTree, Variable, load,
@@ -33,7 +33,7 @@ const NAMESPACE: &str = "corpus-dry-run";
 
 /// Reasons why a project has no sensible objects, which its author alone can do something about. With the files made up,
 /// those that are not in the project are Windows'.
-const REFUSALS: [&str; 5] = ["DuplicateMount", "Invalid", "NoHealthCheck", "NotInProject", "PodConflict"];
+const REFUSALS: [&str; 6] = ["DuplicateMount", "Invalid", "NoHealthCheck", "NotFound", "NotInProject", "PodConflict"];
 
 /// The project directory of a case, where the loader has it.
 struct ProjectDirectory(PathBuf);
@@ -139,11 +139,14 @@ fn convert(case: &Case) -> Converted {
             job.container.image = built();
         }
     }
+    // Where models are served is no part of a Compose file.
+    let served = ModelEndpoint { endpoint: "http://models.example.com/v1".to_owned() };
+    let models = project.models.keys().map(|key| (key.clone(), served.clone())).collect();
     let stack = Stack {
         name: "corpus".to_owned(),
         namespace: NAMESPACE.to_owned(),
         uid: None,
-        spec: ComposeStackSpec { unsupported: Unsupported::Warn, ..ComposeStackSpec::default() },
+        spec: ComposeStackSpec { unsupported: Unsupported::Warn, models, ..ComposeStackSpec::default() },
         files: files(&directory, &project),
         environment: options.environment,
         hash_key: b"corpus".to_vec(),
