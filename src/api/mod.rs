@@ -2,8 +2,10 @@
 
 pub mod condition;
 pub mod names;
+mod nulls;
 pub mod v1alpha1;
 
+pub(crate) use nulls::without_nulls;
 pub use v1alpha1::{ComposeStack, ComposeStackSpec, ComposeStackStatus};
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{

@@ -14,6 +14,7 @@ use super::send::Sender;
 use super::view::template_label;
 use super::wanted::Wanted;
 use crate::api::names::{LABEL_SERVICE, LABEL_STACK};
+use crate::api::without_nulls;
 
 /// By what Deployments number their ReplicaSets.
 const NUMBER: &str = "deployment.kubernetes.io/revision";
@@ -83,19 +84,6 @@ fn as_applied(template: &Value) -> Value {
         labels.remove(REVISION_OF_DEPLOYMENTS);
     }
     template
-}
-
-fn without_nulls(value: &Value) -> Value {
-    match value {
-        Value::Object(fields) => fields
-            .iter()
-            .filter(|(_, field)| !field.is_null())
-            .map(|(name, field)| (name.clone(), without_nulls(field)))
-            .collect::<serde_json::Map<_, _>>()
-            .into(),
-        Value::Array(items) => items.iter().map(without_nulls).collect(),
-        other => other.clone(),
-    }
 }
 
 #[cfg(test)]

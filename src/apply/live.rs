@@ -182,13 +182,8 @@ impl LiveStore {
     #[cfg(test)]
     pub(super) fn put(&self, kind: Kind, object: &DynamicObject) -> Arc<Observed> {
         let observed = Arc::new(observe(&self.key, kind, object));
-        self.keep(kind, object, &observed);
+        self.keep(kind, object, Arc::clone(&observed));
         observed
-    }
-
-    /// Remembers what was observed of an object.
-    pub(super) fn keep(&self, kind: Kind, object: &DynamicObject, observed: &Arc<Observed>) {
-        self.insert(kind, &object.namespace().unwrap_or_default(), &object.name_any(), Arc::clone(observed));
     }
 
     /// Forgets an object that is gone, unless another took its name meanwhile.
@@ -209,13 +204,14 @@ impl LiveStore {
 
     /// Takes an object in, unless what is known of it is newer: the answer to an own write comes before the event of
     /// an older one. Returns what changed hands: the stacks that see a difference.
-    fn insert(&self, kind: Kind, namespace: &str, name: &str, observed: Arc<Observed>) -> Vec<StackRef> {
+    pub(super) fn keep(&self, kind: Kind, object: &DynamicObject, observed: Arc<Observed>) -> Vec<StackRef> {
+        let (namespace, name) = (object.namespace().unwrap_or_default(), object.name_any());
         self.write(|namespaces| {
             if self.gone.is_past(&observed.uid, &observed.version) {
                 return Vec::new();
             }
-            let objects = namespaces.entry(namespace.to_owned()).or_default();
-            let entry = (kind, name.to_owned());
+            let objects = namespaces.entry(namespace.clone()).or_default();
+            let entry = (kind, name);
             let old = objects.get(&entry);
             if old.is_some_and(|old| is_older(&observed.version, &old.version)) {
                 return Vec::new();
@@ -224,7 +220,7 @@ impl LiveStore {
             let stacks = if same {
                 Vec::new()
             } else {
-                stacks(namespace, old.map(Arc::as_ref).into_iter().chain([observed.as_ref()]))
+                stacks(&namespace, old.map(Arc::as_ref).into_iter().chain([observed.as_ref()]))
             };
             objects.insert(entry, observed);
             stacks
@@ -291,7 +287,7 @@ impl Feed {
 
     fn insert(&self, object: &DynamicObject) -> Vec<StackRef> {
         let observed = Arc::new(observe(&self.live.key, self.kind, object));
-        self.live.insert(self.kind, &object.namespace().unwrap_or_default(), &object.name_any(), observed)
+        self.live.keep(self.kind, object, observed)
     }
 
     fn known(&self) -> HashMap<(String, String), String> {

@@ -139,7 +139,7 @@ impl Sender<'_> {
     fn remember(&self, kind: Kind, object: &DynamicObject) -> Arc<Observed> {
         let observed = Arc::new(observe(self.live.key(), kind, object));
         if observed.stack.is_some() || kind == Kind::PersistentVolumeClaim {
-            self.live.keep(kind, object, &observed);
+            self.live.keep(kind, object, Arc::clone(&observed));
         }
         observed
     }

@@ -5,7 +5,6 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use kube::ResourceExt;
-use kube::runtime::reflector::ObjectRef;
 
 use super::Root;
 use super::reconcile::key;
@@ -46,8 +45,7 @@ impl Memory {
             // What was written may have been forgotten since the pass was given its stack: then it has arrived.
             _ => {
                 entry.written = None;
-                let arrived =
-                    stacks.get(&ObjectRef::new(&cached.name_any()).within(&cached.namespace().unwrap_or_default()));
+                let arrived = stacks.get(cached);
                 let arrived = arrived.as_ref().and_then(|root| root.0.as_ref().ok());
                 arrived.filter(|arrived| arrived.metadata.uid == cached.metadata.uid).unwrap_or(cached).clone()
             }
@@ -67,8 +65,7 @@ impl Memory {
     /// Remembers a status that was written, with the version that the stack then had, until it arrives.
     pub(super) fn wrote(&self, stack: &ComposeStack, version: String, status: ComposeStackStatus, stacks: &Stacks) {
         let mut remembered = self.lock();
-        let arrived = stacks.get(&ObjectRef::new(&stack.name_any()).within(&stack.namespace().unwrap_or_default()));
-        let is_late = arrived.is_some_and(|root| !is_before(root.as_ref(), &version));
+        let is_late = stacks.get(stack).is_some_and(|root| !is_before(root.as_ref(), &version));
         remembered.entry(key(stack)).or_default().written = (!is_late).then_some((version, status));
     }
 

@@ -171,14 +171,15 @@ async fn pipeline(stack: &ComposeStack, context: &Context) -> Passed {
     let (images, look_up) = images(&reader, stack, context, &project).await;
     facts.images = images.iter().map(|image| (image.image.clone(), image.clone())).collect();
     let images = Some(images);
+    let namespace = stack.namespace().unwrap_or_default();
     facts.cluster_domain = Some(context.args.cluster_domain.clone());
     facts.operator_image.clone_from(&context.args.operator_image);
-    facts.claims = apply::claims(&context.live, &stack.namespace().unwrap_or_default());
-    facts.pod_security = context.namespaces.pod_security(&context.client, &stack.namespace().unwrap_or_default()).await;
+    facts.claims = apply::claims(&context.live, &namespace);
+    facts.pod_security = context.namespaces.pod_security(&context.client, &namespace).await;
     reader.has_read_all();
     let settings = Stack {
         name: stack.name_any(),
-        namespace: stack.namespace().unwrap_or_default(),
+        namespace,
         uid: stack.uid(),
         spec: stack.spec.clone(),
         files: inputs.files,

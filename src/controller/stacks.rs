@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use kube::ResourceExt;
 use kube::runtime::reflector::store::Writer;
 use kube::runtime::reflector::{self, ObjectRef, Store};
 
@@ -20,8 +21,10 @@ impl Stacks {
     }
 
     /// A stack as it arrived last.
-    pub(super) fn get(&self, stack: &ObjectRef<Root>) -> Option<Arc<Root>> {
-        let holds = |scope: &Option<String>| scope.is_none() || *scope == stack.namespace;
-        self.0.iter().find(|(scope, _)| holds(scope)).and_then(|(_, store)| store.get(stack))
+    pub(super) fn get(&self, stack: &impl ResourceExt) -> Option<Arc<Root>> {
+        let namespace = stack.namespace();
+        let holds = |scope: &Option<String>| scope.is_none() || *scope == namespace;
+        let (_, store) = self.0.iter().find(|(scope, _)| holds(scope))?;
+        store.get(&ObjectRef::new(&stack.name_any()).within(&namespace.unwrap_or_default()))
     }
 }

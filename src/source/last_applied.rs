@@ -6,25 +6,14 @@
 
 use serde_json::Value;
 
+use crate::api::without_nulls;
+
 /// A part of the spec with the null-valued keys that it has in the last applied configuration, when the two are
 /// otherwise equal; else the part as it is.
 pub(super) fn restore_nulls(live: &Value, last_applied: Option<&Value>) -> Value {
     match last_applied {
         Some(applied) if without_nulls(applied) == without_nulls(live) => applied.clone(),
         _ => live.clone(),
-    }
-}
-
-fn without_nulls(value: &Value) -> Value {
-    match value {
-        Value::Object(map) => Value::Object(
-            map.iter()
-                .filter(|(_, value)| !value.is_null())
-                .map(|(key, value)| (key.clone(), without_nulls(value)))
-                .collect(),
-        ),
-        Value::Array(items) => Value::Array(items.iter().map(without_nulls).collect()),
-        scalar => scalar.clone(),
     }
 }
 

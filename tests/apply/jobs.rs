@@ -58,7 +58,7 @@ async fn a_job_that_succeeded_does_not_run_again() {
 
     // Cleaned up, it is remembered, also by a new operator.
     stage.delete::<Job>("migrate").await;
-    stage.eventually("it is gone", async || stage.live.get(Kind::Job, &owner.namespace, "migrate").is_none()).await;
+    stage.out_of_sight(Kind::Job, "migrate").await;
     stage.restart().await;
     let outcome = stage.settle(&plan).await;
     assert_eq!(states(&outcome)["migrate"], "Completed");

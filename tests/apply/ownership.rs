@@ -182,19 +182,16 @@ async fn what_went_is_made_with_one_request_and_a_name_that_was_taken_meanwhile_
     let plan = Plan { services: vec![make.service("web", false)], ..of([make.deployment("web", "web:1")]) };
     stage.settle(&plan).await;
     stage.looked = true;
-    let is_gone = async |stage: &Stage| {
-        stage.eventually("it is gone", async || stage.live.get(Kind::Service, &owner.namespace, "web").is_none()).await;
-    };
 
     stage.delete::<Service>("web").await;
-    is_gone(&stage).await;
+    stage.out_of_sight(Kind::Service, "web").await;
     stage.log.take();
     let outcome = stage.pass(&plan).await;
     assert_eq!(told(&outcome), ["created Service web"]);
     assert_eq!(stage.log.take().len(), 1);
 
     stage.delete::<Service>("web").await;
-    is_gone(&stage).await;
+    stage.out_of_sight(Kind::Service, "web").await;
     let _: Service = stage.create(json!({"metadata": {"name": "web"}, "spec": {"ports": [{"port": 9999}]}})).await;
     let outcome = stage.pass(&plan).await;
     assert_eq!(outcome.conflicts.len(), 1, "{outcome:?}");
@@ -212,9 +209,7 @@ async fn an_object_that_lost_its_labels_is_found_when_it_is_to_be_made() {
     stage.looked = true;
     let unlabelled = json!({"metadata": {"labels": null}});
     stage.api::<Service>().patch("web", &PatchParams::default(), &Patch::Merge(unlabelled)).await.unwrap();
-    stage
-        .eventually("it is out of sight", async || stage.live.get(Kind::Service, &owner.namespace, "web").is_none())
-        .await;
+    stage.out_of_sight(Kind::Service, "web").await;
     let outcome = stage.pass(&plan).await;
     assert_eq!(told(&outcome), ["repaired Service web"], "{outcome:?}");
     assert_eq!(stage.pass(&plan).await.changes, []);

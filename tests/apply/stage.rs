@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use compose_operator::api::names::{COMPONENT_SERVICE, FIELD_MANAGER, LABEL_COMPONENT, LABEL_SERVICE};
 use compose_operator::api::v1alpha1::InventoryEntry;
 use compose_operator::api::{ComposeStack, ComposeStackSpec};
-use compose_operator::apply::{Action, Applier, HashKey, LiveStore, Outcome, Owner, Request, changes};
+use compose_operator::apply::{Action, Applier, HashKey, Kind, LiveStore, Outcome, Owner, Request, changes};
 use compose_operator::translate::Plan;
 use futures::StreamExt;
 use k8s_openapi::api::core::v1::{Namespace, Pod, ServiceAccount};
@@ -248,6 +248,12 @@ impl Stage {
             assert!(began.elapsed() < Duration::from_secs(30), "does not come: {what}");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
+    }
+
+    /// Waits until no watch knows an object any more.
+    pub async fn out_of_sight(&self, kind: Kind, name: &str) {
+        let known = || self.live.get(kind, &self.owner.namespace, name);
+        self.eventually(&format!("{kind} {name} is out of sight"), async || known().is_none()).await;
     }
 
     /// The pods of a service, the newest last.
