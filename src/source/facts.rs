@@ -14,7 +14,9 @@ use crate::api::ComposeStack;
 use crate::api::names::LABEL_STACK;
 use crate::api::v1alpha1::PublishType;
 use crate::compose::Project;
-use crate::translate::{Facts, has_host_names, http_route_api, is_node_network_driver, network_attachment_api};
+use crate::translate::{
+    Facts, external_name, has_host_names, http_route_api, is_node_network_driver, network_attachment_api,
+};
 
 /// Whether the cluster serves a kind of objects.
 ///
@@ -43,13 +45,15 @@ pub async fn facts(
 ) -> Result<Facts, SourceError> {
     let mut facts = Facts { network_policy_enforced, dns_peers: dns_peers.to_vec(), ..Facts::default() };
     for (key, secret) in project.secrets.iter().filter(|(_, secret)| secret.external) {
-        if let Some(data) = reader.find_secret(&format!("secrets.{key}"), &secret.name).await? {
-            facts.secret_keys.insert(secret.name.clone(), data.into_keys().collect());
+        let name = external_name(key, secret);
+        if let Some(data) = reader.find_secret(&format!("secrets.{key}"), &name).await? {
+            facts.secret_keys.insert(name, data.into_keys().collect());
         }
     }
     for (key, config) in project.configs.iter().filter(|(_, config)| config.external) {
-        if let Some(data) = reader.find_config_map(&format!("configs.{key}"), &config.name).await? {
-            facts.config_map_keys.insert(config.name.clone(), data.into_keys().collect());
+        let name = external_name(key, config);
+        if let Some(data) = reader.find_config_map(&format!("configs.{key}"), &name).await? {
+            facts.config_map_keys.insert(name, data.into_keys().collect());
         }
     }
     if stack.spec.publish.kind == PublishType::Gateway {

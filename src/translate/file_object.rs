@@ -203,6 +203,12 @@ fn file(context: &Context, object: &FileObject, path: &str, notes: &mut Notes) -
     }
 }
 
+/// The name of the ConfigMap or Secret that an external config or secret is: the engine's, or one that is derived from
+/// it where no object can be called so.
+pub fn external_name(key: &str, object: &FileObject) -> String {
+    dns_label::subdomain(if object.name.is_empty() { key } else { &object.name })
+}
+
 /// A ConfigMap or Secret that is there already, by its engine's name. Which of its keys is meant: the only one, else
 /// the one that is called as in the file, else `file` (the convention of Docker's Compose on Kubernetes).
 fn external(
@@ -213,14 +219,16 @@ fn external(
     path: &str,
     notes: &mut Notes,
 ) -> Option<Source> {
-    let name = if object.name.is_empty() { key } else { &object.name };
-    if !dns_label::is_subdomain(name) {
-        notes.error(
+    let name = &external_name(key, object);
+    let engine_name = if object.name.is_empty() { key } else { &object.name };
+    if name != engine_name {
+        notes.approximated(
             format!("{path}.name"),
-            "Invalid",
-            format!("no object can be called `{name}`: give the name of the object in the cluster by `name:`"),
+            format!(
+                "`{name}` is used, since no object can be called `{engine_name}`: give the name of the object in the \
+                 cluster by `name:`"
+            ),
         );
-        return None;
     }
     let known: &BTreeMap<String, Vec<String>> = match kind {
         Kind::Config => &context.facts.config_map_keys,
@@ -351,6 +359,21 @@ mod tests {
             assert_eq!(key.as_deref(), expected);
             assert_eq!(notes.first().map(String::as_str), level);
         }
+    }
+
+    #[test]
+    fn external_objects_have_names_that_objects_can_have() {
+        let text = web("secrets: [{source: db_pw}]", "secrets: {db_pw: {name: db_pw, external: true}}");
+        let facts = Facts {
+            secret_keys: BTreeMap::from([(dns_label::subdomain("db_pw"), vec!["password".to_owned()])]),
+            ..Facts::default()
+        };
+        let (volumes, .., notes) = mounted_in(&text, &fixture::stack(), &facts);
+        let secret = volumes[0].secret.clone().unwrap();
+        assert_eq!(secret.items.unwrap()[0].key, "password");
+        let name = secret.secret_name.unwrap();
+        assert!(dns_label::is_subdomain(&name) && name.starts_with("db-pw-"), "{name}");
+        assert_eq!(notes, ["secrets.db_pw.name: Approximated"]);
     }
 
     #[test]

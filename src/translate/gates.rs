@@ -40,9 +40,8 @@ fn own(context: &Context, unit: &Unit, notes: &mut Notes) -> Vec<Gate> {
             continue;
         }
         if waits_for(context, target.host, unit.host) {
-            notes.error(
+            notes.rejected(
                 path,
-                "PodConflict",
                 format!(
                     "`{name}` waits for `{}`, in whose pod this service is: a pod cannot wait for what waits for it",
                     unit.host

@@ -141,7 +141,10 @@ pub(super) fn kompose(path: &str, service: &Service, drop_in: &mut DropIn, notes
         kompose.init = None;
     }
     if kompose.cron.as_ref().is_some_and(|cron| cron.schedule.is_empty()) {
-        notes.error(label("cronjob.schedule"), "Invalid", "is missing: without a schedule there is no CronJob");
+        notes.approximated(
+            label("cronjob.schedule"),
+            "is missing: without a schedule there is no CronJob, in kompose either",
+        );
         kompose.cron = None;
     }
     if kompose.cron.is_some() && service.restart != "no" && !service.restart.starts_with("on-failure") {

@@ -3,6 +3,7 @@
 use k8s_openapi::api::core::v1::WindowsSecurityContextOptions;
 
 use super::context::{Context, Unit};
+use super::file_object::external_name;
 use super::notes::Notes;
 use super::project_directory::{PROJECT_DIRECTORY, shown};
 use crate::compose::ProjectFiles;
@@ -21,10 +22,24 @@ pub(super) fn options(context: &Context, unit: &Unit, notes: &mut Notes) -> Opti
         );
         return None;
     }
-    let (attribute, found) = if credentials.config.is_empty() {
-        ("file", file(context, &credentials.file))
-    } else {
-        ("config", config(context, &credentials.config))
+    let external = context.project.configs.get(&credentials.config).filter(|config| config.external);
+    if let Some(config) = external {
+        let name = external_name(&credentials.config, config);
+        notes.approximated(
+            format!("{path}.config"),
+            format!(
+                "is the GMSACredentialSpec `{name}` of the cluster, which has to be there, with the webhook that reads it"
+            ),
+        );
+        return Some(WindowsSecurityContextOptions {
+            gmsa_credential_spec_name: Some(name),
+            ..WindowsSecurityContextOptions::default()
+        });
+    }
+    let (attribute, found) = match (credentials.config.as_str(), credentials.file.as_str()) {
+        ("", "") => return None,
+        ("", path) => ("file", file(context, path)),
+        (key, _) => ("config", config(context, key)),
     };
     let path = format!("{path}.{attribute}");
     match found {
@@ -65,7 +80,9 @@ fn config(context: &Context, key: &str) -> Result<String, Problem> {
     if config.content.is_empty() {
         return Err((
             "Invalid",
-            format!("the config `{key}` has to be given by `content` or `file`: it is a part of the pod"),
+            format!(
+                "the config `{key}` has to be given by `content` or `file`, or be external: it is a part of the pod"
+            ),
         ));
     }
     readable(config.content.clone().into_bytes(), context.project.tainted.contains(&format!("configs.{key}.content")))
@@ -91,16 +108,21 @@ mod tests {
     use crate::translate::fixture;
 
     fn account(credentials: &str) -> (Option<String>, Vec<String>) {
+        let (options, notes) = noted(credentials);
+        (options.and_then(|options| options.gmsa_credential_spec), notes)
+    }
+
+    fn noted(credentials: &str) -> (Option<WindowsSecurityContextOptions>, Vec<String>) {
         let mut stack = fixture::stack();
         fixture::add_file(&mut stack, "spec.json", b"{}", false);
         fixture::add_file(&mut stack, "secret.json", b"{}", true);
         let text = format!(
             "services: {{web: {{image: x, credential_spec: {credentials}}}}}\nconfigs: {{spec: {{content: '{{}}'}}, ext: \
-             {{external: true}}}}"
+             {{external: true}}, var: {{environment: NONE}}}}"
         );
         fixture::with_stack(&text, &stack, |context, notes| {
             let options = options(context, &context.units["web"], notes);
-            (options.and_then(|options| options.gmsa_credential_spec), std::mem::take(notes).summary())
+            (options, std::mem::take(notes).summary())
         })
     }
 
@@ -112,13 +134,21 @@ mod tests {
     }
 
     #[test]
+    fn an_external_config_is_a_specification_of_the_cluster() {
+        let (options, notes) = noted("{config: ext}");
+        assert_eq!(options.unwrap().gmsa_credential_spec_name.as_deref(), Some("ext"));
+        assert_eq!(notes, ["services.web.credential_spec.config: Approximated"]);
+        assert_eq!(noted("{}"), (None, vec![]));
+    }
+
+    #[test]
     fn what_cannot_be_read_is_said() {
         for (credentials, path) in [
             ("{registry: spec}", "registry: Rejected"),
             ("{file: absent.json}", "file: Error"),
             ("{file: secret.json}", "file: Error"),
             ("{config: absent}", "config: Error"),
-            ("{config: ext}", "config: Error"),
+            ("{config: var}", "config: Error"),
         ] {
             let noted = vec![format!("services.web.credential_spec.{path}")];
             assert_eq!(account(credentials), (None, noted), "{credentials}");

@@ -73,6 +73,7 @@ mod traefik;
 mod volumes_from;
 
 pub use attributes::{ATTRIBUTES, Treatment, attributes_used};
+pub use file_object::external_name;
 pub use host_name::has_host_names;
 pub use node_network::is_driver as is_node_network_driver;
 pub use not_honoured::not_honoured;

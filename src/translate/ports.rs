@@ -57,6 +57,11 @@ pub(super) fn target(port: &Port) -> PortKey {
     PortKey { port: i32::try_from(port.target).unwrap_or(i32::MAX), protocol: protocol(&port.protocol) }
 }
 
+/// Whether a port of the host is asked for; 0 is any, as none is.
+pub(super) fn is_published(port: &Port) -> bool {
+    !matches!(port.published.as_str(), "" | "0")
+}
+
 /// The host's side of a published port: the first one of a range.
 pub(super) fn published(port: &Port) -> Option<i32> {
     let (first, _) = port.published.split_once('-').unwrap_or((&port.published, ""));

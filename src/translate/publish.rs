@@ -70,7 +70,7 @@ pub(super) fn open_targets(context: &Context, unit: &Unit) -> Vec<PortKey> {
         .ports
         .iter()
         .filter(|port| port.mode == "host" || !ports::is_loopback(&port.host_ip))
-        .filter(|port| port.mode == "host" || !port.published.is_empty())
+        .filter(|port| port.mode == "host" || ports::is_published(port))
         .map(ports::target)
         .collect();
     if network::is_internal_only(context, unit) || network::is_none_mode(unit.pod) {
@@ -170,7 +170,7 @@ fn published(port: &Port, path: &str, notes: &mut Notes) -> Option<i32> {
             format!("is published on all addresses, for a cluster has no address {}", port.host_ip),
         );
     }
-    if port.published.is_empty() {
+    if !ports::is_published(port) {
         notes.approximated(
             path,
             format!("is not published, since no port is given: write `\"{0}:{0}\"` for that", port.target),
@@ -237,7 +237,8 @@ mod tests {
     #[test]
     fn ranges_and_doubles() {
         let ports = "{target: 80, published: 8000-8010, protocol: tcp}, {target: 80, published: \"8000\", protocol: \
-                     tcp}, {target: 81, published: \"8000\", protocol: tcp}, {target: 82, protocol: tcp}";
+                     tcp}, {target: 81, published: \"8000\", protocol: tcp}, {target: 82, protocol: tcp}, {target: 83, \
+                     published: \"0\", protocol: tcp}";
         let (spec, notes) = published_by(PublishType::LoadBalancer, ports);
         assert_eq!(numbers(&spec.unwrap()), [(8000, None)]);
         assert_eq!(
@@ -245,7 +246,8 @@ mod tests {
             [
                 "services.web.ports[0].published: Approximated",
                 "services.web.ports[2]: Rejected",
-                "services.web.ports[3]: Approximated"
+                "services.web.ports[3]: Approximated",
+                "services.web.ports[4]: Approximated"
             ]
         );
     }

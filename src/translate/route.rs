@@ -183,7 +183,7 @@ fn http_port(context: &Context, unit: &Unit, via: Via, asked: Option<PortKey>, n
         return asked;
     }
     let published =
-        |port: &Port| port.mode != "host" && !port.published.is_empty() && !ports::is_loopback(&port.host_ip);
+        |port: &Port| port.mode != "host" && ports::is_published(port) && !ports::is_loopback(&port.host_ip);
     let all: Vec<(usize, &Port)> =
         unit.service.workload.ports.iter().enumerate().filter(|(_, port)| published(port)).collect();
     let says_so = all.iter().find(|(_, port)| speaks_http(port) == Some(true));

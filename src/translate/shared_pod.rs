@@ -151,9 +151,8 @@ fn note_differences(context: &Context, unit: &Unit, host: &Unit, kinds: &BTreeMa
     }
     for (attribute, target) in targets(unit.service) {
         if context.units.get(target).is_some_and(|target| target.host != unit.host) {
-            notes.error(
+            notes.rejected(
                 format!("{}.{attribute}", unit.path),
-                "PodConflict",
                 format!(
                     "`{target}` is in another pod than `{}`, and a container is in one: share with one of them",
                     host.key
@@ -290,16 +289,22 @@ pub(super) fn join(context: &Context, unit: &Unit, pod: &mut PodSpec, generated:
         container.volume_mounts = volume_mounts;
         let mut volumes = volumes.unwrap_or_default();
         keep_apart(member, &mut container, &mut volumes);
-        if is_of_service(&member.service.container.ipc) {
+        if is_shared(context, member, &member.service.container.ipc) {
             share_memory(pod, &mut container);
         }
-        if is_of_service(&member.service.container.pid) {
+        if is_shared(context, member, &member.service.container.pid) {
             pod.share_process_namespace = Some(true);
         }
         pre_start::add_volumes(pod, volumes);
         pod.containers.push(container);
         pre_start::prepare_replicas(context, member, pod, generated, notes);
     }
+}
+
+/// Whether a mode is that of a service in the same pod.
+fn is_shared(context: &Context, unit: &Unit, mode: &str) -> bool {
+    let target = mode.strip_prefix("service:").and_then(|target| context.units.get(target));
+    target.is_some_and(|target| target.host == unit.host)
 }
 
 /// Directories that each container has for itself are one for each container of a pod too.
@@ -421,6 +426,20 @@ mod tests {
     }
 
     #[test]
+    fn a_container_is_in_one_pod() {
+        let text = "services: {db: {image: x}, vpn: {image: x, shm_size: \"1048576\"}, web: {image: x, network_mode: \
+                    \"service:vpn\", pid: \"service:db\", ipc: \"service:db\"}}";
+        let plan = translate(&fixture::project(text), &fixture::stack(), &Facts::default(), &Policy::default());
+        let noted = noted(&plan);
+        for attribute in ["ipc", "pid"] {
+            assert!(noted.contains(&format!("services.web.{attribute}: Rejected")), "{noted:?}");
+        }
+        let vpn = plan.workloads.iter().find(|workload| workload.service == "vpn").unwrap();
+        let pod = vpn.object.template().unwrap().spec.clone().unwrap();
+        assert_eq!((pod.share_process_namespace, pod.containers[1].volume_mounts.clone()), (None, None));
+    }
+
+    #[test]
     fn other_containers_are_in_no_pod() {
         let plan = plan("", ", network_mode: \"container:old\"");
         assert!(noted(&plan).contains(&"services.web.network_mode: Rejected".to_owned()), "{:?}", noted(&plan));
@@ -432,6 +451,6 @@ mod tests {
                     true}}}, web: {image: x, network_mode: \"service:vpn\", depends_on: {db: {condition: service_started, \
                     required: true}}}}";
         let plan = translate(&fixture::project(text), &fixture::stack(), &Facts::default(), &Policy::default());
-        assert!(noted(&plan).contains(&"services.web.depends_on.db: Error".to_owned()), "{:?}", noted(&plan));
+        assert!(noted(&plan).contains(&"services.web.depends_on.db: Rejected".to_owned()), "{:?}", noted(&plan));
     }
 }

@@ -66,7 +66,7 @@ pub const ATTRIBUTES: &[(&str, Treatment)] = &[
     ("services.*.cpu_shares", Mapped),
     ("services.*.cpus", Mapped),
     ("services.*.cpuset", Approximated("is not enforced: the static CPU manager of a node pins containers with whole processors")),
-    ("services.*.credential_spec.config", ByValue("a config with `content` or `file`")),
+    ("services.*.credential_spec.config", ByValue("a config with `content` or `file`; an external one is a GMSACredentialSpec of the cluster")),
     ("services.*.credential_spec.file", ByValue("a file of the project")),
     ("services.*.credential_spec.registry", ByValue("rejected: pods cannot name a key of a node's registry")),
     ("services.*.depends_on.*.condition", Mapped),

@@ -62,10 +62,9 @@ pub(in super::super) fn checks(unit: &Unit, container: &mut Container, notes: &m
     if unit.kompose.liveness.is_given() {
         match container.liveness_probe.clone().or_else(|| container.readiness_probe.clone()) {
             Some(probe) => container.liveness_probe = Some(unit.kompose.liveness.onto(probe)),
-            None => notes.error(
+            None => notes.approximated(
                 label("liveness"),
-                "NoHealthCheck",
-                "the file's `healthcheck` says how often, and there is none: add one with an interval and a test",
+                "is not honoured, in kompose either: the file's `healthcheck` says how often, so add one with a test",
             ),
         }
     }
@@ -104,7 +103,10 @@ pub(in super::super) fn checks(unit: &Unit, container: &mut Container, notes: &m
         probe.exec = Some(ExecAction { command: Some(literals(&command)) });
     }
     if probe.exec.is_none() && probe.http_get.is_none() && probe.tcp_socket.is_none() {
-        notes.error(label("readiness"), "NoHealthCheck", "says how often and not what: add `readiness.test`");
+        notes.approximated(
+            label("readiness"),
+            "is not honoured, in kompose either: it says how often and not what, so add `readiness.test`",
+        );
         return;
     }
     container.readiness_probe = Some(probe);
@@ -193,15 +195,15 @@ mod tests {
         assert_eq!((liveness.tcp_socket.unwrap().port, liveness.exec), (IntOrString::Int(8080), None));
         assert_eq!((liveness.period_seconds, notes), (Some(5), vec![]));
         assert!(readiness.unwrap().exec.is_some());
-        assert_eq!(checked(label, "").2, ["services.web.labels.kompose.service.healthcheck.liveness: Error"]);
+        assert_eq!(checked(label, "").2, ["services.web.labels.kompose.service.healthcheck.liveness: Approximated"]);
     }
 
     #[test]
-    fn a_pace_without_a_check_is_an_error() {
+    fn a_pace_without_a_check_is_no_check() {
         let (probe, _, notes) = checked("kompose.service.healthcheck.readiness.interval: 7s", "");
         assert_eq!(
             (probe, notes),
-            (None, vec!["services.web.labels.kompose.service.healthcheck.readiness: Error".to_owned()])
+            (None, vec!["services.web.labels.kompose.service.healthcheck.readiness: Approximated".to_owned()])
         );
     }
 }
