@@ -7,7 +7,7 @@ use k8s_openapi::api::core::v1::{Service, ServiceSpec};
 
 use super::context::{Context, Unit};
 use super::discovery::{has_name, ip_family_policy, service};
-use super::dns_label::is_label;
+use super::dns_label::{MAX_LABEL, is_label, label};
 use super::host_name::{self, is_in_hosts};
 use super::labels::{self, Labels};
 use super::network::has_ipv6;
@@ -18,15 +18,42 @@ use crate::api::names;
 const CLUSTER_DOMAIN: &str = "cluster.local";
 
 /// Names, each with the services that have it, and the path where it is given; a service's own name has none.
-type Wanted<'a> = BTreeMap<String, BTreeMap<&'a str, Option<String>>>;
+pub(super) type Wanted<'a> = BTreeMap<String, BTreeMap<&'a str, Option<String>>>;
+
+/// A name that a service has beside its own.
+pub(super) struct OwnName<'u> {
+    pub(super) name: &'u str,
+    /// The network in which it has it; none for all.
+    pub(super) network: Option<&'u str>,
+    pub(super) path: String,
+}
+
+/// A link with an alias, or without one.
+pub(super) struct Link<'c, 'a> {
+    pub(super) unit: &'c Unit<'a>,
+    pub(super) target: &'c Unit<'a>,
+    /// The alias as it is in a cluster.
+    pub(super) name: String,
+    /// The alias as it is written.
+    pub(super) written: &'a str,
+    pub(super) path: String,
+    /// The other services that have the name, or that other services call so.
+    pub(super) hides: BTreeSet<&'a str>,
+}
+
+/// A name as it can be in a cluster, where case has no meaning.
+pub(super) fn in_cluster(name: &str) -> String {
+    let name = name.to_lowercase();
+    if is_in_hosts(&name) { name } else { label(&name, MAX_LABEL) }
+}
 
 /// The names that services give to themselves, beside their own.
-fn wanted<'a>(units: &BTreeMap<&'a str, Unit<'a>>) -> Wanted<'a> {
+pub(super) fn wanted<'a>(units: &BTreeMap<&'a str, Unit<'a>>) -> Wanted<'a> {
     let mut wanted: Wanted = BTreeMap::new();
     for unit in units.values().filter(|unit| has_name(unit)) {
-        for (alias, path) in own(unit) {
-            let targets = wanted.entry(alias.to_lowercase()).or_default();
-            targets.entry(unit.key).or_insert(Some(path));
+        for own in own(unit) {
+            let targets = wanted.entry(in_cluster(own.name)).or_default();
+            targets.entry(unit.key).or_insert(Some(own.path));
         }
     }
     for unit in units.values().filter(|unit| has_name(unit)) {
@@ -38,15 +65,10 @@ fn wanted<'a>(units: &BTreeMap<&'a str, Unit<'a>>) -> Wanted<'a> {
     wanted
 }
 
-/// The names that several services have, with these: Docker answers with the containers of all of them.
-pub(super) fn shared<'a>(units: &BTreeMap<&'a str, Unit<'a>>) -> BTreeMap<String, BTreeSet<&'a str>> {
-    let several = wanted(units).into_iter().filter(|(alias, targets)| is_label(alias) && targets.len() > 1);
-    several.map(|(alias, targets)| (alias, targets.into_keys().collect())).collect()
-}
-
 /// The labels by which a service's pods are found under the names that it shares with others.
 pub(super) fn pod_labels(context: &Context, unit: &Unit) -> Labels {
-    let shared = context.shared_names.iter().filter(|(_, targets)| targets.contains(unit.key));
+    let names = context.names.of_all.iter();
+    let shared = names.filter(|(_, targets)| targets.len() > 1 && targets.contains(unit.key));
     shared.map(|(alias, _)| (label_key(alias), "true".to_owned())).collect()
 }
 
@@ -58,24 +80,23 @@ fn label_key(alias: &str) -> String {
 pub(super) fn services(context: &Context, notes: &mut Notes) -> Vec<Service> {
     let mut services = Vec::new();
     let mut wanted = wanted(&context.units);
+    note_scopes(context, &wanted, notes);
     add_links(context, &mut wanted, notes);
     for (alias, targets) in wanted {
-        if context.shared_names.contains_key(&alias) {
+        if context.names.sharing(&alias).is_some() {
             services.push(shared_service(context, alias));
             continue;
         }
-        for (target, path) in targets {
+        for (target, path) in targets.into_iter().filter(|(target, _)| context.names.leads_to(&alias, target)) {
             let target = &context.units[target];
             if is_label(&alias) {
-                services.push(service(context, target, alias.clone()));
+                // It has a Service of its own name already.
+                if target.name != alias {
+                    services.push(service(context, target, alias.clone()));
+                }
                 continue;
             }
-            let problem = if is_in_hosts(&alias) {
-                host_name::problem(context, target)
-            } else {
-                Some(format!("`{alias}` cannot be a name in a cluster: use lower case letters, digits and hyphens"))
-            };
-            match (path, problem) {
+            match (path, host_name::problem(context, target)) {
                 // Who gives a host name wants to see it inside; others do not count on it as they do on an alias.
                 (Some(path), Some(problem)) if path.ends_with(".hostname") => {
                     notes.approximated(path, format!("is no name for others: {problem}"));
@@ -89,35 +110,117 @@ pub(super) fn services(context: &Context, notes: &mut Notes) -> Vec<Service> {
     services
 }
 
-/// Adds the aliases of links. In Docker they are the linking container's alone, and hide what others call so; here, all
-/// see them, so that they may hide nothing.
-fn add_links<'a>(context: &Context<'a>, wanted: &mut Wanted<'a>, notes: &mut Notes) {
-    let own: BTreeMap<&str, &str> = context.units.values().map(|unit| (unit.name.as_str(), unit.key)).collect();
+/// Says which names lead others elsewhere than in Docker, where names are those of a network.
+fn note_scopes(context: &Context, wanted: &Wanted, notes: &mut Notes) {
+    let list = |keys: &BTreeSet<&str>| keys.iter().copied().collect::<Vec<_>>().join(" and ");
+    let path = |name: &str, target: &str| match wanted.get(name).and_then(|targets| targets.get(target)) {
+        Some(Some(path)) => path.clone(),
+        _ => context.units[target].path.clone(),
+    };
+    for (pod, names) in &context.names.of_pods {
+        for (name, target) in names.iter().filter(|(name, _)| context.names.of_all.contains_key(*name)) {
+            let Some(problem) = host_name::problem(context, &context.units[target]) else { continue };
+            notes.rejected(
+                path(name, target),
+                format!(
+                    "`{name}` is a name of others in other networks, and leads `{pod}` to {}: {problem}",
+                    list(&context.names.of_all[name])
+                ),
+            );
+        }
+    }
+    for unclear in &context.names.unclear {
+        for target in &unclear.means {
+            notes.rejected(
+                path(&unclear.name, target),
+                format!(
+                    "`{}` means {} to {} and {} to others, and a cluster has one meaning for all: give them names of \
+                     their own",
+                    unclear.name,
+                    list(&unclear.means),
+                    unclear.to.join(" and "),
+                    list(&context.names.of_all[&unclear.name]),
+                ),
+            );
+        }
+    }
+}
+
+/// The links of all services.
+pub(super) fn links<'c, 'a>(context: &'c Context<'a>) -> Vec<Link<'c, 'a>> {
+    let mut known: BTreeMap<String, BTreeSet<&'a str>> = BTreeMap::new();
+    let mut links = Vec::new();
+    let has_links = context.units.values().any(|unit| !unit.service.links.is_empty());
+    if !has_links {
+        return links;
+    }
+    for (name, targets) in wanted(&context.units) {
+        known.entry(name).or_default().extend(targets.into_keys());
+    }
+    for unit in context.units.values() {
+        known.entry(unit.name.clone()).or_default().insert(unit.key);
+    }
     for unit in context.units.values() {
         for (index, link) in unit.service.links.iter().enumerate() {
-            let (target, alias) = link.split_once(':').unwrap_or((link, link));
-            let alias = alias.to_lowercase();
+            let (target, written) = link.split_once(':').unwrap_or((link, link));
             let Some(target) = context.units.get(target).filter(|target| has_name(target)) else { continue };
-            let path = format!("{}.links[{index}]", unit.path);
-            let others = wanted.get(&alias).into_iter().flat_map(BTreeMap::keys).chain(own.get(alias.as_str()));
-            let others: BTreeSet<&str> = others.copied().filter(|other| *other != target.key).collect();
-            // In /etc/hosts, a name is the linking container's alone, as in Docker.
-            if !is_in_hosts(&alias) && !others.is_empty() {
-                let list: Vec<&str> = others.into_iter().collect();
-                notes.rejected(
-                    path,
-                    format!("`{alias}` is a name of {} too, and all services would be led there", list.join(" and ")),
-                );
-            } else if target.name != alias {
-                wanted.entry(alias).or_default().entry(target.key).or_insert(Some(path));
+            let name = if written == target.key { target.name.clone() } else { in_cluster(written) };
+            let others = known.entry(name.clone()).or_default();
+            let hides: BTreeSet<&str> = others.iter().copied().filter(|other| *other != target.key).collect();
+            if hides.is_empty() {
+                others.insert(target.key);
             }
+            links.push(Link { unit, target, name, written, path: format!("{}.links[{index}]", unit.path), hides });
+        }
+    }
+    links
+}
+
+/// A name that is another one in a cluster.
+pub(super) struct Renamed<'c> {
+    pub(super) from: &'c str,
+    pub(super) to: String,
+    pub(super) path: String,
+}
+
+/// The names beside services' own that had to change, since they are no DNS labels.
+pub(super) fn renamed<'c>(context: &'c Context) -> Vec<Renamed<'c>> {
+    let units = context.units.values();
+    let own = units.clone().filter(|unit| has_name(unit)).flat_map(own).map(|own| (own.name, own.path));
+    let linked = links(context).into_iter().filter(|link| link.written != link.target.key);
+    let linked = linked.map(|link| (link.written, link.path));
+    let outside = units.flat_map(|unit| {
+        let links = unit.service.external_links.iter().enumerate();
+        links.filter_map(|(index, link)| {
+            Some((link.split_once(':')?.1, format!("{}.external_links[{index}]", unit.path)))
+        })
+    });
+    let all = own.chain(linked).chain(outside).map(|(from, path)| Renamed { from, to: in_cluster(from), path });
+    all.filter(|renamed| renamed.to != renamed.from.to_lowercase()).collect()
+}
+
+/// Adds the aliases of links. In Docker they are the linking container's alone, and hide what others call so; a Service
+/// is found by all, so that it may hide nothing.
+fn add_links<'a>(context: &Context<'a>, wanted: &mut Wanted<'a>, notes: &mut Notes) {
+    for Link { target, name, path, hides, .. } in links(context) {
+        // In /etc/hosts, a name is the linking container's alone, as in Docker.
+        if is_in_hosts(&name) || hides.is_empty() {
+            if target.name != name {
+                wanted.entry(name).or_default().entry(target.key).or_insert(Some(path));
+            }
+        } else if let Some(problem) = host_name::problem(context, target) {
+            let list: Vec<&str> = hides.into_iter().collect();
+            notes.rejected(
+                path,
+                format!("`{name}` is a name of {} too, to whom all services are led: {problem}", list.join(" and ")),
+            );
         }
     }
 }
 
 /// A name that leads to all pods of several services.
 fn shared_service(context: &Context, name: String) -> Service {
-    let targets = context.shared_names.get(&name);
+    let targets = context.names.sharing(&name);
     let ipv6 = targets.into_iter().flatten().any(|target| has_ipv6(context, &context.units[target]));
     let mut selector = labels::stack_labels(context);
     selector.retain(|key, _| key == names::LABEL_STACK);
@@ -147,7 +250,7 @@ fn external_links(context: &Context, notes: &mut Notes) -> Vec<Service> {
         for (index, link) in unit.service.external_links.iter().enumerate() {
             let path = format!("{}.external_links[{index}]", unit.path);
             let (target, alias) = link.split_once(':').unwrap_or((link, link));
-            let alias = alias.to_lowercase();
+            let (written, alias) = (alias, in_cluster(alias));
             let (name, namespace) = target.split_once('.').unwrap_or((target, &context.stack.namespace));
             if !is_label(name) || !is_label(namespace) {
                 notes.rejected(
@@ -160,7 +263,7 @@ fn external_links(context: &Context, notes: &mut Notes) -> Vec<Service> {
                 path.clone(),
                 format!("leads to the Service `{name}` of the namespace `{namespace}`, which has to be there"),
             );
-            if alias == target {
+            if written == target {
                 // The resolver finds it by itself.
                 continue;
             }
@@ -198,25 +301,27 @@ fn external_service(context: &Context, name: String, address: String) -> Service
     }
 }
 
-/// The other names that a service has by itself, with their paths.
-pub(super) fn own<'u>(unit: &'u Unit) -> Vec<(&'u str, String)> {
+/// The other names that a service has by itself.
+pub(super) fn own<'u>(unit: &'u Unit) -> Vec<OwnName<'u>> {
     let service = unit.service;
     let mut aliases = Vec::new();
     for (network, membership) in &service.container.networks {
         for (index, alias) in membership.iter().flat_map(|membership| &membership.aliases).enumerate() {
-            aliases.push((alias.as_str(), format!("{}.networks.{network}.aliases[{index}]", unit.path)));
+            let path = format!("{}.networks.{network}.aliases[{index}]", unit.path);
+            aliases.push(OwnName { name: alias, network: Some(network), path });
         }
     }
+    let everywhere = |name, path| OwnName { name, network: None, path };
     if !service.container_name.is_empty() {
-        aliases.push((service.container_name.as_str(), format!("{}.container_name", unit.path)));
+        aliases.push(everywhere(service.container_name.as_str(), format!("{}.container_name", unit.path)));
     }
     if let Some(name) = &unit.kompose.name {
-        aliases.push((name.as_str(), format!("{}.labels.kompose.service.name_override", unit.path)));
+        aliases.push(everywhere(name.as_str(), format!("{}.labels.kompose.service.name_override", unit.path)));
     }
     let hostname = service.container.hostname.as_str();
     // A host name that is no label was reported with the pod.
     if is_label(hostname) || is_in_hosts(hostname) {
-        aliases.push((hostname, format!("{}.hostname", unit.path)));
+        aliases.push(everywhere(hostname, format!("{}.hostname", unit.path)));
     }
     aliases
 }

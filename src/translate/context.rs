@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::alias;
 use super::claim::{self, Backing};
 use super::dns_label::{self, MAX_LABEL};
 use super::drop_in::{DropIn, Replicas, drop_in};
 use super::kind::{self, Kind};
 use super::kompose::{Kompose, kompose};
+use super::name_scope::{self, NameScopes};
 use super::node_network::{self, NodeNetwork};
 use super::notes::Notes;
 use super::route::{self, Route};
@@ -34,8 +34,8 @@ pub(super) struct Context<'a> {
     pub(super) backings: BTreeMap<&'a str, Backing>,
     /// Whether there are names that only /etc/hosts can hold.
     pub(super) has_host_names: bool,
-    /// The names that several services have, with these.
-    pub(super) shared_names: BTreeMap<String, BTreeSet<&'a str>>,
+    /// What names mean, where several services have them.
+    pub(super) names: NameScopes<'a>,
     /// The networks of the nodes that are in use, by key.
     pub(super) node_networks: BTreeMap<&'a str, NodeNetwork<'a>>,
 }
@@ -143,7 +143,7 @@ impl<'a> Context<'a> {
             volume_users,
             backings,
             has_host_names,
-            shared_names: BTreeMap::new(),
+            names: NameScopes::default(),
             node_networks,
         };
         let kinds = kind::kinds(&context);
@@ -158,7 +158,7 @@ impl<'a> Context<'a> {
             unit.route = routes.remove(key);
             unit.colocated = colocated.get(key).cloned().unwrap_or_default();
         }
-        context.shared_names = alias::shared(&context.units);
+        context.names = name_scope::scopes(&context);
         context
     }
 }

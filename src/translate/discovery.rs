@@ -32,7 +32,7 @@ pub(super) fn discovery(context: &Context, unit: &Unit) -> Option<&'static str> 
         return None;
     }
     // Those who share a name need not have the same ports.
-    if context.shared_names.contains_key(&unit.name) {
+    if context.names.sharing(&unit.name).is_some() {
         return Some(HEADLESS);
     }
     let listed = ports::can_be_listed(&known(context, unit));
@@ -64,7 +64,7 @@ fn known(context: &Context, unit: &Unit) -> BTreeSet<PortKey> {
 /// The Services of the services' names, and of their aliases.
 pub(super) fn services(context: &Context, notes: &mut Notes) -> Vec<Service> {
     let named = context.units.values().filter(|unit| has_name(unit));
-    let of_its_own = named.filter(|unit| !context.shared_names.contains_key(&unit.name));
+    let of_its_own = named.filter(|unit| context.names.sharing(&unit.name).is_none());
     let mut services: Vec<Service> = of_its_own.map(|unit| service(context, unit, unit.name.clone())).collect();
     services.extend(alias::services(context, notes));
     services

@@ -3,24 +3,25 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::alias;
+use super::alias::{self, OwnName};
 use super::context::{Context, Unit};
 use super::discovery::{VIP, discovery, has_name};
 use super::dns_label::{is_host_name, is_label};
-use super::network::memberships;
+use super::name_scope::{self, networks};
 use super::shared_pod;
 use crate::compose::Project;
 
-/// Whether services give each other names that no Service can have.
+/// Whether services give each other names that no Service can have, or none for all.
 pub fn has_host_names(project: &Project) -> bool {
-    project.services.values().any(|service| {
+    let has_dots = project.services.values().any(|service| {
         let container = &service.container;
         let aliases = container.networks.values().flatten().flat_map(|joined| &joined.aliases);
         let links = service.links.iter().filter_map(|link| Some(link.split_once(':')?.1));
         let own = [container.hostname.as_str(), service.container_name.as_str()];
         let mut names = aliases.map(String::as_str).chain(links).chain(own);
         names.any(|name| is_in_hosts(&name.to_lowercase()))
-    })
+    });
+    has_dots || name_scope::has_scopes(project)
 }
 
 /// Whether a name can be in /etc/hosts, and not be a Service's.
@@ -49,11 +50,15 @@ fn names(context: &Context, unit: &Unit) -> BTreeSet<(String, String)> {
     }
     let mut names = BTreeSet::new();
     for unit in std::iter::once(unit).chain(shared_pod::members(context, unit)) {
-        let networks: BTreeSet<String> = keys(context, unit);
+        let near = networks(context, unit);
         for target in context.units.values().filter(|target| has_name(target)) {
-            let is_near = !keys(context, target).is_disjoint(&networks);
-            for (alias, _) in alias::own(target).into_iter().filter(|_| is_near) {
-                names.insert((alias.to_lowercase(), target.key));
+            let of_target = networks(context, target);
+            let is_near = |own: &OwnName| match own.network {
+                Some(network) => near.contains(network),
+                None => !of_target.is_disjoint(&near),
+            };
+            for own in alias::own(target).into_iter().filter(is_near) {
+                names.insert((own.name.to_lowercase(), target.key));
             }
         }
         for (target, alias) in unit.service.links.iter().filter_map(|link| link.split_once(':')) {
@@ -62,16 +67,13 @@ fn names(context: &Context, unit: &Unit) -> BTreeSet<(String, String)> {
             }
         }
     }
-    let led = names.into_iter().filter(|(alias, _)| is_in_hosts(alias));
+    let of_pod = context.names.of_pods.get(unit.host).into_iter().flatten();
+    let of_pod = of_pod.map(|(alias, target)| (alias.clone(), *target));
+    let led = names.into_iter().filter(|(alias, _)| is_in_hosts(alias)).chain(of_pod);
     let led = led.map(|(alias, target)| (alias, &context.units[target]));
     led.filter(|(_, target)| problem(context, target).is_none())
         .map(|(alias, target)| (alias, target.name.clone()))
         .collect()
-}
-
-/// The networks in which a service has names, and finds those of others.
-fn keys(context: &Context, unit: &Unit) -> BTreeSet<String> {
-    memberships(context, unit.pod).into_iter().map(|membership| membership.key).collect()
 }
 
 /// The names of others for a service's pods, by address.

@@ -38,6 +38,7 @@ mod managed_account;
 mod mention;
 mod model_endpoint;
 mod mount;
+mod name_scope;
 mod namespace_level;
 mod network;
 mod network_policy;

@@ -141,10 +141,11 @@ fn host_aliases(context: &Context, unit: &Unit, notes: &mut Notes) -> Option<Vec
                 );
             } else if address.parse::<std::net::IpAddr>().is_err() {
                 notes.error(format!("{path}.{name}"), "Invalid", format!("`{address}` is no address"));
-            } else if !dns_label::is_host_name(name) {
-                notes.rejected(format!("{path}.{name}"), "Kubernetes takes only DNS names in lower case here");
+            } else if !dns_label::is_host_name(&name.to_lowercase()) {
+                notes.rejected(format!("{path}.{name}"), "Kubernetes takes only DNS names here");
             } else {
-                names.entry(address.to_owned()).or_default().push(name.clone());
+                // Nobody tells names by their case (RFC 1035, section 2.3.3).
+                names.entry(address.to_owned()).or_default().push(name.to_lowercase());
             }
         }
     }
@@ -234,10 +235,14 @@ mod tests {
 
     #[test]
     fn hosts_are_grouped_by_address() {
-        let (template, notes) =
-            pod("extra_hosts: [\"a=10.0.0.1\", \"b=10.0.0.1\", \"v6=[::1]\", \"h=host-gateway\", \"B_B=10.0.0.1\"]");
+        let (template, notes) = pod(
+            "extra_hosts: [\"a=10.0.0.1\", \"b=10.0.0.1\", \"v6=[::1]\", \"h=host-gateway\", \"B_B=10.0.0.1\", \"C=10.0.0.1\"]",
+        );
         let aliases = template.spec.unwrap().host_aliases.unwrap();
-        assert_eq!((aliases[0].ip.as_str(), aliases[0].hostnames.clone().unwrap().len()), ("10.0.0.1", 2));
+        assert_eq!(
+            (aliases[0].ip.as_str(), aliases[0].hostnames.clone().unwrap().concat()),
+            ("10.0.0.1", "abc".to_owned())
+        );
         assert_eq!(aliases[1].ip, "::1");
         assert_eq!(notes, ["services.web.extra_hosts.B_B: Rejected", "services.web.extra_hosts.h: Rejected"]);
     }
