@@ -241,7 +241,7 @@ mod tests {
         let aliases = template.spec.unwrap().host_aliases.unwrap();
         assert_eq!(
             (aliases[0].ip.as_str(), aliases[0].hostnames.clone().unwrap().concat()),
-            ("10.0.0.1", "abc".to_owned())
+            ("10.0.0.1", "cab".to_owned())
         );
         assert_eq!(aliases[1].ip, "::1");
         assert_eq!(notes, ["services.web.extra_hosts.B_B: Rejected", "services.web.extra_hosts.h: Rejected"]);
