@@ -43,7 +43,10 @@ pub(super) async fn turned(context: &Context, stack: &ComposeStack, next: &Compo
     };
     let before = stack.status.as_ref().and_then(ready);
     let Some(now) = ready(next) else { return };
-    if before.is_some_and(|before| before.status == now.status && before.reason == now.reason) {
+    // What is under way is told by what was applied; which step it has come to is in the status.
+    if before
+        .is_some_and(|before| before.status == now.status && (now.status == "Unknown" || before.reason == now.reason))
+    {
         return;
     }
     let kind = if now.status == "False" && now.reason != "Suspended" { WARNING } else { NORMAL };

@@ -2,6 +2,7 @@
 
 mod args;
 mod context;
+mod debounce;
 mod events;
 mod hash_key;
 mod identity;
@@ -38,6 +39,7 @@ use crate::api::names::{ANNOTATION_LAST_APPLIED, ANNOTATION_RECONCILE_REQUESTED}
 use crate::apply::{HashKey, Kind, LiveStore, StackRef, changes};
 use crate::source::{self, References, input_changes};
 use context::Context;
+use debounce::debounced;
 use leader::{Candidate, fenced};
 use metrics::Metrics;
 use shutdown::Shutdown;
@@ -204,14 +206,13 @@ fn watch(
     let children = changes(client, live, namespace.as_deref(), &child_failed);
     let inputs = input_changes(client, references, namespace.as_deref(), args.watch_secrets, &failed)
         .map(|(namespace, name)| StackRef { namespace, name });
-    let mut changed = stream::select(children, inputs).boxed();
+    let changed = stream::select(children, inputs).boxed();
     tasks.spawn(async move {
-        while let Some(StackRef { namespace, name }) = changed.next().await {
-            // The queue is gone only when the operator ends.
-            if triggers.unbounded_send(ObjectRef::new(&name).within(&namespace)).is_err() {
-                break;
-            }
-        }
+        // The queue is gone only when the operator ends.
+        let pass = |StackRef { namespace, name }: StackRef| {
+            triggers.unbounded_send(ObjectRef::new(&name).within(&namespace)).is_ok()
+        };
+        debounced(changed, debounce::MOMENT, pass).await;
         "a watch"
     });
     Scope { namespace, stacks, triggered }
