@@ -1,12 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -23,9 +25,15 @@ func (c *child) key(resource string) string {
 	return resource + " " + c.Metadata.Namespace + "/" + c.Metadata.Name
 }
 
+// A child of this kind was back after so long.
+type repair struct {
+	resource string
+	took     time.Duration
+}
+
 // repairTimes deletes one child after the other, of one stack after the other, and returns the times until they were back, in order: from
 // before the request to delete it until a watch shows its successor.
-func repairTimes(api *client, stacks, count int) ([]time.Duration, error) {
+func repairTimes(api *client, stacks, count int) ([]repair, error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	type arrival struct {
@@ -46,7 +54,7 @@ func repairTimes(api *client, stacks, count int) ([]time.Duration, error) {
 			})
 		}()
 	}
-	var times []time.Duration
+	var times []repair
 	for i := range count {
 		kind := repaired[i%len(repaired)]
 		within := fmt.Sprintf("%s/namespaces/%s/%s", kind.api, namespace(stackPrefix, i%stacks), kind.resource)
@@ -71,7 +79,7 @@ func repairTimes(api *client, stacks, count int) ([]time.Duration, error) {
 			select {
 			case a := <-arrivals:
 				if back = a.key == victim.key(kind.resource) && a.uid != victim.Metadata.UID; back {
-					times = append(times, a.at.Sub(start))
+					times = append(times, repair{kind.resource, a.at.Sub(start)})
 				}
 			case err := <-failed:
 				return nil, errors.Join(errors.New("a watch ended"), err)
@@ -82,6 +90,23 @@ func repairTimes(api *client, stacks, count int) ([]time.Duration, error) {
 		// The cluster takes the pods of a deleted Deployment away and makes new ones: that is not what is measured next.
 		time.Sleep(150 * time.Millisecond)
 	}
-	slices.Sort(times)
+	slices.SortFunc(times, func(a, b repair) int { return cmp.Compare(a.took, b.took) })
 	return times, nil
+}
+
+// byKind tells of each kind how long half of its repairs and the slowest one took.
+func byKind(times []repair) string {
+	var said []string
+	for _, kind := range repaired {
+		var of []time.Duration
+		for _, r := range times {
+			if r.resource == kind.resource {
+				of = append(of, r.took)
+			}
+		}
+		if len(of) > 0 {
+			said = append(said, fmt.Sprintf("%s %s, %s", kind.resource, short(of[len(of)/2]), short(of[len(of)-1])))
+		}
+	}
+	return strings.Join(said, "; ")
 }
