@@ -98,9 +98,9 @@ demo-down: ## Stop what `make demo` started
 	@hack/demo down
 
 api-test: ## Run the tests against a real API server
-	@cargo test --locked --no-run --test apply --test api --test faults --test identity --test leadership --test rights --test walks
+	@cargo test --locked --no-run --test apply --test api --test faults --test identity --test leadership --test rights --test shards --test walks
 	@hack/with-cluster --control-plane-only -- bash -c ' \
-	  cargo test --locked --test apply --test api --test faults --test identity --test leadership --test walks && \
+	  cargo test --locked --test apply --test api --test faults --test identity --test leadership --test shards --test walks && \
 	  COMPOSE_OPERATOR_SUITES_RAN=1 cargo test --locked --test rights -- --nocapture'
 
 fault-soak: ## Fail every call of a stack's life in each way, delay and lose every event, and kill the operator at each

@@ -63,3 +63,7 @@ pub const ANNOTATION_ATTACHMENTS_HASH: &str = "compose-operator.dev/attachments-
 pub const ANNOTATION_RECONCILE_REQUESTED: &str = "reconcile.compose-operator.dev/requestedAt";
 /// Annotation that kubectl writes on client-side apply; holds the null-valued keys that it dropped.
 pub const ANNOTATION_LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+/// On the Lease of a shard: into how many shards its holder divides the stacks.
+pub const ANNOTATION_SHARDS: &str = "compose-operator.dev/shards";
+/// On the Lease of a shard: the operator that asks its holder for it.
+pub const ANNOTATION_WANTED_BY: &str = "compose-operator.dev/wanted-by";

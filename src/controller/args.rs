@@ -20,6 +20,9 @@ pub struct RunArgs {
     /// Let one of several operators act, by a Lease in the operator's own namespace
     #[arg(long, env = "COMPOSE_OPERATOR_LEADER_ELECT")]
     pub leader_elect: bool,
+    /// Into how many shards the stacks are divided: several operators act then, each for its own; needs --leader-elect
+    #[arg(long, env = "COMPOSE_OPERATOR_SHARDS", default_value_t = 1, requires = "leader_elect", value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub shards: u16,
     /// Where /healthz, /readyz and /metrics are served
     #[arg(long, env = "COMPOSE_OPERATOR_LISTEN", default_value = "[::]:8080")]
     pub listen: SocketAddr,

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use kube::Client;
-use tokio::sync::RwLock;
 
 use super::args::RunArgs;
 use super::events::Published;
 use super::memory::Memory;
 use super::metrics::Metrics;
 use super::retry::Retries;
+use super::shards::Shards;
 use super::stacks::Stacks;
 use crate::apply::LiveStore;
 use crate::policy::Policy;
@@ -17,7 +17,9 @@ use crate::source::{Namespaces, References, Registry};
 
 /// What every reconciliation shares.
 pub(super) struct Context {
+    /// For what is read. What is written is written by the client of the stack's shard.
     pub(super) client: Client,
+    pub(super) shards: Shards,
     pub(super) live: Arc<LiveStore>,
     pub(super) stacks: Stacks,
     /// Which inputs stacks read.
@@ -30,14 +32,14 @@ pub(super) struct Context {
     pub(super) events: Published,
     pub(super) retries: Retries,
     pub(super) memory: Memory,
-    /// Held for reading by every running pass, so that the end can wait for them.
-    pub(super) running: RwLock<()>,
     pub(super) args: RunArgs,
 }
 
 impl Context {
+    #[allow(clippy::too_many_arguments, reason = "each is something else that is shared")]
     pub(super) fn new(
         client: Client,
+        shards: Shards,
         live: Arc<LiveStore>,
         references: Arc<References>,
         hash_key: Vec<u8>,
@@ -52,8 +54,8 @@ impl Context {
             namespaces: Namespaces::new(args.watch_namespaces.is_empty()),
             retries: Retries::default(),
             memory: Memory::default(),
-            running: RwLock::default(),
             client,
+            shards,
             live,
             stacks,
             references,

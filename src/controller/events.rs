@@ -9,7 +9,7 @@ use k8s_openapi::api::events::v1::{Event, EventSeries};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, MicroTime};
 use k8s_openapi::jiff::Timestamp;
 use kube::api::{ObjectMeta, Patch, PatchParams, PostParams};
-use kube::{Api, Resource as _, ResourceExt as _};
+use kube::{Api, Client, Resource as _, ResourceExt as _};
 use serde_json::json;
 
 use super::context::Context;
@@ -28,16 +28,16 @@ const NORMAL: &str = "Normal";
 const WARNING: &str = "Warning";
 
 /// Publishes what was sent, if anything was.
-pub(super) async fn applied(context: &Context, stack: &ComposeStack, changes: &[Change]) {
+pub(super) async fn applied(client: &Client, context: &Context, stack: &ComposeStack, changes: &[Change]) {
     if changes.is_empty() {
         return;
     }
     let lines: Vec<String> = changes.iter().map(ToString::to_string).collect();
-    publish(context, stack, NORMAL, "Applied", "Apply", &lines.join(", ")).await;
+    publish(client, context, stack, NORMAL, "Applied", "Apply", &lines.join(", ")).await;
 }
 
 /// Publishes the turn of a stack, if it took one.
-pub(super) async fn turned(context: &Context, stack: &ComposeStack, next: &ComposeStackStatus) {
+pub(super) async fn turned(client: &Client, context: &Context, stack: &ComposeStack, next: &ComposeStackStatus) {
     let ready = |status: &ComposeStackStatus| -> Option<Condition> {
         status.conditions.iter().find(|condition| condition.type_ == READY).cloned()
     };
@@ -50,7 +50,7 @@ pub(super) async fn turned(context: &Context, stack: &ComposeStack, next: &Compo
         return;
     }
     let kind = if now.status == "False" && now.reason != "Suspended" { WARNING } else { NORMAL };
-    publish(context, stack, kind, &now.reason, "Reconcile", &now.message).await;
+    publish(client, context, stack, kind, &now.reason, "Reconcile", &now.message).await;
 }
 
 /// The events that were published lately, by what they say: those that are said again are counted. The library's own
@@ -93,11 +93,19 @@ impl Published {
     }
 }
 
-async fn publish(context: &Context, stack: &ComposeStack, kind: &str, reason: &str, action: &str, note: &str) {
+async fn publish(
+    client: &Client,
+    context: &Context,
+    stack: &ComposeStack,
+    kind: &str,
+    reason: &str,
+    action: &str,
+    note: &str,
+) {
     let mut hasher = DefaultHasher::new();
     (stack.uid(), kind, reason, action, note).hash(&mut hasher);
     let what = hasher.finish();
-    let api: Api<Event> = Api::namespaced(context.client.clone(), &stack.namespace().unwrap_or_default());
+    let api: Api<Event> = Api::namespaced(client.clone(), &stack.namespace().unwrap_or_default());
     let now = MicroTime(Timestamp::now());
     let result = if let Some((name, count)) = context.events.again(what) {
         let series = EventSeries { count, last_observed_time: now };

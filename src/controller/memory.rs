@@ -132,7 +132,7 @@ mod tests {
     #[test]
     fn a_written_status_is_kept_once_at_a_time() {
         let (memory, mut stacks) = (Memory::default(), Stacks::default());
-        let (_store, mut writer) = stacks.begin(None);
+        let mut writer = stacks.begin(None).writer;
         let mut arrive = |stack: ComposeStack| {
             let root = DeserializeGuard(Ok(stack));
             writer.apply_watcher_event(&Event::Apply(root.clone()));

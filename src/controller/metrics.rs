@@ -22,6 +22,8 @@ pub struct Metrics {
     applied: Family<ApplyLabels, Counter>,
     watch_errors: Family<KindLabel, Counter>,
     leader: Gauge,
+    shards: Gauge,
+    shards_held: Gauge,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -53,13 +55,17 @@ impl Default for Metrics {
         let watch_errors = Family::default();
         registry.register("watch_errors", "Interrupted watches by kind", watch_errors.clone());
         let leader = Gauge::default();
-        registry.register("leader", "Whether this operator leads, where one is elected", leader.clone());
+        registry.register("leader", "Whether this operator acts for any stack", leader.clone());
+        let shards = Gauge::default();
+        registry.register("shards", "Into how many shards the stacks are divided", shards.clone());
+        let shards_held = Gauge::default();
+        registry.register("shards_held", "How many shards this operator acts for", shards_held.clone());
         registry.register(
             "build",
             "The version of the operator",
             Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]),
         );
-        Self { registry, reconciliations, reconcile_seconds, applied, watch_errors, leader }
+        Self { registry, reconciliations, reconcile_seconds, applied, watch_errors, leader, shards, shards_held }
     }
 }
 
@@ -80,9 +86,15 @@ impl Metrics {
         self.watch_errors.get_or_create(&KindLabel { kind: kind.to_owned() }).inc();
     }
 
-    /// Notes whether this operator leads.
-    pub fn leads(&self, leads: bool) {
-        self.leader.set(i64::from(leads));
+    /// Notes into how many shards the stacks are divided.
+    pub fn divides(&self, shards: u16) {
+        self.shards.set(i64::from(shards));
+    }
+
+    /// Notes for how many shards this operator acts.
+    pub fn leads(&self, shards: u16) {
+        self.leader.set(i64::from(shards > 0));
+        self.shards_held.set(i64::from(shards));
     }
 
     /// All metrics as text.

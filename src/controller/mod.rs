@@ -3,17 +3,20 @@
 mod args;
 mod context;
 mod debounce;
+mod election;
 mod events;
 mod hash_key;
 mod identity;
-mod leader;
+mod leases;
 mod memory;
 mod metrics;
 mod reconcile;
 mod retry;
 mod server;
+mod shards;
 mod shutdown;
 mod stacks;
+mod term;
 
 pub use args::{IdentityArgs, Known, RunArgs, Switch};
 
@@ -21,13 +24,11 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use futures::channel::mpsc;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use kube::api::ListParams;
 use kube::core::DeserializeGuard;
 use kube::runtime::controller::{self, Controller};
-use kube::runtime::reflector::store::Writer;
-use kube::runtime::reflector::{ObjectRef, Store, reflector};
+use kube::runtime::reflector::{ObjectRef, reflector};
 use kube::runtime::{PredicateConfig, WatchStreamExt, watcher};
 use kube::{Api, Client, Config, Resource, ResourceExt};
 use serde_json::Value;
@@ -40,10 +41,12 @@ use crate::apply::{HashKey, Kind, LiveStore, StackRef, changes};
 use crate::source::{self, References, input_changes};
 use context::Context;
 use debounce::debounced;
-use leader::{Candidate, fenced};
+use election::{Election, ElectionError};
 use metrics::Metrics;
+use shards::Shards;
 use shutdown::Shutdown;
-use stacks::Stacks;
+use stacks::{Kept, Queue, Stacks};
+use term::{Term, fenced};
 
 /// How many stacks one answer of a list brings.
 const PAGE: u32 = 100;
@@ -84,12 +87,9 @@ pub enum RunError {
     /// The signals cannot be waited for.
     #[error("cannot wait for signals")]
     Signals(#[source] std::io::Error),
-    /// Only one of several operators may act, and which cannot be agreed upon.
+    /// Only one of several operators may act for a stack, and which cannot be agreed upon, or it is another by now.
     #[error(transparent)]
-    Leader(#[from] leader::LeaderError),
-    /// Another operator may act now.
-    #[error("the lease was lost: another operator leads, or the API server could not be reached")]
-    LeadershipLost,
+    Election(#[from] ElectionError),
     /// Something that has to run until the end did not.
     #[error("{0} ended unexpectedly")]
     Ended(&'static str),
@@ -104,17 +104,24 @@ pub async fn run(args: RunArgs) -> Result<(), RunError> {
     let config = Config::infer().await.map_err(|error| RunError::Config(Box::new(error)))?;
     let namespace = args.namespace.clone().unwrap_or_else(|| config.default_namespace.clone());
     let url = config.cluster_url.to_string();
-    let candidate = args.leader_elect.then(|| Candidate::new(&config, &namespace)).transpose()?;
+    let election = args.leader_elect.then(|| Election::new(&config, &namespace)).transpose()?;
     let mut client =
         Client::try_from(config).map_err(|source| RunError::Api { url: url.clone(), source: source.into() })?;
     is_defined(&client, &args, url.clone()).await?;
     let key = hash_key::hash_key(&client, &namespace).await?;
 
-    if let Some(candidate) = &candidate {
-        client = fenced(client, candidate.term(), &namespace);
-    }
+    let shards = if election.is_some() {
+        let shards = Shards::elected(args.shards, &client, &namespace);
+        // What is written is written for a stack, by the client of its shard.
+        client = fenced(client, Term::none(), &namespace);
+        shards
+    } else {
+        Shards::whole(client.clone())
+    };
 
     let metrics = Arc::new(Metrics::default());
+    metrics.divides(shards.count());
+    metrics.leads(shards.open());
     let ready = Arc::new(AtomicBool::new(false));
     // Dropped at the end, and its tasks with it: none of them has anything to finish.
     let mut tasks = JoinSet::new();
@@ -132,50 +139,44 @@ pub async fn run(args: RunArgs) -> Result<(), RunError> {
     let live = LiveStore::new(HashKey::new(&key), &also);
     let references = Arc::new(References::default());
     let mut stacks = Stacks::default();
-    let kept: Vec<_> = scopes(&args).into_iter().map(|scope| (stacks.begin(scope.as_deref()), scope)).collect();
-    let context = Arc::new(Context::new(client, Arc::clone(&live), references, key, metrics, args, stacks));
-    let scopes: Vec<Scope> =
-        kept.into_iter().map(|(kept, namespace)| watch(&mut tasks, &context, namespace, kept)).collect();
+    let scopes: Vec<_> = scopes(&args).into_iter().map(|scope| (stacks.begin(scope.as_deref()), scope)).collect();
+    let context = Arc::new(Context::new(client, shards, Arc::clone(&live), references, key, metrics, args, stacks));
+    for (kept, namespace) in &scopes {
+        watch(&mut tasks, &context, namespace.as_deref(), kept.queue.clone());
+    }
     let reconciling = async {
         // Before the first lists are complete, every object looks absent.
         live.synced().await;
         // One that waits to lead is ready as well: it has all that it takes to begin at once.
         ready.store(true, Ordering::Relaxed);
         tracing::info!("watching");
-        let Some(candidate) = &candidate else {
-            reconcile_all(scopes, &context).await;
-            return Err(RunError::Ended("the controller"));
+        let elected = async {
+            match &election {
+                Some(election) => election.run(&context).await,
+                None => std::future::pending().await,
+            }
         };
-        let lease = candidate.acquire().await?;
-        context.metrics.leads(true);
         tokio::select! {
             () = reconcile_all(scopes, &context) => Err(RunError::Ended("the controller")),
-            () = candidate.keep(lease) => Err(RunError::LeadershipLost),
+            Err(error) = elected => Err(error.into()),
         }
     };
     let ending = async {
         shutdown.requested().await;
         ready.store(false, Ordering::Relaxed);
         // Had when the last running pass is done; none begins behind it.
-        context.running.write().await
+        context.shards.close().await
     };
     tokio::select! {
         _ended = ending => {
-            if let Some(candidate) = &candidate {
-                candidate.release().await;
+            if let Some(election) = &election {
+                election.release(&context.shards).await;
             }
             Ok(())
         }
         result = reconciling => result,
         Some(task) = tasks.join_next() => Err(RunError::Ended(task.unwrap_or("a task"))),
     }
-}
-
-/// A namespace, or all of them, with the stacks whose children changed.
-struct Scope {
-    namespace: Option<String>,
-    stacks: (Store<Root>, Writer<Root>),
-    triggered: mpsc::UnboundedReceiver<ObjectRef<Root>>,
 }
 
 fn scopes(args: &RunArgs) -> Vec<Option<String>> {
@@ -187,14 +188,8 @@ fn scopes(args: &RunArgs) -> Vec<Option<String>> {
 }
 
 /// Begins to watch the children and the inputs of a scope.
-fn watch(
-    tasks: &mut JoinSet<&'static str>,
-    context: &Context,
-    namespace: Option<String>,
-    stacks: (Store<Root>, Writer<Root>),
-) -> Scope {
+fn watch(tasks: &mut JoinSet<&'static str>, context: &Context, namespace: Option<&str>, queue: Queue) {
     let Context { client, live, references, metrics, args, .. } = context;
-    let (triggers, triggered) = mpsc::unbounded();
     let failed = {
         let metrics = Arc::clone(metrics);
         move |kind: &'static str| metrics.watch_failed(kind)
@@ -203,25 +198,24 @@ fn watch(
         let failed = failed.clone();
         move |kind: Kind| failed(kind.as_str())
     };
-    let children = changes(client, live, namespace.as_deref(), &child_failed);
-    let inputs = input_changes(client, references, namespace.as_deref(), args.watch_secrets, &failed)
+    let children = changes(client, live, namespace, &child_failed);
+    let inputs = input_changes(client, references, namespace, args.watch_secrets, &failed)
         .map(|(namespace, name)| StackRef { namespace, name });
     let changed = stream::select(children, inputs).boxed();
     tasks.spawn(async move {
         // The queue is gone only when the operator ends.
         let pass = |StackRef { namespace, name }: StackRef| {
-            triggers.unbounded_send(ObjectRef::new(&name).within(&namespace)).is_ok()
+            queue.unbounded_send(ObjectRef::new(&name).within(&namespace)).is_ok()
         };
         debounced(changed, debounce::MOMENT, pass).await;
         "a watch"
     });
-    Scope { namespace, stacks, triggered }
 }
 
 /// Drives the queues: each stack by its own changes, those of its children, and its interval.
-async fn reconcile_all(scopes: Vec<Scope>, context: &Arc<Context>) {
+async fn reconcile_all(scopes: Vec<(Kept, Option<String>)>, context: &Arc<Context>) {
     let client = &context.client;
-    let controllers = scopes.into_iter().map(|Scope { namespace, stacks: (store, writer), triggered }| {
+    let controllers = scopes.into_iter().map(|(Kept { store, writer, queued, .. }, namespace)| {
         let api: Api<Root> = match &namespace {
             Some(namespace) => Api::namespaced(client.clone(), namespace),
             None => Api::all(client.clone()),
@@ -229,17 +223,19 @@ async fn reconcile_all(scopes: Vec<Scope>, context: &Arc<Context>) {
         let arriving = watcher(api, watcher::Config::default().page_size(PAGE)).modify(reduce);
         let arrived = Arc::clone(context);
         let roots = reflector(writer, arriving)
-            .inspect_ok(move |event| {
-                if let watcher::Event::Apply(root) = event {
-                    arrived.memory.arrived(root);
-                }
+            .inspect_ok(move |event| match event {
+                watcher::Event::Apply(root) => arrived.memory.arrived(root),
+                // A list is in the store as a whole, after each stack of it has come: those that are new in it were not
+                // found there yet, and those of a shard that was taken meanwhile were passed over.
+                watcher::Event::InitDone => arrived.stacks.wake(|root| arrived.shards.of(root).is_open()),
+                _ => {}
             })
             .default_backoff()
             .applied_objects()
             .predicate_filter(what_users_write, PredicateConfig::default());
         Controller::for_stream(roots, store)
             .with_config(controller::Config::default().concurrency(context.args.concurrency))
-            .reconcile_on(triggered)
+            .reconcile_on(queued)
             .run(reconcile::reconcile, reconcile::on_error, Arc::clone(context))
             .boxed()
     });

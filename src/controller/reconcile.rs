@@ -78,7 +78,10 @@ impl From<Ended> for Passed {
 }
 
 pub(super) async fn reconcile(root: Arc<Root>, context: Arc<Context>) -> Result<Action, ReconcileError> {
-    let _running = context.running.read().await;
+    let shard = context.shards.of(root.as_ref());
+    // Whoever acts for the shard next lets all of its stacks be reconciled.
+    let Some(_running) = shard.begin().await else { return Ok(Action::await_change()) };
+    let client = &shard.client;
     let Root { 0: read } = root.as_ref();
     let cached = read.as_ref().map_err(|invalid| ReconcileError::Unreadable(invalid.error.clone()))?;
     if cached.metadata.deletion_timestamp.is_some() {
@@ -87,7 +90,7 @@ pub(super) async fn reconcile(root: Arc<Root>, context: Arc<Context>) -> Result<
     }
     let stack = context.memory.latest(cached, &context.stacks);
     let started = Instant::now();
-    let passed = guarded(&stack, &context).await;
+    let passed = guarded(client, &stack, &context).await;
     let next = status_after(&stack, &passed);
     let action = action(&stack, &passed, &context);
     context.metrics.reconciled(result_word(&passed.ended), started.elapsed());
@@ -98,13 +101,13 @@ pub(super) async fn reconcile(root: Arc<Root>, context: Arc<Context>) -> Result<
         if outcome.terminating {
             return Ok(Action::await_change());
         }
-        events::applied(&context, &stack, &outcome.changes).await;
+        events::applied(client, &context, &stack, &outcome.changes).await;
     }
-    let written = status::write_if_changed(&context.client, &stack, &next)
+    let written = status::write_if_changed(client, &stack, &next)
         .await
         .map_err(|error| ReconcileError::Status(Box::new(error)))?;
     if let Some(version) = written {
-        events::turned(&context, &stack, &next).await;
+        events::turned(client, &context, &stack, &next).await;
         context.memory.wrote(&stack, version, next, &context.stacks);
     }
     Ok(action)
@@ -128,9 +131,9 @@ pub(super) fn on_error(root: Arc<Root>, error: &ReconcileError, context: Arc<Con
 }
 
 /// A pass that ends in time and harms one stack at most.
-async fn guarded(stack: &ComposeStack, context: &Context) -> Passed {
+async fn guarded(client: &Client, stack: &ComposeStack, context: &Context) -> Passed {
     let timeout = context.args.reconcile_timeout;
-    match tokio::time::timeout(timeout, AssertUnwindSafe(pipeline(stack, context)).catch_unwind()).await {
+    match tokio::time::timeout(timeout, AssertUnwindSafe(pipeline(client, stack, context)).catch_unwind()).await {
         Ok(Ok(passed)) => passed,
         Ok(Err(_)) => {
             Ended::Failed("the operator failed on this stack; its log has the place, please report it".to_owned())
@@ -140,7 +143,7 @@ async fn guarded(stack: &ComposeStack, context: &Context) -> Passed {
     }
 }
 
-async fn pipeline(stack: &ComposeStack, context: &Context) -> Passed {
+async fn pipeline(operator: &Client, stack: &ComposeStack, context: &Context) -> Passed {
     if stack.spec.suspend {
         return Ended::Suspended.into();
     }
@@ -149,7 +152,7 @@ async fn pipeline(stack: &ComposeStack, context: &Context) -> Passed {
         return Ended::FieldNotSupported(fields).into();
     }
     // Everything up to the status is done as the stack's identity.
-    let client = match identity::client(&context.client, stack, &context.args.identity) {
+    let client = match identity::client(operator, stack, &context.args.identity) {
         Ok(client) => client,
         Err(error) => return Ended::Forbidden(error.to_string()).into(),
     };

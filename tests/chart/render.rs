@@ -120,6 +120,8 @@ fn wrong_values_are_refused_by_their_path() {
     for (value, words) in [
         ("replicas=-1", "/replicas"),
         ("replicas=2,leaderElection=false", "leaderElection"),
+        ("shards=2,leaderElection=false", "leaderElection"),
+        ("shards=0", "/shards"),
         ("image.tga=x", "tga"),
         ("image.digest=abc", "/image/digest"),
         ("image.pullPolicy=Sometimes", "/image/pullPolicy"),

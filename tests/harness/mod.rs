@@ -269,6 +269,8 @@ impl Drop for Namespace {
 pub struct Operator {
     child: Child,
     pub address: String,
+    /// What it calls itself in events and Leases, as a pod does by its name.
+    pub name: String,
     log: PathBuf,
 }
 
@@ -288,11 +290,13 @@ impl Operator {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let address = format!("127.0.0.1:{port}");
         let names: Vec<&str> = namespaces.iter().map(|namespace| namespace.name.as_str()).collect();
+        let name = format!("operator-{port}");
         let log = std::env::temp_dir().join(format!("compose-operator-{port}.log"));
         let file = File::options().create(true).append(true).open(&log).unwrap();
         let child = Command::new(env!("CARGO_BIN_EXE_compose-operator"))
             .env("KUBECONFIG", kubeconfig)
             .env("COMPOSE_OPERATOR_IMAGE_CONFIGS", "off")
+            .env("HOSTNAME", &name)
             .args(["run", "--listen", &address, "--namespace", "compose-operator"])
             .args(["--watch-namespaces", &names.join(",")])
             .args(args)
@@ -300,7 +304,7 @@ impl Operator {
             .stderr(file)
             .spawn()
             .unwrap();
-        let mut operator = Self { child, address, log };
+        let mut operator = Self { child, address, name, log };
         wait_for("the operator to be ready", 30, || {
             if let Some(status) = operator.child.try_wait().unwrap() {
                 return Some(Err(format!("{status}: {}", operator.log())));

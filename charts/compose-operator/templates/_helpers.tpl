@@ -68,6 +68,11 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 {{- end }}
 {{- if .Values.leaderElection }}
 - --leader-elect
+{{- if gt (int .Values.shards) 1 }}
+- --shards={{ .Values.shards }}
+{{- end }}
+{{- else if gt (int .Values.shards) 1 }}
+{{- fail "shards: operators have to elect the one that acts for each shard: set leaderElection to true" }}
 {{- else if gt (int .Values.replicas) 1 }}
 {{- fail "replicas: several operators have to elect the one that acts: set leaderElection to true" }}
 {{- end }}
