@@ -50,6 +50,9 @@ pub struct RunArgs {
     /// The domain of the cluster's names
     #[arg(long, env = "COMPOSE_OPERATOR_CLUSTER_DOMAIN", default_value = "cluster.local")]
     pub cluster_domain: String,
+    /// The StorageClass that keeps the volumes of a driver of Docker's, as DRIVER=CLASS; may be repeated
+    #[arg(long = "volume-driver", env = "COMPOSE_OPERATOR_VOLUME_DRIVER", value_delimiter = ',', value_parser = driver)]
+    pub volume_drivers: Vec<(String, String)>,
     /// What stacks are reconciled as.
     #[command(flatten)]
     pub identity: IdentityArgs,
@@ -109,6 +112,13 @@ fn seconds(text: &str) -> Result<Duration, String> {
     match text.parse() {
         Ok(seconds @ 1..) => Ok(Duration::from_secs(seconds)),
         _ => Err("expected a number of seconds, at least 1".to_owned()),
+    }
+}
+
+fn driver(text: &str) -> Result<(String, String), String> {
+    match text.rsplit_once('=') {
+        Some((driver, class)) if !driver.is_empty() && !class.is_empty() => Ok((driver.to_owned(), class.to_owned())),
+        _ => Err("expected DRIVER=CLASS".to_owned()),
     }
 }
 

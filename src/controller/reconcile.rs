@@ -176,6 +176,7 @@ async fn pipeline(operator: &Client, stack: &ComposeStack, context: &Context) ->
     let images = Some(images);
     let namespace = stack.namespace().unwrap_or_default();
     facts.cluster_domain = Some(context.args.cluster_domain.clone());
+    facts.volume_drivers = context.args.volume_drivers.iter().cloned().collect();
     facts.operator_image.clone_from(&context.args.operator_image);
     facts.claims = apply::claims(&context.live, &namespace);
     facts.pod_security = context.namespaces.pod_security(&context.client, &namespace).await;

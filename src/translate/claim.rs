@@ -81,15 +81,9 @@ fn backing(project: &Project, stack: &Stack, key: &str, volume: &Volume, notes: 
     if volume.external {
         return Backing::Claim { name, external: true };
     }
-    if !matches!(volume.driver.as_str(), "" | "local") {
-        notes.rejected(
-            format!("{path}.driver"),
-            format!(
-                "there is no volume driver `{}`: choose a StorageClass by spec.volumes.storageClassName, or make the \
-                 volume external",
-                volume.driver
-            ),
-        );
+    // What a driver makes of its options, only it knows.
+    if has_driver(volume) {
+        return Backing::Claim { name, external: false };
     }
     let option = |name: &str| volume.driver_opts.get(name).map_or("", String::as_str);
     let o: Vec<&str> = option("o").split(',').map(str::trim).filter(|word| !word.is_empty()).collect();
@@ -127,6 +121,11 @@ fn backing(project: &Project, stack: &Stack, key: &str, volume: &Volume, notes: 
         );
     }
     Backing::Claim { name, external: false }
+}
+
+/// Whether a volume is to be kept by a driver that Docker Engine has not of its own.
+fn has_driver(volume: &Volume) -> bool {
+    !matches!(volume.driver.as_str(), "" | "local")
 }
 
 /// The claim's name: the one that the file gives, else one that begins with the stack.
@@ -206,6 +205,14 @@ fn claim(
         match_labels: Some(BTreeMap::from([("io.kompose.service".to_owned(), value)])),
         ..LabelSelector::default()
     });
+    let of_driver = || of_driver(context, volume?);
+    let class = label(STORAGE_CLASS_LABEL)
+        .or_else(of_service)
+        .or_else(of_driver)
+        .or_else(|| settings.storage_class_name.clone());
+    if let Some(volume) = volume.filter(|volume| has_driver(volume)) {
+        note_driver(key, volume, class.as_deref(), notes);
+    }
     PersistentVolumeClaim {
         metadata,
         spec: Some(PersistentVolumeClaimSpec {
@@ -215,9 +222,7 @@ fn claim(
                 ..VolumeResourceRequirements::default()
             }),
             selector,
-            storage_class_name: label(STORAGE_CLASS_LABEL)
-                .or_else(of_service)
-                .or_else(|| settings.storage_class_name.clone()),
+            storage_class_name: class,
             volume_mode: settings.volume_mode.map(|mode| match mode {
                 VolumeMode::Filesystem => "Filesystem".to_owned(),
                 VolumeMode::Block => "Block".to_owned(),
@@ -228,6 +233,38 @@ fn claim(
     }
 }
 
+/// The StorageClass that the cluster has for a volume's driver.
+fn of_driver(context: &Context, volume: &Volume) -> Option<String> {
+    let classes = &context.facts.volume_drivers;
+    let driver = volume.driver.as_str();
+    classes.get(driver).or_else(|| classes.get(driver.strip_suffix(":latest")?)).cloned()
+}
+
+/// Says what keeps the volume instead of the driver.
+fn note_driver(key: &str, volume: &Volume, class: Option<&str>, notes: &mut Notes) {
+    let (path, driver) = (format!("volumes.{key}"), &volume.driver);
+    let options = volume.driver_opts.keys().filter(|option| *option != "size");
+    let options = options.map(|option| format!("{path}.driver_opts.{option}"));
+    let path = format!("{path}.driver");
+    if let Some(class) = class {
+        notes.approximated(path, format!("the StorageClass `{class}` keeps the volume, in place of `{driver}`"));
+        for path in options {
+            notes.approximated(path, format!("is not honoured: the options are those of the StorageClass `{class}`"));
+        }
+        return;
+    }
+    notes.rejected(
+        path,
+        format!(
+            "there is no volume driver `{driver}`: name a StorageClass for it by --volume-driver, choose one by \
+             spec.volumes.storageClassName, or make the volume external"
+        ),
+    );
+    for path in options {
+        notes.rejected(path, "is an option of a driver that is not there: a StorageClass has options of its own");
+    }
+}
+
 /// The size: the driver's option, in Docker's units; else kompose's label, in Kubernetes'; else the stack's setting.
 fn size(context: &Context, key: &str, volume: Option<&Volume>, notes: &mut Notes) -> Amount {
     let sources = volume.into_iter().flat_map(|volume| {
@@ -235,8 +272,12 @@ fn size(context: &Context, key: &str, volume: Option<&Volume>, notes: &mut Notes
         let label = volume.labels.get("kompose.volume.size").map(|text| ("labels.kompose.volume.size", text, false));
         [option, label].into_iter().flatten()
     });
+    // Drivers of disks count in GiB where no unit is given; Docker Engine, for its own, in bytes.
+    let gibibytes = |text: &str| {
+        volume.is_some_and(has_driver).then(|| text.parse::<u32>().ok()).flatten().map(|count| i64::from(count) << 30)
+    };
     for (attribute, text, docker) in sources {
-        let amount = if docker { docker_bytes(text).map(Amount::bytes) } else { None };
+        let amount = if docker { gibibytes(text).or_else(|| docker_bytes(text)).map(Amount::bytes) } else { None };
         match amount.or_else(|| Amount::parse(text)) {
             Some(amount) => return amount,
             None => notes.error(
@@ -337,6 +378,29 @@ mod tests {
             fixture::with(&text, |context, notes| {
                 assert_eq!(context.backings["data"], backing);
                 assert_eq!(std::mem::take(notes).summary(), Vec::<String>::new());
+            });
+        }
+    }
+
+    #[test]
+    fn a_driver_is_a_storage_class() {
+        let drivers = BTreeMap::from([("rexray/ebs".to_owned(), "gp3".to_owned())]);
+        let facts = crate::translate::Facts { volume_drivers: drivers, ..crate::translate::Facts::default() };
+        for (volume, class) in [
+            ("{name: p_data, driver: \"rexray/ebs:latest\", driver_opts: {size: \"20\", type: nfs}}", Some("gp3")),
+            ("{name: p_data, driver: rexray/ebs, labels: {kompose.volume.storage-class-name: slow}}", Some("slow")),
+            ("{name: p_data, driver: rexray/efs}", None),
+        ] {
+            let text = format!("{SERVICE}volumes: {{data: {volume}}}");
+            fixture::with_facts(&text, &fixture::stack(), &facts, |context, notes| {
+                let spec = claims(context, notes).remove(0).object.unwrap().spec.unwrap();
+                assert_eq!(spec.storage_class_name.as_deref(), class, "{volume}");
+                let size = spec.resources.unwrap().requests.unwrap()["storage"].0.clone();
+                assert_eq!(size, if volume.contains("size") { "20Gi" } else { "1Gi" });
+                let noted = std::mem::take(notes).summary();
+                let level = if class.is_some() { "Approximated" } else { "Rejected" };
+                assert_eq!(noted[0], format!("volumes.data.driver: {level}"), "{volume}");
+                assert_eq!(noted.len(), if volume.contains("nfs") { 2 } else { 1 }, "{noted:?}");
             });
         }
     }

@@ -150,6 +150,8 @@ pub struct Facts {
     pub gateway_api: bool,
     /// Whether the cluster attaches pods to networks beside its own; asked only of stacks that have such networks.
     pub network_attachments: bool,
+    /// The StorageClasses that keep the volumes of drivers, by the driver's name.
+    pub volume_drivers: BTreeMap<String, String>,
     /// The Pod Security level that the namespace enforces.
     pub pod_security: SecurityLevel,
 }

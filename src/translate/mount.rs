@@ -83,7 +83,7 @@ pub(super) fn mounts(context: &Context, unit: &Unit, generated: &mut Generated, 
             MountKind::Bind => bind(context, unit, mount, &path, generated, &mut mounts, notes),
             MountKind::Tmpfs => {
                 let options = mount.tmpfs.clone().unwrap_or_default();
-                if options.mode != 0 {
+                if !matches!(options.mode, 0 | 0o777 | 0o1777) {
                     notes.approximated(
                         format!("{path}.tmpfs.mode"),
                         "is not honoured: everybody may write to the directory",

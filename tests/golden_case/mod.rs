@@ -43,6 +43,8 @@ pub struct Settings {
     pub hostname_override: bool,
     /// Whether the cluster has Multus.
     pub network_attachments: bool,
+    /// The StorageClasses that keep the volumes of drivers.
+    pub volume_drivers: BTreeMap<String, String>,
     /// Whether the policy allows the nodes' namespaces and networks.
     pub allow_host_namespaces: bool,
     /// Host directories that the policy allows.
@@ -139,6 +141,7 @@ fn read(case: &Path) -> Case {
         hostname_override: settings.hostname_override,
         network_attachments: settings.network_attachments,
         operator_image: settings.operator_image.clone(),
+        volume_drivers: settings.volume_drivers.clone(),
         ..Facts::default()
     };
     let policy = Policy {

@@ -90,6 +90,9 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 {{- if ne .Values.clusterDomain "cluster.local" }}
 - --cluster-domain={{ .Values.clusterDomain }}
 {{- end }}
+{{- range $driver, $class := .Values.volumeDrivers }}
+- {{ printf "--volume-driver=%s=%s" $driver $class | quote }}
+{{- end }}
 {{- with .Values.dnsPeers }}
 - {{ printf "--dns-peers=%s" (toJson .) | quote }}
 {{- end }}
