@@ -131,13 +131,13 @@ fn deployment(data: &Value, generation: i64) -> Replicas {
     let total = count(data, "/status/replicas").unwrap_or_default();
     let deadline = condition(data, "Progressing").filter(|it| text(it, "/reason") == Some("ProgressDeadlineExceeded"));
     let progress = if unseen(data, generation) {
-        Progress::Under("its controller has not seen the change yet".to_owned())
+        not_seen(data, desired)
     } else if let Some(deadline) = deadline {
         Progress::Failed(text(deadline, "/message").unwrap_or("progress deadline exceeded").to_owned())
     } else if let Some(failure) = condition(data, "ReplicaFailure").filter(|it| text(it, "/status") == Some("True")) {
         // Quota, pod security and webhooks speak through this condition alone.
         Progress::Under(text(failure, "/message").unwrap_or("pods cannot be created").to_owned())
-    } else if updated < desired {
+    } else if updated < desired && total > updated {
         Progress::Under(format!("{updated}/{desired} updated"))
     } else if total > updated {
         Progress::Under(format!("{} old pods are still stopping", total - updated))
@@ -147,6 +147,17 @@ fn deployment(data: &Value, generation: i64) -> Replicas {
         Progress::Current
     };
     replicas(desired, ready, updated, progress, unseen(data, generation))
+}
+
+/// What there is to say of a workload whose controller is behind. One that is new has no pods yet, and that is what people
+/// ask for: each step of its controllers would be a message of its own, for moments.
+fn not_seen(data: &Value, desired: i32) -> Progress {
+    let is_new = data.pointer("/status/observedGeneration").and_then(Value::as_i64).unwrap_or_default() == 0;
+    Progress::Under(if is_new && desired > 0 {
+        missing(0, 0, desired)
+    } else {
+        "its controller has not seen the change yet".to_owned()
+    })
 }
 
 /// Pods that are ready count as available after `minReadySeconds`.
@@ -167,7 +178,7 @@ fn stateful_set(data: &Value, generation: i64) -> Replicas {
         None => 0,
     };
     let progress = if unseen(data, generation) {
-        Progress::Under("its controller has not seen the change yet".to_owned())
+        not_seen(data, desired)
     } else if count(data, "/status/replicas").unwrap_or_default() > desired {
         Progress::Under("surplus pods are still stopping".to_owned())
     } else if current != update && updated < desired {
@@ -184,10 +195,11 @@ fn daemon_set(data: &Value, generation: i64) -> Replicas {
     let desired = count(data, "/status/desiredNumberScheduled").unwrap_or_default();
     let ready = count(data, "/status/numberReady").unwrap_or_default();
     let updated = count(data, "/status/updatedNumberScheduled").unwrap_or_default();
+    let scheduled = count(data, "/status/currentNumberScheduled").unwrap_or_default();
     let available = count(data, "/status/numberAvailable").unwrap_or_default();
     let progress = if unseen(data, generation) {
-        Progress::Under("its controller has not seen the change yet".to_owned())
-    } else if updated < desired {
+        not_seen(data, desired)
+    } else if updated < desired && scheduled > updated {
         Progress::Under(format!("{updated}/{desired} updated"))
     } else if available < desired {
         Progress::Under(missing(ready, available, desired))

@@ -32,6 +32,15 @@ fn deployments_by_kstatus() {
     let unseen = with(json!({"observedGeneration": 1}));
     assert_eq!((unseen.progress, unseen.updated), (under("its controller has not seen the change yet"), 0));
     assert_eq!(with(json!({"updatedReplicas": 1})).progress, under("1/2 updated"));
+    let new = |status: Value| replicas(Kind::Deployment, json!({"replicas": 2}), status);
+    for status in [
+        json!({}),
+        json!({"observedGeneration": 2}),
+        json!({"observedGeneration": 2, "replicas": 1, "updatedReplicas": 1}),
+    ] {
+        assert_eq!(new(status).progress, under("0/2 ready"), "one that is new has no old pods");
+    }
+    assert!(!new(json!({})).seen);
     assert_eq!(with(json!({"replicas": 3})).progress, under("1 old pods are still stopping"));
     assert_eq!(with(json!({"availableReplicas": 1})).progress, under("1/2 available"));
     assert_eq!(with(json!({"availableReplicas": 1, "readyReplicas": 1})).progress, under("1/2 ready"));
