@@ -32,12 +32,11 @@ mod harness;
 const NAMESPACE: &str = "corpus-dry-run";
 const NO_CORPUS: &str = "not run: there is no corpus at COMPOSE_CORPUS or ../shared/corpus";
 
-/// The projects that have no sensible objects, and why: nobody could run them but after a change by their author.
-const REFUSED: [(&str, &str); 15] = [
-    ("compose-go/go-tests-credential_spec-TestCredentialSpec-1", NO_SUCH_CONFIG),
+/// The projects that have no sensible objects, and why. Docker Engine 20.10 makes no container of them either, as was
+/// tried, but for kompose's label, and for jobs, which Docker Compose does not run yet.
+const REFUSED: [(&str, &str); 12] = [
     ("compose-go/go-transform-defaults-TestRegisterDefaultValue-5", NO_PORT),
     ("compose-go/go-transform-defaults-TestRegisterDefaultValue-6", NO_PORT),
-    ("compose-spec/md-05-services-16", NO_SUCH_CONFIG),
     ("compose-spec/md-10-fragments-03", NO_ABSOLUTE_PATH),
     (
         "kompose/script__test__fixtures__compose-env-interpolation__compose.yaml+env",
@@ -49,13 +48,11 @@ const REFUSED: [(&str, &str); 15] = [
     ("own/check-volume-rel-target-only", NO_ABSOLUTE_PATH),
     ("own/form-tmpfs-empty-string", NO_ABSOLUTE_PATH),
     ("own/merge-jobs-ports-volumes", "two mounts have the same target"),
-    ("own/prestart-group01-v3", "an empty text is no address of a DNS server"),
     ("own/volumes-short-single-letter-rel", NO_ABSOLUTE_PATH),
     ("own/volumes-windows-paths", WINDOWS),
 ];
 const NO_ABSOLUTE_PATH: &str = "what is mounted needs an absolute path in the container";
 const NO_PORT: &str = "a host's name is no port";
-const NO_SUCH_CONFIG: &str = "the config that is named is none of the file's";
 const WINDOWS: &str = "a path of Windows is on no node";
 
 /// The project directory of a case, where the loader has it.

@@ -51,6 +51,11 @@ pub(super) fn options(context: &Context, unit: &Unit, notes: &mut Notes) -> Opti
             gmsa_credential_spec: Some(text),
             ..WindowsSecurityContextOptions::default()
         }),
+        // Docker Compose passes over it; a stack of Swarm does not.
+        Err(("NotFound", problem)) => {
+            notes.rejected(path, problem);
+            None
+        }
         Err((reason, problem)) => {
             notes.error(path, reason, problem);
             None
@@ -147,7 +152,7 @@ mod tests {
             ("{registry: spec}", "registry: Rejected"),
             ("{file: absent.json}", "file: Error"),
             ("{file: secret.json}", "file: Error"),
-            ("{config: absent}", "config: Error"),
+            ("{config: absent}", "config: Rejected"),
             ("{config: var}", "config: Error"),
         ] {
             let noted = vec![format!("services.web.credential_spec.{path}")];

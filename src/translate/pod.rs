@@ -161,7 +161,8 @@ const MAX_NAME_SERVERS: usize = 3;
 fn dns_config(unit: &Unit, notes: &mut Notes) -> Option<PodDNSConfig> {
     let container = &unit.service.container;
     let mut servers = Vec::new();
-    for (index, server) in container.dns.iter().enumerate() {
+    // Compose passes over an empty address, as it comes from a variable that is not set.
+    for (index, server) in container.dns.iter().enumerate().filter(|(_, server)| !server.is_empty()) {
         let path = format!("{}.dns[{index}]", unit.path);
         if server.parse::<std::net::IpAddr>().is_err() {
             notes.error(path, "Invalid", format!("`{server}` is no address"));
@@ -249,7 +250,7 @@ mod tests {
 
     #[test]
     fn resolver_settings_add_to_the_clusters() {
-        let (template, notes) = pod("dns: [1.1.1.1], dns_search: [example.com], dns_opt: [\"ndots:2\", rotate]");
+        let (template, notes) = pod("dns: [\"\", 1.1.1.1], dns_search: [example.com], dns_opt: [\"ndots:2\", rotate]");
         let spec = template.spec.unwrap();
         let config = spec.dns_config.unwrap();
         assert_eq!(spec.dns_policy, None);
