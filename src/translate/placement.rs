@@ -30,7 +30,7 @@ pub(super) fn place(context: &Context, unit: &Unit, pod: &mut PodSpec, notes: &m
     constraints(context, unit, &mut affinity, pod, notes);
     if let Some(deploy) = &unit.service.deploy {
         spread(context, unit, &deploy.placement, pod, notes);
-        per_node(context, unit, &deploy.placement, &mut affinity, notes);
+        per_node(context, unit, &deploy.placement, &mut affinity, pod, notes);
     }
     if !unit.colocated.is_empty() {
         affinity.pod_affinity = Some(PodAffinity {
@@ -266,26 +266,51 @@ fn spread(context: &Context, unit: &Unit, placement: &Placement, pod: &mut PodSp
     }
 }
 
-fn per_node(context: &Context, unit: &Unit, placement: &Placement, affinity: &mut Affinity, notes: &mut Notes) {
+fn per_node(
+    context: &Context,
+    unit: &Unit,
+    placement: &Placement,
+    affinity: &mut Affinity,
+    pod: &mut PodSpec,
+    notes: &mut Notes,
+) {
+    let label_selector =
+        Some(LabelSelector { match_labels: Some(labels::selector(context, unit)), ..LabelSelector::default() });
     match placement.max_replicas_per_node {
         0 => {}
         1 => {
             affinity.pod_anti_affinity = Some(PodAntiAffinity {
                 required_during_scheduling_ignored_during_execution: Some(vec![PodAffinityTerm {
-                    label_selector: Some(LabelSelector {
-                        match_labels: Some(labels::selector(context, unit)),
-                        ..LabelSelector::default()
-                    }),
+                    label_selector,
                     topology_key: HOST_NAME.to_owned(),
                     ..PodAffinityTerm::default()
                 }]),
                 ..PodAntiAffinity::default()
             });
         }
-        _ => notes.rejected(
+        count if unit.replicas().is_some_and(|replicas| u64::try_from(replicas).is_ok_and(|all| all <= count)) => {}
+        _ if !unit.colocated.is_empty() => notes.rejected(
             format!("{}.deploy.placement.max_replicas_per_node", unit.path),
-            "Kubernetes can only limit a node to one: use 1, or leave it out",
+            "the pods share a node with those that mount the same volume: leave it out",
         ),
+        // Nodes that differ by one pod at most have no more than they may, while they are enough for all pods.
+        count => {
+            pod.topology_spread_constraints.get_or_insert_default().push(TopologySpreadConstraint {
+                label_selector,
+                max_skew: 1,
+                topology_key: HOST_NAME.to_owned(),
+                when_unsatisfiable: "DoNotSchedule".to_owned(),
+                node_taints_policy: Some("Honor".to_owned()),
+                ..TopologySpreadConstraint::default()
+            });
+            notes.approximated(
+                format!("{}.deploy.placement.max_replicas_per_node", unit.path),
+                format!(
+                    "pods are spread evenly over the nodes, and a node has more than {count} only when there are too \
+                     few nodes"
+                ),
+            );
+        }
     }
 }
 
@@ -347,6 +372,19 @@ mod tests {
         assert_eq!(pod.topology_spread_constraints.unwrap()[0].topology_key, "zone");
         assert!(pod.affinity.unwrap().pod_anti_affinity.is_some());
         assert_eq!(notes, ["services.web.deploy.placement.preferences[1].spread: Rejected"]);
+    }
+
+    #[test]
+    fn more_than_one_on_a_node() {
+        let of = |replicas: u32| {
+            placed(&format!("deploy: {{replicas: {replicas}, placement: {{max_replicas_per_node: 2}}}}"))
+        };
+        let (pod, notes) = of(3);
+        let constraint = pod.topology_spread_constraints.unwrap().remove(0);
+        assert_eq!((constraint.max_skew, constraint.when_unsatisfiable.as_str()), (1, "DoNotSchedule"));
+        assert_eq!(notes, ["services.web.deploy.placement.max_replicas_per_node: Approximated"]);
+        let (pod, notes) = of(2);
+        assert_eq!((pod.topology_spread_constraints, notes), (None, vec![]));
     }
 
     #[test]

@@ -37,6 +37,9 @@ spec:
       spread:
         <<: *server
         deploy: {replicas: 4, placement: {preferences: [{spread: node.labels.disk}]}}
+      capped:
+        <<: *server
+        deploy: {replicas: 4, placement: {max_replicas_per_node: 2}}
       writer:
         <<: *server
         volumes: ["data:/data"]
@@ -85,6 +88,7 @@ fn services_are_where_the_file_puts_them() {
         ("apart", &[("node-2", 1)]),
         ("labelled", &[("node-2", 2)]),
         ("spread", &[("node-1", 2), ("node-2", 2)]),
+        ("capped", &[("node-1", 2), ("node-2", 2)]),
         // Whose volume only one node can mount.
         ("writer", &[("node-2", 1)]),
         ("reader", &[("node-2", 3)]),

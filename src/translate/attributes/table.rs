@@ -76,7 +76,7 @@ pub const ATTRIBUTES: &[(&str, Treatment)] = &[
     ("services.*.deploy.labels", Mapped),
     ("services.*.deploy.mode", ByValue("`replicated`, `global` and `replicated-job`; `global-job` is rejected")),
     ("services.*.deploy.placement.constraints[]", ByValue("node.role, node.hostname, node.platform.* and node.labels.*")),
-    ("services.*.deploy.placement.max_replicas_per_node", ByValue("1 is honoured, more is rejected")),
+    ("services.*.deploy.placement.max_replicas_per_node", ByValue("1 keeps to it; for more, pods are spread evenly, which keeps to it while there are nodes enough")),
     ("services.*.deploy.placement.preferences[].spread", ByValue("labels of nodes")),
     ("services.*.deploy.replicas", Mapped),
     ("services.*.deploy.resources.limits.cpus", Mapped),
