@@ -7,6 +7,8 @@
     reason = "a test fails by a panic; its documents are small"
 )]
 
+#[path = "api/external.rs"]
+mod external;
 mod harness;
 #[path = "api/images.rs"]
 mod images;

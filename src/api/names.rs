@@ -59,6 +59,8 @@ pub const ANNOTATION_ATTACHMENTS: &str = "k8s.v1.cni.cncf.io/networks";
 pub const ANNOTATION_DEFAULT_NETWORK: &str = "v1.multus-cni.io/default-network";
 /// Annotation on pods that restarts them when a network of the nodes that they are attached to changes.
 pub const ANNOTATION_ATTACHMENTS_HASH: &str = "compose-operator.dev/attachments-hash";
+/// Annotation on pods that restarts them when what they mount from external configs and secrets changes.
+pub const ANNOTATION_EXTERNAL_HASH: &str = "compose-operator.dev/external-hash";
 /// Annotation on stacks: a new value asks for a reconciliation now.
 pub const ANNOTATION_RECONCILE_REQUESTED: &str = "reconcile.compose-operator.dev/requestedAt";
 /// Annotation that kubectl writes on client-side apply; holds the null-valued keys that it dropped.

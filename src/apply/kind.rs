@@ -132,11 +132,12 @@ impl Kind {
     }
 
     /// The label selector of its watch. Pods are told by the stack alone: what a person puts into a pod template
-    /// by an override may not hide them.
-    pub fn selector(self) -> String {
+    /// by an override may not hide them. Claims of external volumes have no label of ours, so all are watched.
+    pub fn selector(self) -> Option<String> {
         match self {
-            Self::Pod => LABEL_STACK.to_owned(),
-            _ => format!("{LABEL_MANAGED_BY}={MANAGED_BY}"),
+            Self::Pod => Some(LABEL_STACK.to_owned()),
+            Self::PersistentVolumeClaim => None,
+            _ => Some(format!("{LABEL_MANAGED_BY}={MANAGED_BY}")),
         }
     }
 

@@ -1,9 +1,10 @@
 //! What is known of the cluster: every child and pod, reduced on arrival to the few facts that decisions need, so
 //! that a stack that has converged costs no request and a thousand stacks little memory.
 
+mod external;
 mod gone;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use kube::ResourceExt;
@@ -11,6 +12,7 @@ use kube::core::DynamicObject;
 use kube::runtime::watcher::Event;
 use tokio::sync::watch;
 
+use self::external::Externals;
 use self::gone::Gone;
 use super::hash::HashKey;
 use super::kind::Kind;
@@ -121,7 +123,14 @@ impl LiveStore {
         let always = |kind: &Kind| *kind != Kind::Secret && !Kind::OPTIONAL.contains(kind);
         let watched = Kind::ALL.into_iter().filter(|kind| always(kind) || also.contains(kind)).collect();
         let unsynced = watch::Sender::new(0);
-        Arc::new(Self { key, watched, namespaces: RwLock::default(), gone: Gone::default(), unsynced })
+        Arc::new(Self {
+            key,
+            watched,
+            namespaces: RwLock::default(),
+            gone: Gone::default(),
+            externals: Externals::default(),
+            unsynced,
+        })
     }
 
     /// The key of the hashes.
@@ -178,6 +187,25 @@ impl LiveStore {
         })
     }
 
+    /// Notes which claims a stack uses from now on that are not its own: what happens to them brings it back.
+    pub(super) fn uses(&self, namespace: &str, stack: &str, claims: &BTreeSet<&str>) {
+        self.externals.set(namespace, stack, claims);
+    }
+
+    /// Forgets what a stack that is gone used.
+    pub fn forget(&self, namespace: &str, stack: &str) {
+        self.externals.set(namespace, stack, &BTreeSet::new());
+    }
+
+    /// The stacks that use an object that is not their own.
+    fn users(&self, kind: Kind, namespace: &str, name: &str) -> Vec<StackRef> {
+        if kind != Kind::PersistentVolumeClaim {
+            return Vec::new();
+        }
+        let users = self.externals.users(namespace, name).into_iter();
+        users.map(|name| StackRef { namespace: namespace.to_owned(), name }).collect()
+    }
+
     /// Remembers an object that the API server answered with.
     #[cfg(test)]
     pub(super) fn put(&self, kind: Kind, object: &DynamicObject) -> Arc<Observed> {
@@ -211,6 +239,7 @@ impl LiveStore {
                 return Vec::new();
             }
             let objects = namespaces.entry(namespace.clone()).or_default();
+            let users = self.users(kind, &namespace, &name);
             let entry = (kind, name);
             let old = objects.get(&entry);
             if old.is_some_and(|old| is_older(&observed.version, &old.version)) {
@@ -220,7 +249,9 @@ impl LiveStore {
             let stacks = if same {
                 Vec::new()
             } else {
-                stacks(&namespace, old.map(Arc::as_ref).into_iter().chain([observed.as_ref()]))
+                let mut stacks = stacks(&namespace, old.map(Arc::as_ref).into_iter().chain([observed.as_ref()]));
+                stacks.extend(users);
+                stacks
             };
             objects.insert(entry, observed);
             stacks
@@ -279,15 +310,31 @@ impl Feed {
                 if self.kind != Kind::Pod {
                     self.live.gone.add(uid.clone(), object.resource_version().unwrap_or_default());
                 }
-                let removed = self.live.remove(self.kind, &namespace, &name, &uid);
-                stacks(&namespace, removed.as_deref())
+                self.remove(&namespace, &name, &uid)
             }
         }
     }
 
     fn insert(&self, object: &DynamicObject) -> Vec<StackRef> {
         let observed = Arc::new(observe(&self.live.key, self.kind, object));
+        // Claims are watched without a selector, for those of external volumes have no label of ours.
+        if self.kind == Kind::PersistentVolumeClaim && observed.stack.is_none() {
+            let (namespace, name) = (object.namespace().unwrap_or_default(), object.name_any());
+            let is_known = self.live.get(self.kind, &namespace, &name).is_some();
+            if !is_known && self.live.users(self.kind, &namespace, &name).is_empty() {
+                return Vec::new();
+            }
+        }
         self.live.keep(self.kind, object, observed)
+    }
+
+    fn remove(&self, namespace: &str, name: &str, uid: &str) -> Vec<StackRef> {
+        let removed = self.live.remove(self.kind, namespace, name, uid);
+        let mut stacks = stacks(namespace, removed.as_deref());
+        if removed.is_some() {
+            stacks.extend(self.live.users(self.kind, namespace, name));
+        }
+        stacks
     }
 
     fn known(&self) -> HashMap<(String, String), String> {
@@ -313,8 +360,7 @@ impl Feed {
             if let Some(known) = self.live.get(self.kind, &namespace, &name)
                 && known.version == version
             {
-                let removed = self.live.remove(self.kind, &namespace, &name, &known.uid);
-                touched.extend(stacks(&namespace, removed.as_deref()));
+                touched.extend(self.remove(&namespace, &name, &known.uid));
             }
         }
         touched

@@ -73,6 +73,8 @@ impl<'a> Pass<'a> {
     pub async fn run(mut self) -> Outcome {
         let plan: &'a Plan = self.request.plan;
         let mut tiers = Tiers::of(plan, self.sender.live.key());
+        let external = tiers.external_claims.iter().map(|claim| claim.name.as_str()).collect();
+        self.sender.live.uses(&self.owner().namespace, &self.owner().name, &external);
         self.outcome.errors.extend(tiers.errors.iter().cloned());
         self.rollouts(&mut tiers.workloads).await;
         // Every name is looked at before anything is sent: half a stack beside a stranger's objects helps nobody.
@@ -223,9 +225,11 @@ impl<'a> Pass<'a> {
             return false;
         }
         let mut open = true;
-        for missing in &workload.workload.lacks {
+        if !workload.workload.lacks.is_empty() {
             open = false;
-            self.outcome.waiting.push(format!("{service} waits for the address of Service {missing}"));
+            let waits = format!("waits for {}", workload.workload.lacks.join(", "));
+            self.outcome.waiting.push(format!("{service} {waits}"));
+            self.remarks.entry(service.clone()).or_default().message = Some(waits);
         }
         for gate in &workload.workload.gates {
             let dependency = tiers.workloads.iter().find(|other| other.workload.service == gate.service);

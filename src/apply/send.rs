@@ -135,7 +135,7 @@ impl Sender<'_> {
         Ok(self.remember(wanted.kind, &object))
     }
 
-    /// Objects without our labels are in no watch: nothing would tell that they are gone.
+    /// Objects without our labels are in no watch, claims aside: nothing would tell that they are gone.
     fn remember(&self, kind: Kind, object: &DynamicObject) -> Arc<Observed> {
         let observed = Arc::new(observe(self.live.key(), kind, object));
         if observed.stack.is_some() || kind == Kind::PersistentVolumeClaim {

@@ -40,7 +40,12 @@ fn one<F: Fn(Kind) + Send + 'static>(
         None => Api::all_with(client.clone(), &resource),
     };
     let mut feed = live.feed(kind, namespace);
-    watcher(api, watcher::Config::default().page_size(PAGE).labels(&kind.selector()))
+    let all = watcher::Config::default().page_size(PAGE);
+    let config = match kind.selector() {
+        Some(selector) => all.labels(&selector),
+        None => all,
+    };
+    watcher(api, config)
         .default_backoff()
         .filter_map(move |event| {
             let stacks = match event {

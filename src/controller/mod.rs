@@ -248,6 +248,7 @@ async fn reconcile_all(scopes: Vec<(Kept, Option<String>)>, context: &Arc<Contex
                 Err(controller::Error::ObjectNotFound(stack)) => {
                     let namespace = stack.namespace.unwrap_or_default();
                     context.references.forget(&namespace, &stack.name);
+                    context.live.forget(&namespace, &stack.name);
                     let key = format!("{namespace}/{}", stack.name);
                     context.memory.forget(&key);
                     context.retries.succeeded(&key);

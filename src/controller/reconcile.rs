@@ -167,7 +167,7 @@ async fn pipeline(operator: &Client, stack: &ComposeStack, context: &Context) ->
         Err(errors) => return Passed { revision, ..Ended::InvalidCompose(errors).into() },
     };
     let (enforced, dns) = (context.args.network_policy_enforced.into(), &context.args.dns_peers.0);
-    let mut facts = match source::facts(&reader, stack, &project, enforced, dns).await {
+    let mut facts = match source::facts(&reader, stack, &project, &context.hash_key, enforced, dns).await {
         Ok(facts) => facts,
         Err(error) => return Passed { revision, ..not_gathered(&error).into() },
     };

@@ -9,7 +9,8 @@ use kube::core::ApiResource;
 use kube::{Api, Client, ResourceExt as _};
 
 use super::SourceError;
-use super::reader::Reader;
+use super::keyed_hash::KeyedHash;
+use super::reader::{Data, Reader};
 use crate::api::ComposeStack;
 use crate::api::names::LABEL_STACK;
 use crate::api::v1alpha1::PublishType;
@@ -31,7 +32,7 @@ pub async fn is_served(client: &Client, resource: &ApiResource) -> Result<bool, 
     }
 }
 
-/// Gathers the facts: the keys of external configs and secrets, and how services were discovered before.
+/// Gathers the facts: the keys of external configs and secrets with keyed hashes of what they hold, and how services were discovered before.
 ///
 /// # Errors
 /// When an external object may not be read, or the API server cannot be asked. One that is not there is no error
@@ -40,6 +41,7 @@ pub async fn facts(
     reader: &Reader<'_>,
     stack: &ComposeStack,
     project: &Project,
+    hash_key: &[u8],
     network_policy_enforced: Option<bool>,
     dns_peers: &[NetworkPolicyPeer],
 ) -> Result<Facts, SourceError> {
@@ -47,12 +49,14 @@ pub async fn facts(
     for (key, secret) in project.secrets.iter().filter(|(_, secret)| secret.external) {
         let name = external_name(key, secret);
         if let Some(data) = reader.find_secret(&format!("secrets.{key}"), &name).await? {
+            facts.secret_hashes.insert(name.clone(), hashes(&data, hash_key));
             facts.secret_keys.insert(name, data.into_keys().collect());
         }
     }
     for (key, config) in project.configs.iter().filter(|(_, config)| config.external) {
         let name = external_name(key, config);
         if let Some(data) = reader.find_config_map(&format!("configs.{key}"), &name).await? {
+            facts.config_map_hashes.insert(name.clone(), hashes(&data, hash_key));
             facts.config_map_keys.insert(name, data.into_keys().collect());
         }
     }
@@ -75,6 +79,16 @@ pub async fn facts(
         .filter_map(|service| Some((service.name.clone(), service.discovery.clone()?)))
         .collect::<BTreeMap<_, _>>();
     Ok(facts)
+}
+
+/// Keyed hashes of what an object holds, by key.
+fn hashes(data: &Data, hash_key: &[u8]) -> BTreeMap<String, String> {
+    let hash = |content: &[u8]| {
+        let mut hash = KeyedHash::new(hash_key);
+        hash.feed(content);
+        hash.digits()
+    };
+    data.iter().map(|(key, content)| (key.clone(), hash(content))).collect()
 }
 
 /// Whether pods keep `hostnameOverride`, which older API servers drop without a word (Kubernetes, feature gate

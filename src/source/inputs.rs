@@ -4,12 +4,11 @@ use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use hmac::{Hmac, KeyInit, Mac};
 use kube::ResourceExt;
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 
 use super::SourceError;
+use super::keyed_hash::KeyedHash;
 use super::last_applied::restore_nulls;
 use super::reader::Reader;
 use crate::api::ComposeStack;
@@ -29,15 +28,8 @@ pub struct Inputs {
 impl Inputs {
     /// A keyed hash of all inputs, in hexadecimal: equal inputs have equal revisions, and none can be guessed.
     pub fn revision(&self, key: &[u8]) -> String {
-        // A digest of the key has the length of a block's half, which HMAC fills up with zeros.
-        let mut block = [0; 64];
-        block[..32].copy_from_slice(&Sha256::digest(key));
-        let mut mac = Hmac::<Sha256>::new(&block.into());
-        // Each part is preceded by its length, so that no two different inputs feed the same bytes.
-        let mut feed = |part: &[u8]| {
-            mac.update(&(part.len() as u64).to_be_bytes());
-            mac.update(part);
-        };
+        let mut hash = KeyedHash::new(key);
+        let mut feed = |part: &[u8]| hash.feed(part);
         for document in &self.options.documents {
             match &document.body {
                 DocumentBody::Text(text) => feed(text.as_bytes()),
@@ -55,8 +47,7 @@ impl Inputs {
             feed(path.as_bytes());
             feed(&file.content);
         }
-        let digest = mac.finalize().into_bytes();
-        digest[..8].iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
+        hash.digits()
     }
 }
 

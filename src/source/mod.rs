@@ -6,6 +6,7 @@
 mod facts;
 mod images;
 mod inputs;
+mod keyed_hash;
 mod last_applied;
 mod namespaces;
 mod reader;

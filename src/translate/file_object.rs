@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use k8s_openapi::api::core::v1::{ConfigMapVolumeSource, KeyToPath, SecretVolumeSource, Volume, VolumeMount};
 
 use super::context::{Context, Unit};
+use super::external;
 use super::generated::{Content, Generated};
 use super::mount::{Mounts, volume_name};
 use super::notes::Notes;
@@ -139,7 +140,7 @@ fn source(
     let path = format!("{}.{key}", kind.plural());
     labels::note_refused(&format!("{path}.labels"), &object.labels, notes);
     if object.external {
-        return external(context, kind, key, object, &path, notes);
+        return in_cluster(context, kind, key, object, &path, notes);
     }
     let (attribute, bytes, secret) = if !object.file.is_empty() {
         let (bytes, secret) = file(context, object, &path, notes)?;
@@ -209,9 +210,8 @@ pub fn external_name(key: &str, object: &FileObject) -> String {
     dns_label::subdomain(if object.name.is_empty() { key } else { &object.name })
 }
 
-/// A ConfigMap or Secret that is there already, by its engine's name. Which of its keys is meant: the only one, else
-/// the one that is called as in the file, else `file` (the convention of Docker's Compose on Kubernetes).
-fn external(
+/// A ConfigMap or Secret that is there already, by its engine's name.
+fn in_cluster(
     context: &Context,
     kind: Kind,
     key: &str,
@@ -234,24 +234,20 @@ fn external(
         Kind::Config => &context.facts.config_map_keys,
         Kind::Secret => &context.facts.secret_keys,
     };
-    let wanted = match known.get(name).map(Vec::as_slice) {
-        Some([only]) => only.clone(),
-        Some(keys) => {
-            let Some(wanted) = [key, "file"].into_iter().find(|wanted| keys.iter().any(|key| key == wanted)) else {
-                notes.error(
-                    path,
-                    "AmbiguousKey",
-                    format!("`{name}` has the keys {}: one of them has to be `{key}`", keys.join(", ")),
-                );
-                return None;
-            };
-            wanted.to_owned()
-        }
-        None => {
-            let what = if kind == Kind::Secret { "Secret" } else { "ConfigMap" };
-            notes.approximated(path, format!("pods wait until there is a {what} `{name}` with a key `{key}`"));
-            key.to_owned()
-        }
+    let wanted = if let Some(keys) = known.get(name) {
+        let Some(wanted) = external::wanted_key(keys, key) else {
+            notes.error(
+                path,
+                "AmbiguousKey",
+                format!("`{name}` has the keys {}: one of them has to be `{key}`", keys.join(", ")),
+            );
+            return None;
+        };
+        wanted.clone()
+    } else {
+        let what = if kind == Kind::Secret { "Secret" } else { "ConfigMap" };
+        notes.approximated(path, format!("pods wait until there is a {what} `{name}` with a key `{key}`"));
+        key.to_owned()
     };
     let name = name.to_owned();
     Some(match kind {

@@ -18,6 +18,7 @@ mod dns_label;
 mod drop_in;
 mod environment;
 mod expansion;
+mod external;
 mod file_object;
 #[cfg(test)]
 mod fixture;
@@ -129,6 +130,10 @@ pub struct Facts {
     pub secret_keys: BTreeMap<String, Vec<String>>,
     /// The keys of existing ConfigMaps that the project names as external, by ConfigMap; absent when not found.
     pub config_map_keys: BTreeMap<String, Vec<String>>,
+    /// Keyed hashes of what those Secrets hold, by Secret and key: pods roll when what they mount changes.
+    pub secret_hashes: BTreeMap<String, BTreeMap<String, String>>,
+    /// The same for ConfigMaps.
+    pub config_map_hashes: BTreeMap<String, BTreeMap<String, String>>,
     /// How services were discovered before, by service (`VIP` or `Headless`): the choice does not flip by itself.
     pub discovery: BTreeMap<String, String>,
     /// The operator's own image, which has the program that fills new volumes; without it, they stay empty.
@@ -257,7 +262,8 @@ fn unit_workloads(
     let (mut gates, discovery) = (gates::gates(context, unit, notes), discovery::discovery(context, unit));
     gates.extend(pre_start::gate(unit));
     gates.extend(shared_pod::members(context, unit).filter_map(pre_start::gate));
-    let lacks = host_name::lacking(context, unit);
+    let addresses = host_name::lacking(context, unit).into_iter().map(|name| format!("the address of Service {name}"));
+    let lacks: Vec<String> = addresses.chain(external::lacking(context, unit)).collect();
     let members: Vec<Member> = shared_pod::members(context, unit)
         .map(|member| Member {
             service: member.key.to_owned(),

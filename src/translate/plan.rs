@@ -113,7 +113,8 @@ pub struct Workload {
     pub object: WorkloadObject,
     /// What has to come first when the workload is created or its pod template changes.
     pub gates: Vec<Gate>,
-    /// The Services whose addresses are part of its pods and not known yet: until they are, no pod is started.
+    /// What its pods need and is not there yet, such as `Secret token of external secret api`: until it is, no pod is
+    /// started.
     pub lacks: Vec<String>,
     /// How the service's name resolves, `VIP` or `Headless`; none when it has no Service.
     pub discovery: Option<&'static str>,

@@ -10,12 +10,14 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use super::container::container;
 use super::context::{Context, Unit};
 use super::generated::Generated;
+use super::kind::Kind;
 use super::mount::mounts;
 use super::notes::Notes;
 use super::{
-    alias, attachment, dns_label, host_name, kompose, labels, lifecycle, logging, network, own_host_name, placement,
-    pod_security, pre_start, security, shared_pod, stop_signal,
+    alias, attachment, dns_label, external, host_name, kompose, labels, lifecycle, logging, network, own_host_name,
+    placement, pod_security, pre_start, security, shared_pod, stop_signal,
 };
+use crate::api::names::ANNOTATION_EXTERNAL_HASH;
 use crate::compose::model::Duration;
 
 /// How long a container is given to stop when the file does not say (docker stop, "--timeout").
@@ -106,6 +108,12 @@ fn annotations(context: &Context, unit: &Unit, notes: &mut Notes) -> Option<BTre
     }
     for (key, value) in logging::exclusion_annotations(context, unit) {
         annotations.get_or_insert_default().entry(key).or_insert(value);
+    }
+    // A program that runs once has read what it needed: a changed secret does not run it again.
+    if !matches!(unit.kind, Kind::Job | Kind::CronJob)
+        && let Some(content) = external::content(context, unit)
+    {
+        annotations.get_or_insert_default().insert(ANNOTATION_EXTERNAL_HASH.to_owned(), content);
     }
     for (key, value) in attachment::annotations(context, unit) {
         let known = annotations.get_or_insert_default().insert(key.clone(), value);

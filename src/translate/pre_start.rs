@@ -18,7 +18,7 @@ use super::mount::mounts;
 use super::notes::Notes;
 use super::plan::{Gate, GateCondition, Workload, WorkloadObject};
 use super::shared_pod::{differing, fields, is_of_service};
-use super::{gates, labels, pod, pod_security};
+use super::{external, gates, labels, pod, pod_security};
 use crate::api::names::{COMPONENT_PRE_START, LABEL_COMPONENT};
 use crate::compose::model::{ContainerSpec, MountKind, Service};
 
@@ -71,7 +71,7 @@ pub(super) fn workload(
         object: WorkloadObject::Job(Box::new(Job { metadata, spec: Some(spec), ..Job::default() })),
         // What the service waits for has been said.
         gates: gates::gates(context, unit, &mut Notes::default()),
-        lacks: Vec::new(),
+        lacks: external::lacking(context, unit),
         discovery: None,
         members: Vec::new(),
         rollout: None,

@@ -77,7 +77,7 @@ impl Judge {
             Ok(project) => project,
             Err(errors) => return refused("InvalidCompose", vec![errors.to_string()]),
         };
-        let mut facts = source::facts(&reader, stack, &project, None, &[]).await.unwrap();
+        let mut facts = source::facts(&reader, stack, &project, &self.hash_key, None, &[]).await.unwrap();
         facts.cluster_domain = Some("cluster.local".to_owned());
         facts.operator_image.clone_from(&self.policy.operator_image);
         let namespace = stack.namespace().unwrap();

@@ -129,3 +129,22 @@ fn labels_of_another_tool_make_no_child() {
     assert_eq!(observe(&HashKey::new(b"key"), Kind::Deployment, &other).stack, None);
     assert_eq!(observe(&HashKey::new(b"key"), Kind::Pod, &other).stack.as_deref(), Some("blog"));
 }
+
+#[test]
+fn the_claim_of_an_external_volume_brings_those_back_who_use_it() {
+    let store = store();
+    let mut feed = store.feed(Kind::PersistentVolumeClaim, None);
+    let claim = |version: u64, phase: &str| -> DynamicObject {
+        let metadata = json!({"name": "data", "namespace": "shop", "uid": "1", "resourceVersion": version.to_string()});
+        serde_json::from_value(json!({"metadata": metadata, "status": {"phase": phase}})).unwrap()
+    };
+    assert_eq!(feed.take(Event::Apply(claim(1, "Pending"))), []);
+    assert!(store.get(Kind::PersistentVolumeClaim, "shop", "data").is_none(), "nobody asked for it");
+    store.uses("shop", "blog", &BTreeSet::from(["data"]));
+    assert_eq!(feed.take(Event::Apply(claim(2, "Pending"))), blog());
+    assert_eq!(feed.take(Event::Apply(claim(3, "Pending"))), [], "it says nothing new");
+    assert_eq!(feed.take(Event::Apply(claim(4, "Bound"))), blog());
+    assert_eq!(feed.take(Event::Delete(claim(5, "Bound"))), blog());
+    store.forget("shop", "blog");
+    assert_eq!(feed.take(Event::Apply(claim(6, "Bound"))), []);
+}

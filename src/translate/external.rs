@@ -1,0 +1,137 @@
+//! Configs and secrets that are in the cluster already: what pods wait for, and what makes them roll.
+
+use std::collections::BTreeMap;
+
+use super::context::{Context, Unit};
+use super::file_object::external_name;
+use super::shared_pod;
+use crate::compose::model::{FileObject, FileReference};
+
+/// An external object as a service refers to it.
+struct External<'a> {
+    /// `ConfigMap` or `Secret`.
+    kind: &'static str,
+    /// `config` or `secret`.
+    word: &'static str,
+    /// The key in the Compose file.
+    key: &'a str,
+    /// The object's name.
+    name: String,
+    /// The object's keys; none when it is not there.
+    keys: Option<&'a [String]>,
+    /// Keyed hashes of what the object holds, by key.
+    hashes: Option<&'a BTreeMap<String, String>>,
+}
+
+/// What is missing of what the pods of a service mount, each with its kind and name: the kubelet starts no such pod, and
+/// before the object is there nobody knows which of its keys is meant.
+pub(super) fn lacking(context: &Context, unit: &Unit) -> Vec<String> {
+    let missing = of_pod(context, unit).into_iter().filter(|external| external.keys.is_none());
+    let mut lacking: Vec<String> = missing
+        .map(|External { kind, word, key, name, .. }| format!("{kind} {name} of external {word} {key}"))
+        .collect();
+    lacking.sort_unstable();
+    lacking.dedup();
+    lacking
+}
+
+/// A text that changes with what the pods of a service mount from external objects; none when they mount nothing of the
+/// kind. The files are mounted one by one, and a kubelet never refreshes those.
+pub(super) fn content(context: &Context, unit: &Unit) -> Option<String> {
+    let hashes = of_pod(context, unit).into_iter().filter_map(|external| {
+        let wanted = wanted_key(external.keys?, external.key)?;
+        external.hashes?.get(wanted).cloned()
+    });
+    // In the order of the mounts, which is part of the template as well.
+    let hashes: Vec<String> = hashes.collect();
+    (!hashes.is_empty()).then(|| hashes.join("-"))
+}
+
+/// Which key of an external object is meant: the only one, else the one that is called as in the file, else `file` (the
+/// convention of Docker's Compose on Kubernetes).
+pub(super) fn wanted_key<'k>(keys: &'k [String], key: &str) -> Option<&'k String> {
+    match keys {
+        [only] => Some(only),
+        keys => [key, "file"].into_iter().find_map(|wanted| keys.iter().find(|key| *key == wanted)),
+    }
+}
+
+fn of_pod<'a>(context: &'a Context, unit: &'a Unit) -> Vec<External<'a>> {
+    let (project, facts) = (context.project, context.facts);
+    let units = std::iter::once(unit).chain(shared_pod::members(context, unit));
+    units
+        .flat_map(|unit| {
+            let container = &unit.service.container;
+            let configs = of_references(&container.configs, &project.configs).map(|(key, name)| External {
+                kind: "ConfigMap",
+                word: "config",
+                key,
+                keys: facts.config_map_keys.get(&name).map(Vec::as_slice),
+                hashes: facts.config_map_hashes.get(&name),
+                name,
+            });
+            let secrets = of_references(&container.secrets, &project.secrets).map(|(key, name)| External {
+                kind: "Secret",
+                word: "secret",
+                key,
+                keys: facts.secret_keys.get(&name).map(Vec::as_slice),
+                hashes: facts.secret_hashes.get(&name),
+                name,
+            });
+            configs.chain(secrets)
+        })
+        .collect()
+}
+
+fn of_references<'a>(
+    references: &'a [FileReference],
+    objects: &'a BTreeMap<String, FileObject>,
+) -> impl Iterator<Item = (&'a str, String)> {
+    references.iter().filter_map(|reference| {
+        let (key, object) = objects.get_key_value(&reference.source)?;
+        object.external.then(|| (key.as_str(), external_name(key, object)))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::translate::{Facts, fixture};
+
+    const TEXT: &str = "services: {web: {image: x, secrets: [{source: db}, {source: own}], configs: [{source: site}]}}\n\
+                        secrets: {db: {name: db-auth, external: true}, own: {content: x}}\n\
+                        configs: {site: {external: true}}";
+
+    fn look(facts: &Facts) -> (Vec<String>, Option<String>) {
+        fixture::with_facts(TEXT, &fixture::stack(), facts, |context, _| {
+            let web = &context.units["web"];
+            (lacking(context, web), content(context, web))
+        })
+    }
+
+    fn known(keys: &[(&str, &str)]) -> Facts {
+        let hashes: BTreeMap<String, String> =
+            keys.iter().map(|(key, hash)| ((*key).to_owned(), (*hash).to_owned())).collect();
+        Facts {
+            secret_keys: BTreeMap::from([("db-auth".to_owned(), hashes.keys().cloned().collect())]),
+            secret_hashes: BTreeMap::from([("db-auth".to_owned(), hashes)]),
+            ..Facts::default()
+        }
+    }
+
+    #[test]
+    fn what_is_not_there_is_lacking_by_kind_and_name() {
+        let both = ["ConfigMap site of external config site", "Secret db-auth of external secret db"];
+        assert_eq!(look(&Facts::default()), (both.map(str::to_owned).to_vec(), None));
+        assert_eq!(look(&known(&[("password", "1")])).0, both[..1]);
+    }
+
+    #[test]
+    fn the_content_of_the_key_in_use_counts() {
+        let content = |keys: &[(&str, &str)]| look(&known(keys)).1;
+        assert_eq!(content(&[("password", "1")]).as_deref(), Some("1"));
+        assert_eq!(content(&[("db", "1"), ("other", "2")]), content(&[("db", "1"), ("other", "3")]));
+        assert_ne!(content(&[("db", "1"), ("other", "2")]), content(&[("db", "2"), ("other", "2")]));
+        assert_eq!(content(&[("one", "1"), ("two", "2")]), None);
+    }
+}
