@@ -12,6 +12,8 @@ mod external;
 mod harness;
 #[path = "api/images.rs"]
 mod images;
+#[path = "api/nulls.rs"]
+mod nulls;
 #[path = "api/planted.rs"]
 mod planted;
 #[path = "api/security.rs"]

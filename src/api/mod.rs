@@ -24,6 +24,9 @@ pub fn definition() -> CustomResourceDefinition {
             // A resource without conditions is ready for kstatus, and so for Flux, unless a generation was not seen yet.
             status.default = Some(JSON(json!({"observedGeneration": -1})));
         }
+        if let Some(spec) = schema.properties.as_mut().and_then(|properties| properties.get_mut("spec")) {
+            let_collections_be_null(spec);
+        }
     }
     definition
 }
@@ -39,6 +42,24 @@ fn join_lines(schema: &mut JSONSchemaProps) {
     }
     if let Some(JSONSchemaPropsOrBool::Schema(values)) = &mut schema.additional_properties {
         join_lines(values);
+    }
+}
+
+/// A server-side apply that empties a map leaves null in its place, and writers that leave a list out may say null: the
+/// API server would refuse either as it refuses text. What has a default gets that instead.
+fn let_collections_be_null(schema: &mut JSONSchemaProps) {
+    schema.properties.iter_mut().flat_map(|properties| properties.values_mut()).for_each(let_collections_be_null);
+    let (mut is_collection, has_default) = (false, schema.default.is_some());
+    if let Some(JSONSchemaPropsOrArray::Schema(items)) = &mut schema.items {
+        let_collections_be_null(items);
+        is_collection = true;
+    }
+    if let Some(JSONSchemaPropsOrBool::Schema(values)) = &mut schema.additional_properties {
+        let_collections_be_null(values);
+        is_collection = true;
+    }
+    if is_collection && !has_default {
+        schema.nullable = Some(true);
     }
 }
 

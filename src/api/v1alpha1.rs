@@ -12,6 +12,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::nulls::{null_as_absent, null_as_empty};
+
 /// The desired state of a Docker Compose application.
 #[derive(CustomResource, KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[kube(
@@ -57,33 +59,33 @@ pub struct ComposeStackSpec {
     #[schemars(length(min = 1, max = 32))]
     pub compose_from: Option<Vec<KeySource>>,
     /// Documents that are merged on top, in order, like further `-f` options: objects, or text.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "null_as_empty", skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32), schema_with = "compose_overrides")]
     pub overrides: Vec<Value>,
     /// Files of the project directory, by relative path: what env_file, configs, secrets, extends, include and
     /// relative binds refer to.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, deserialize_with = "null_as_empty", skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 1000))]
     pub files: BTreeMap<String, String>,
     /// The same for files that are not text, in base64.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, deserialize_with = "null_as_empty", skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 1000))]
     pub binary_files: BTreeMap<String, String>,
     /// Files of the project directory from ConfigMaps and Secrets.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "null_as_empty", skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 100))]
     pub files_from: Vec<FilesSource>,
     /// Interpolation variables. The operator's own environment is never used.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, deserialize_with = "null_as_empty", skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 1000))]
     pub env: BTreeMap<String, String>,
     /// Interpolation variables from ConfigMaps and Secrets; a later source wins, `env` wins over all. What comes
     /// from a Secret ends up in Secrets only.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "null_as_empty", skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 100))]
     pub env_from: Vec<EnvSource>,
     /// Active Compose profiles; `*` for all.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "null_as_empty", skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 100))]
     pub profiles: Vec<String>,
     /// What an attribute that cannot be honoured does: `Fail` stalls the stack and leaves alone what runs, `Warn`
@@ -128,20 +130,20 @@ pub struct ComposeStackSpec {
     #[serde(default)]
     pub liveness: bool,
     /// Secrets with credentials of registries.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "null_as_empty", skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32))]
     pub image_pull_secrets: Vec<LocalReference>,
     /// How `build` sections are built.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub build: Option<BuildSettings>,
     /// Endpoints of Compose models, by name.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, deserialize_with = "null_as_empty", skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 100))]
     pub models: BTreeMap<String, ModelEndpoint>,
     /// Partial objects that are merged onto the workload of a service, by service: `metadata`, `spec`, or
     /// `template`. Lists merge by Kubernetes' keys; null or `$patch: delete` removes (client-side `kubectl apply`
     /// drops null, so prefer the latter). Names, selectors, owners and the operator's own labels stay.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, deserialize_with = "null_as_absent", skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(schema_with = "service_overrides")]
     pub service_overrides: BTreeMap<String, Value>,
 }
@@ -192,7 +194,7 @@ pub struct FilesReference {
     #[schemars(length(min = 1, max = 253))]
     pub name: String,
     /// Which keys become which files; every key under its own name when absent.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "null_as_empty", skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 1000))]
     pub items: Vec<FileItem>,
 }
@@ -327,7 +329,7 @@ pub struct PublishSettings {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tls_secret_name: Option<String>,
     /// Annotations of the published Services, Ingresses or HTTPRoutes.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(deserialize_with = "null_as_empty", skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 100))]
     pub annotations: BTreeMap<String, String>,
 }
@@ -355,11 +357,11 @@ pub struct NetworkPolicySettings {
     /// Whether there are any.
     pub mode: NetworkPolicyMode,
     /// Who reaches published ports; everybody when empty.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(deserialize_with = "null_as_empty", skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 100))]
     pub published_from: Vec<NetworkPolicyPeer>,
     /// Who reaches every port of every service besides the networks' own members.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(deserialize_with = "null_as_empty", skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 100))]
     pub allow_from: Vec<NetworkPolicyPeer>,
 }
@@ -379,7 +381,7 @@ pub enum NetworkPolicyMode {
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct ResourceSettings {
     /// Requests of containers that reserve nothing, such as `{cpu: 50m, memory: 64Mi}`.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(deserialize_with = "null_as_empty", skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 20))]
     pub default_requests: BTreeMap<String, String>,
     /// Requests as a share of the limits, between 0 and 1, such as `0.5`.
@@ -663,6 +665,6 @@ fn service_overrides(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
     schemars::json_schema!({
         "type": "object",
         "maxProperties": 1000,
-        "additionalProperties": { "type": "object", "x-kubernetes-preserve-unknown-fields": true }
+        "additionalProperties": { "type": "object", "nullable": true, "x-kubernetes-preserve-unknown-fields": true }
     })
 }
