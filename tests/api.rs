@@ -16,6 +16,8 @@ mod images;
 mod nulls;
 #[path = "api/planted.rs"]
 mod planted;
+#[path = "api/reports.rs"]
+mod reports;
 #[path = "api/security.rs"]
 mod security;
 #[path = "api/volumes.rs"]

@@ -524,6 +524,25 @@ pub struct ServiceStatus {
     /// How its name resolves: VIP or Headless.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub discovery: Option<String>,
+    /// The known vulnerabilities of the images of its current pods, where Trivy Operator has reported them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vulnerabilities: Option<Vulnerabilities>,
+}
+
+/// How many vulnerabilities are known of each severity.
+#[derive(JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Vulnerabilities {
+    /// Critical ones.
+    pub critical: i64,
+    /// High ones.
+    pub high: i64,
+    /// Medium ones.
+    pub medium: i64,
+    /// Low ones.
+    pub low: i64,
+    /// Those whose severity is not known.
+    pub unknown: i64,
 }
 
 /// The state of a named volume.

@@ -19,6 +19,7 @@ use super::kind::Kind;
 use super::owned::owned_hash;
 use super::readiness::Facts;
 use super::record::{Applied, RolledBack};
+use super::reports::Reports;
 use crate::api::names::{
     ANNOTATION_APPLIED_HASH, ANNOTATION_PRUNE, ANNOTATION_ROLLED_BACK, LABEL_MANAGED_BY, LABEL_SERVICE, LABEL_STACK,
     MANAGED_BY, PRUNE_DISABLED,
@@ -112,6 +113,8 @@ pub struct LiveStore {
     watched: HashSet<Kind>,
     namespaces: RwLock<HashMap<String, Objects>>,
     gone: Gone,
+    externals: Externals,
+    reports: Reports,
     unsynced: watch::Sender<usize>,
 }
 
@@ -129,6 +132,7 @@ impl LiveStore {
             namespaces: RwLock::default(),
             gone: Gone::default(),
             externals: Externals::default(),
+            reports: Reports::default(),
             unsynced,
         })
     }
@@ -136,6 +140,11 @@ impl LiveStore {
     /// The key of the hashes.
     pub fn key(&self) -> &HashKey {
         &self.key
+    }
+
+    /// What is known of the vulnerabilities of images.
+    pub(super) fn reports(&self) -> &Reports {
+        &self.reports
     }
 
     /// The kinds that are watched.

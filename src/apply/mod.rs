@@ -23,6 +23,7 @@ mod quantity;
 mod readiness;
 mod record;
 mod report;
+mod reports;
 mod rollout;
 mod seeding;
 mod send;
@@ -39,6 +40,7 @@ pub use outcome::{Action, Change, Conflict, Outcome};
 pub use pod::{Ended, PodFacts};
 pub use readiness::{ClaimFacts, Facts, JobFacts, Progress, Replicas, ServiceFacts};
 pub use record::{Applied, Record, RolledBack};
+pub use reports::{ReportFeed, VulnerabilityReport};
 pub use seeding::claims;
 pub use watch::changes;
 

@@ -53,6 +53,11 @@ pub(super) fn report_services(
             "RolledBack" => rolled_back.push(told()),
             _ => {}
         }
+        let counts = |counts: &dyn Fn(&str) -> bool| {
+            let (kind, name) = view.reported.as_ref()?;
+            live.reports().counts(&owner.namespace, (kind, name), counts)
+        };
+        let members = &workload.workload.members;
         let status = ServiceStatus {
             name: service.clone(),
             kind: workload.wanted.kind.to_string(),
@@ -65,14 +70,17 @@ pub(super) fn report_services(
             waiting_for: remark.waiting_for,
             endpoints: endpoints(live, owner, &workload.wanted.name),
             discovery: workload.workload.discovery.map(str::to_owned),
+            // What is in its pods beside it serves it.
+            vulnerabilities: counts(&|container| members.iter().all(|member| member.name != container)),
         };
         // Containers of one pod are ready, or held back, together.
-        services.extend(workload.workload.members.iter().map(|member| ServiceStatus {
+        services.extend(members.iter().map(|member| ServiceStatus {
             name: member.service.clone(),
             image: member.image.clone(),
             digest: None,
             endpoints: endpoints(live, owner, &member.name),
             discovery: member.discovery.map(str::to_owned),
+            vulnerabilities: counts(&|container| container == member.name),
             ..status.clone()
         }));
         services.push(status);

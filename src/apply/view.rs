@@ -35,6 +35,8 @@ pub(super) struct View {
     pub problem: Option<String>,
     /// The digest that runs.
     pub digest: Option<String>,
+    /// The kind and the name that its current pods are reported under.
+    pub reported: Option<(&'static str, String)>,
 }
 
 /// All that is live of a stack, for the views of its services.
@@ -64,6 +66,14 @@ impl<'a> Scene<'a> {
         let pods = self.pods_of(wanted, &live);
         let mut view = view(&live.facts, &pods);
         view.exists = true;
+        view.reported = match wanted.kind {
+            // Between a Deployment and its pods is a ReplicaSet, called after it and their template.
+            Kind::Deployment => pods
+                .last()
+                .and_then(|pod| pod.revision.as_ref())
+                .map(|revision| ("ReplicaSet", format!("{}-{revision}", wanted.name))),
+            kind => Some((kind.as_str(), wanted.name.clone())),
+        };
         view.digest = pods.iter().rev().find_map(|pod| pod.digest.clone());
         if !view.current && !view.complete {
             view.problem = pods.iter().rev().filter(|pod| !pod.ready).find_map(|pod| pod.problem.clone());

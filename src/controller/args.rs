@@ -44,6 +44,9 @@ pub struct RunArgs {
     /// Whether what images say of themselves, such as EXPOSE and HEALTHCHECK, is read from their registries
     #[arg(long, env = "COMPOSE_OPERATOR_IMAGE_CONFIGS", value_enum, default_value_t = Switch::On)]
     pub image_configs: Switch,
+    /// Whether the status shows the vulnerabilities of images that Trivy Operator reports, where it is installed
+    #[arg(long, env = "COMPOSE_OPERATOR_VULNERABILITY_REPORTS", value_enum, default_value_t = Switch::On)]
+    pub vulnerability_reports: Switch,
     /// The cluster's DNS servers as a JSON list of NetworkPolicyPeers; port 53 is open to any address when absent
     #[arg(long, env = "COMPOSE_OPERATOR_DNS_PEERS", value_parser = peers, default_value = "[]", hide_default_value = true)]
     pub dns_peers: Peers,

@@ -11,6 +11,7 @@ mod leases;
 mod memory;
 mod metrics;
 mod reconcile;
+mod reports;
 mod retry;
 mod server;
 mod shards;
@@ -201,6 +202,18 @@ fn watch(tasks: &mut JoinSet<&'static str>, context: &Context, namespace: Option
     let children = changes(client, live, namespace, &child_failed);
     let inputs = input_changes(client, references, namespace, args.watch_secrets, &failed)
         .map(|(namespace, name)| StackRef { namespace, name });
+    if args.vulnerability_reports == Switch::On {
+        let (client, live) = (client.clone(), Arc::clone(live));
+        let (namespace, queue) = (namespace.map(str::to_owned), queue.clone());
+        tasks.spawn(async move {
+            let changed = |StackRef { namespace, name }: StackRef| {
+                // The queue is gone only when the operator ends.
+                let _ = queue.unbounded_send(ObjectRef::new(&name).within(&namespace));
+            };
+            reports::watch(client, live, namespace, changed, failed).await;
+            "the watch of vulnerability reports"
+        });
+    }
     let changed = stream::select(children, inputs).boxed();
     tasks.spawn(async move {
         // The queue is gone only when the operator ends.

@@ -63,6 +63,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 - {{ printf "--operator-image=%s" (include "compose-operator.image" .) | quote }}
 {{- end }}
 - --image-configs={{ ternary "on" "off" .Values.imageConfigs }}
+- --vulnerability-reports={{ ternary "on" "off" .Values.vulnerabilityReports }}
 {{- with .Values.watchNamespaces }}
 - --watch-namespaces={{ join "," . }}
 {{- end }}

@@ -68,6 +68,12 @@
   resources: [serviceaccounts]
   verbs: [impersonate]
 {{- end }}
+{{- if .Values.vulnerabilityReports }}
+# What Trivy Operator found in images, for the status of stacks.
+- apiGroups: [aquasecurity.github.io]
+  resources: [vulnerabilityreports]
+  verbs: [list, watch]
+{{- end }}
 # What happened, for `kubectl describe`; repeated events are counted by a patch.
 - apiGroups: [events.k8s.io]
   resources: [events]
