@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 
 use allocation_counter::AllocationInfo;
 use compose_operator::api::v1alpha1::{ComposeStackSpec, Unsupported};
-use compose_operator::compose::{Document, DocumentBody, LoadOptions, Project, ProjectTree, load};
+use compose_operator::compose::{Document, DocumentBody, LoadOptions, Project, ProjectFile, ProjectTree, load};
 use compose_operator::policy::Policy;
 use compose_operator::translate::{Facts, PROJECT_DIRECTORY, Stack, translate};
 
@@ -47,6 +47,28 @@ fn document(services: u32) -> String {
     text
 }
 
+/// Services that are written by way of anchors, of another file, and of a file with their environment.
+fn referring(services: u32) -> String {
+    let mut text = "x-base: &base {image: x, environment: {A: 1, B: 2}, labels: [l=1]}\nservices:\n".to_owned();
+    for index in 0..services {
+        let base = if index > 0 { ", extends: {file: base.yaml, service: b}" } else { "" };
+        writeln!(text, "  s{index}: {{<<: *base, ports: ['80'], env_file: e.env{base}}}").unwrap();
+    }
+    text
+}
+
+fn files() -> ProjectTree {
+    let mut files = ProjectTree::default();
+    let base = "services: {b: {image: y, command: run it, depends_on: {s0: {condition: service_started}}}}\n";
+    for (name, content) in [("base.yaml", base), ("e.env", "K=${A}\n")] {
+        files.insert(
+            format!("{PROJECT_DIRECTORY}/{name}"),
+            ProjectFile { content: content.into(), mode: None, secret: false },
+        );
+    }
+    files
+}
+
 fn loaded(text: &str) -> Project {
     let body = DocumentBody::Text(text.to_owned());
     let options = LoadOptions {
@@ -55,7 +77,7 @@ fn loaded(text: &str) -> Project {
         project_name: Some("growth".to_owned()),
         ..LoadOptions::default()
     };
-    load(&ProjectTree::default(), &options).unwrap()
+    load(&files(), &options).unwrap()
 }
 
 /// Translates a project, and writes its objects; how many there are.
@@ -99,6 +121,13 @@ fn compare(what: &str, small: &Work, large: &Work) {
         println!("{what}: {small} {unit}, {large} for {TIMES} times the services");
         assert!(small > 0 && large <= small * 6, "{what}: {small} {unit} grow to {large}");
     }
+}
+
+#[test]
+fn what_is_referred_to_is_not_read_more_often_than_that() {
+    let [small, large] = [SMALL, SMALL * TIMES].map(referring);
+    assert_eq!(loaded(&large).services.len(), (SMALL * TIMES) as usize);
+    compare("loading with references", &work(|| drop(loaded(&small))), &work(|| drop(loaded(&large))));
 }
 
 #[test]

@@ -59,26 +59,3 @@ fn odd_bytes_are_harmless() {
         drop(Fixture::new(text).load());
     }
 }
-
-#[test]
-fn time_grows_with_the_document_and_not_faster() {
-    let seconds = |services: usize| {
-        let mut text = "x-base: &base {image: x, environment: {A: 1, B: 2}, labels: [l=1]}\nservices:\n".to_owned();
-        for index in 0..services {
-            text += "  s";
-            text += &index.to_string();
-            text += ": {<<: *base, ports: ['80'], extends: {file: base.yaml, service: b}, env_file: e.env}\n";
-        }
-        let base = "services: {b: {image: y, command: run it, depends_on: {s0: {condition: service_started}}}}\n";
-        let text =
-            text.replace("s0: {<<: *base, ports: ['80'], extends: {file: base.yaml, service: b}", "s0: {<<: *base");
-        let fixture = Fixture::new(&text).file("base.yaml", base).file("e.env", "K=${A}\n");
-        let start = std::time::Instant::now();
-        assert_eq!(fixture.project().services.len(), services);
-        start.elapsed().as_secs_f64()
-    };
-    // The shortest of some: what else the machine does only adds to it.
-    let shortest = |services| (0..3).map(|_| seconds(services)).fold(f64::INFINITY, f64::min);
-    let (small, large) = (shortest(100).max(0.005), shortest(1_600));
-    assert!(large < small * 16.0 * 4.0, "{small} s for 100 services, {large} s for 1600");
-}
