@@ -12,22 +12,28 @@ mod changes;
 mod fields;
 mod golden_case;
 mod harness;
+#[path = "walks/interruptions.rs"]
+mod interruptions;
 #[path = "walks/judge.rs"]
 mod judge;
 #[path = "walks/kubelet.rs"]
 mod kubelet;
+#[path = "walks/meddling.rs"]
+mod meddling;
 #[path = "walks/observed.rs"]
 mod observed;
 #[path = "walks/walker.rs"]
 mod walker;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use catalogue::{Catalogue, FILLED_IN};
 use compose_operator::policy::Policy;
 use compose_operator::translate::ATTRIBUTES;
 use golden_case::row::promises;
 use harness::{Namespace, Operator, cluster};
+use interruptions::interrupt;
 use judge::Judge;
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::PostParams;
@@ -43,6 +49,8 @@ use walker::{Errand, Tally, Walker};
 const WALKS: usize = 4;
 /// How many steps they take together unless told otherwise.
 const STEPS: usize = 50;
+/// How many steps are enough for every field and row.
+const COVERING: usize = 1000;
 const IMAGE: &str = "registry.example.com/compose-operator:1";
 /// What the operator allows: what golden cases ask for, and not all.
 const ALLOWED: [&str; 10] = [
@@ -170,7 +178,8 @@ fn walks_end_where_they_are_declared_to() {
     }
     let empty = cluster.namespace("walk-empty");
     let grounds: Vec<Namespace> = (0..WALKS).map(|_| cluster.namespace("walk")).collect();
-    let _operator = Operator::start(cluster, &grounds.iter().collect::<Vec<_>>(), &ALLOWED);
+    let start = || Operator::start(cluster, &grounds.iter().collect::<Vec<_>>(), &ALLOWED);
+    let operator = start();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let client = runtime.block_on(async {
         let kubeconfig = Kubeconfig::read_from(&cluster.kubeconfig).unwrap();
@@ -185,7 +194,9 @@ fn walks_end_where_they_are_declared_to() {
     let judge = Judge::new(client.clone(), key, policy(), empty.name.clone());
     let all_fields = fields::all();
     let errands = errands(&catalogue, &mut random(seed, WALKS));
-    let tallies: Vec<Tally> = std::thread::scope(|scope| {
+    let over = AtomicBool::new(false);
+    let (tallies, (_operator, interruptions)) = std::thread::scope(|scope| {
+        let interruptions = scope.spawn(|| interrupt(operator, start, random(seed, WALKS + 1), &over));
         let walks: Vec<_> = errands
             .into_iter()
             .zip(&grounds)
@@ -202,12 +213,22 @@ fn walks_end_where_they_are_declared_to() {
                 })
             })
             .collect();
-        walks.into_iter().map(|walk| walk.join().unwrap()).collect()
+        let tallies: Vec<_> = walks.into_iter().map(std::thread::ScopedJoinHandle::join).collect();
+        over.store(true, Ordering::Relaxed);
+        (tallies, interruptions.join().unwrap())
     });
-    report(&tallies, &catalogue, &all_fields);
+    let tallies: Vec<Tally> = tallies.into_iter().map(Result::unwrap).collect();
+    let left_out = report(&tallies, &interruptions, &catalogue, &all_fields);
+    assert!(steps < COVERING || left_out == 0, "{left_out} fields and rows were not come to in {steps} steps");
 }
 
-fn report(tallies: &[Tally], catalogue: &Catalogue, all_fields: &BTreeSet<String>) {
+/// Prints what the walks came to, and returns how many fields and rows they did not come to.
+fn report(
+    tallies: &[Tally],
+    interruptions: &BTreeMap<&str, usize>,
+    catalogue: &Catalogue,
+    all_fields: &BTreeSet<String>,
+) -> usize {
     let mut met: BTreeMap<&str, usize> = BTreeMap::new();
     for (what, count) in tallies.iter().flat_map(|tally| &tally.met) {
         *met.entry(what).or_default() += count;
@@ -229,7 +250,14 @@ fn report(tallies: &[Tally], catalogue: &Catalogue, all_fields: &BTreeSet<String
     );
     let rows: Vec<&str> = promised().into_iter().filter(|row| !rows.contains(row)).collect();
     let fields: Vec<&String> = all_fields.iter().filter(|field| !fields.contains(field)).collect();
-    if rows.len() + fields.len() < 40 {
+    let left_out = rows.len() + fields.len();
+    if left_out < 40 {
         println!("not come to: {fields:?}, {rows:?}");
     }
+    let mut meddled: BTreeMap<&str, usize> = BTreeMap::new();
+    for (what, count) in tallies.iter().flat_map(|tally| &tally.meddled) {
+        *meddled.entry(what).or_default() += count;
+    }
+    println!("between them somebody {meddled:?}; the operator was {interruptions:?}");
+    left_out
 }

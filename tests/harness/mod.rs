@@ -93,8 +93,15 @@ impl Cluster {
         self.ok(&["apply", "--server-side", "-f", &routes]);
         self.ok_with(&["apply", "--server-side", "-f", "-"], &read("tests/cluster/manifests/network-attachments.yaml"));
         for name in ["httproutes.gateway.networking.k8s.io", "network-attachment-definitions.k8s.cni.cncf.io"] {
-            self.ok(&["wait", "--for=condition=Established", &format!("crd/{name}"), "--timeout=30s"]);
+            self.established(name);
         }
+    }
+
+    /// Waits until a resource is served. To `kubectl wait`, a definition that has no conditions yet is an error.
+    fn established(&self, name: &str) {
+        let definition = format!("crd/{name}");
+        let args = ["wait", "--for=condition=Established", &definition, "--timeout=5s"];
+        wait_for(name, 30, || self.kubectl(&args).status.success().then_some(()));
     }
 
     /// The same with text on its standard input.
@@ -124,7 +131,7 @@ impl Cluster {
         let all_but_the_operator: Vec<&str> =
             manifests.split("\n---\n").filter(|document| !document.contains("kind: Deployment\n")).collect();
         self.ok_with(&["apply", "--server-side", "-f", "-"], &all_but_the_operator.join("\n---\n"));
-        self.ok(&["wait", "--for=condition=Established", "crd/composestacks.compose-operator.dev", "--timeout=30s"]);
+        self.established("composestacks.compose-operator.dev");
         // The tests run the operator outside of the cluster, as a user with just these rights.
         self.ok_with(
             &["apply", "--server-side", "-f", "-"],

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use compose_operator::api::ComposeStack;
-use compose_operator::api::names::{ANNOTATION_APPLIED_HASH, ANNOTATION_SEED, LABEL_STACK};
+use compose_operator::api::names::{
+    ANNOTATION_APPLIED_HASH, ANNOTATION_PRUNE, ANNOTATION_SEED, LABEL_STACK, PRUNE_DISABLED,
+};
 use compose_operator::apply::Kind;
 use k8s_openapi::api::apps::v1::{ControllerRevision, ReplicaSet};
 use k8s_openapi::api::core::v1::Pod;
@@ -24,24 +26,7 @@ impl Observed {
     pub async fn of(client: &Client, namespace: &str, name: &str) -> Self {
         let stacks: Api<ComposeStack> = Api::namespaced(client.clone(), namespace);
         let stack = stacks.get(name).await.unwrap();
-        let uid = stack.uid().unwrap();
-        let mut objects = BTreeMap::new();
-        for kind in Kind::ALL.into_iter().filter(|kind| *kind != Kind::Pod) {
-            let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), namespace, &kind.resource());
-            for object in api.list(&ListParams::default()).await.unwrap() {
-                let is_owned = object.owner_references().iter().any(|owner| owner.uid == uid);
-                let is_claim = kind == Kind::PersistentVolumeClaim
-                    && object.labels().get(LABEL_STACK).is_some_and(|stack| stack == name);
-                if is_owned || is_claim {
-                    let id = id(kind.as_str(), &object.name_any());
-                    let mut object = serde_json::to_value(object).unwrap();
-                    // A list does not repeat them.
-                    object["apiVersion"] = json!(kind.resource().api_version);
-                    object["kind"] = json!(kind.as_str());
-                    objects.insert(id, object);
-                }
-            }
-        }
+        let objects = objects(client, namespace, name, &stack.uid().unwrap()).await;
         Self { stack, objects }
     }
 
@@ -80,6 +65,28 @@ impl Observed {
             || self.stack.spec.suspend && condition.reason == "Suspended";
         is_current.then_some((&condition.status, &condition.reason, &condition.message))
     }
+}
+
+/// The objects of a stack, by kind and name: what it owns, and the claims that carry its name.
+pub async fn objects(client: &Client, namespace: &str, name: &str, uid: &str) -> BTreeMap<String, Value> {
+    let mut objects = BTreeMap::new();
+    for kind in Kind::ALL.into_iter().filter(|kind| *kind != Kind::Pod) {
+        let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), namespace, &kind.resource());
+        for object in api.list(&ListParams::default()).await.unwrap() {
+            let is_owned = object.owner_references().iter().any(|owner| owner.uid == uid);
+            let is_claim = kind == Kind::PersistentVolumeClaim
+                && object.labels().get(LABEL_STACK).is_some_and(|stack| stack == name);
+            if is_owned || is_claim {
+                let id = id(kind.as_str(), &object.name_any());
+                let mut object = serde_json::to_value(object).unwrap();
+                // A list does not repeat them.
+                object["apiVersion"] = json!(kind.resource().api_version);
+                object["kind"] = json!(kind.as_str());
+                objects.insert(id, object);
+            }
+        }
+    }
+    objects
 }
 
 pub fn id(kind: &str, name: &str) -> String {
@@ -126,7 +133,7 @@ pub fn normal(object: &Value) -> Value {
     }
     if let Some(annotations) = object.pointer_mut("/metadata/annotations").and_then(Value::as_object_mut) {
         annotations.retain(|key, _| {
-            !["deployment.kubernetes.io/", "deprecated.daemonset.", "pv.kubernetes.io/", "volume."]
+            !["deployment.kubernetes.io/", "deprecated.daemonset.", "pv.kubernetes.io/", "volume.", ANNOTATION_PRUNE]
                 .iter()
                 .any(|others| key.starts_with(others))
         });
@@ -181,6 +188,19 @@ pub fn without_story(mut object: Value) -> Value {
         return without_hash(object);
     }
     object
+}
+
+/// The same as of whichever stack of this name: one that was deleted and made again is another to the cluster.
+pub fn of_any_stack(mut object: Value) -> Value {
+    for owner in object.pointer_mut("/metadata/ownerReferences").and_then(Value::as_array_mut).into_iter().flatten() {
+        owner["uid"] = Value::Null;
+    }
+    without_hash(object)
+}
+
+/// Whether somebody asked that an object be kept.
+pub fn is_kept(object: &Value) -> bool {
+    object["metadata"]["annotations"][ANNOTATION_PRUNE] == PRUNE_DISABLED
 }
 
 fn without_empty(object: &mut Value) {

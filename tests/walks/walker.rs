@@ -17,12 +17,14 @@ use crate::catalogue::{Catalogue, Place};
 use crate::changes::Leads;
 use crate::fields;
 use crate::judge::{Declared, Judge, Judgement};
-use crate::observed::{Observed, aligned, differences, uid, used, without_hash, without_story};
+use crate::observed::{Observed, aligned, differences, is_kept, of_any_stack, uid, used, without_hash, without_story};
 
 /// The stack's name.
 pub const STACK: &str = "shop";
 /// How long a step may take.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// In how many of a hundred steps somebody meddles with what is there.
+const MEDDLING: u32 = 25;
 /// How long nothing has to change for a stack to be at rest.
 const REST: Duration = Duration::from_millis(500);
 
@@ -41,11 +43,22 @@ pub struct Tally {
     pub transitions: usize,
     /// How often a place was come back to.
     pub back: usize,
+    /// How often each kind of meddling was made good.
+    pub meddled: BTreeMap<&'static str, usize>,
     pub fields: BTreeSet<String>,
     pub rows: BTreeSet<&'static str>,
     pub documents: BTreeSet<usize>,
     /// How often each reason was met.
     pub met: BTreeMap<String, usize>,
+}
+
+/// A declared state as it was.
+pub struct Known {
+    /// What it depended on beside the spec.
+    given: Value,
+    /// Which of the stacks of this name it was.
+    stack: String,
+    pub objects: BTreeMap<String, Value>,
 }
 
 pub struct Walker<'a> {
@@ -56,15 +69,15 @@ pub struct Walker<'a> {
     pub errands: VecDeque<Errand>,
     pub all_fields: &'a BTreeSet<String>,
     pub tally: Tally,
-    place: Place,
+    pub place: Place,
     /// Whether the last step ended in the declared state.
-    declared: bool,
+    pub declared: bool,
     trail: Vec<Place>,
-    /// What each declared state was the first time, with what was given then.
-    known: BTreeMap<Place, (Value, BTreeMap<String, Value>)>,
+    /// What each declared state was the first time.
+    pub known: BTreeMap<Place, Known>,
     /// What there is.
-    standing: BTreeMap<String, Value>,
-    uids: BTreeMap<String, String>,
+    pub standing: BTreeMap<String, Value>,
+    pub uids: BTreeMap<String, String>,
     inputs: BTreeSet<usize>,
 }
 
@@ -98,16 +111,19 @@ impl<'a> Walker<'a> {
         self.go(Place::default()).await;
         self.tally = Tally::default();
         for _ in 0..steps {
+            if self.declared && self.chance(MEDDLING) {
+                self.meddle().await;
+            }
             let next = self.next();
             self.go(next).await;
         }
     }
 
-    fn chance(&mut self, percent: u32) -> bool {
+    pub fn chance(&mut self, percent: u32) -> bool {
         self.rng.next_u32() % 100 < percent
     }
 
-    fn any(&mut self, count: usize) -> usize {
+    pub fn any(&mut self, count: usize) -> usize {
         usize::try_from(self.rng.next_u32()).unwrap() % count
     }
 
@@ -153,12 +169,7 @@ impl<'a> Walker<'a> {
         self.tally.transitions += 1;
         self.tally.fields.extend(fields::set_by(&spec, self.all_fields));
         self.provide(to.document).await;
-        let stack = json!({
-            "apiVersion": "compose-operator.dev/v1alpha1", "kind": "ComposeStack", "metadata": {"name": STACK},
-            "spec": spec,
-        });
-        let stacks: Api<ComposeStack> = Api::namespaced(self.judge.client.clone(), &self.namespace);
-        let applied = stacks.patch(STACK, &PatchParams::apply("walk").force(), &Patch::Apply(&stack)).await;
+        let applied = self.apply(&spec).await;
         let refusal =
             self.leads(&to).find_map(|leads| if let Leads::ToRefusal(says) = leads { Some(says) } else { None });
         match (applied, refusal) {
@@ -169,8 +180,41 @@ impl<'a> Walker<'a> {
             }
             (applied, _) => self.fail(&to, &format!("the API server was to say {refusal:?}: {applied:?}")),
         }
-        let was_declared = std::mem::take(&mut self.declared);
         self.place.clone_from(&to);
+        self.settle().await;
+        if self.declared {
+            self.tally.documents.insert(to.document);
+            if from.document == to.document && from.changes == to.changes && (self.known.contains_key(&from)) {
+                self.tally.rows.extend(from.without.xor(to.without));
+            }
+            self.trail.push(to);
+        }
+    }
+
+    /// Sends the stack with a spec.
+    pub async fn apply(&self, spec: &Value) -> kube::Result<ComposeStack> {
+        let stack = json!({
+            "apiVersion": "compose-operator.dev/v1alpha1", "kind": "ComposeStack", "metadata": {"name": STACK},
+            "spec": spec,
+        });
+        self.stacks().patch(STACK, &PatchParams::apply("walk").force(), &Patch::Apply(&stack)).await
+    }
+
+    pub fn stacks(&self) -> Api<ComposeStack> {
+        Api::namespaced(self.judge.client.clone(), &self.namespace)
+    }
+
+    /// Asks the operator to look at the stack at once.
+    pub async fn request(&self) {
+        let now = format!("{:?}", std::time::SystemTime::now());
+        let patch = json!({"metadata": {"annotations": {ANNOTATION_RECONCILE_REQUESTED: now}}});
+        self.stacks().patch(STACK, &PatchParams::default(), &Patch::Merge(patch)).await.unwrap();
+    }
+
+    /// Waits until what is there is what the place declares, or the status says why not.
+    pub async fn settle(&mut self) {
+        let was_declared = std::mem::take(&mut self.declared);
+        let to = self.place.clone();
         let deadline = Instant::now() + PATIENCE;
         let mut wrong = "nothing was said".to_owned();
         loop {
@@ -180,13 +224,6 @@ impl<'a> Walker<'a> {
                 Err(message) => wrong = message,
             }
             tokio::time::sleep(REST).await;
-        }
-        if self.declared {
-            self.tally.documents.insert(to.document);
-            if from.document == to.document && from.changes == to.changes && (self.known.contains_key(&from)) {
-                self.tally.rows.extend(from.without.xor(to.without));
-            }
-            self.trail.push(to);
         }
     }
 
@@ -280,7 +317,7 @@ impl<'a> Walker<'a> {
                 let Declared { objects: declared, given } = declared;
                 let found = self.found(to, observed, &declared)?;
                 self.spare(observed, &declared).await?;
-                self.compare(to, given, found)?;
+                self.compare(to, given, uid_of(observed), found)?;
                 self.stand(observed, now);
                 self.declared = true;
                 self.count("declared");
@@ -341,6 +378,9 @@ impl<'a> Walker<'a> {
         let used = used(&self.judge.client, &self.namespace, STACK).await;
         for (id, object) in spare {
             let (kind, name) = id.split_once('/').unwrap();
+            if is_kept(object) {
+                continue;
+            }
             if kind == Kind::PersistentVolumeClaim.as_str() || !observed.stack.spec.prune {
                 // The Job that fills a volume is of no more use once it has.
                 let is_done = object["metadata"]["labels"][LABEL_COMPONENT] == COMPONENT_SEED;
@@ -357,50 +397,65 @@ impl<'a> Walker<'a> {
             return Ok(());
         }
         // A pass that has nothing to send asks nobody whether they are in use; one that somebody asks for does.
-        let now = format!("{:?}", std::time::SystemTime::now());
-        let stacks: Api<ComposeStack> = Api::namespaced(self.judge.client.clone(), &self.namespace);
-        let patch = json!({"metadata": {"annotations": {ANNOTATION_RECONCILE_REQUESTED: now}}});
-        stacks.patch(STACK, &PatchParams::default(), &Patch::Merge(patch)).await.unwrap();
+        self.request().await;
         Err(format!("nothing uses {unused:?}"))
     }
 
     /// Compares a declared state with what it was the first time.
-    fn compare(&mut self, to: &Place, given: Value, found: BTreeMap<String, Value>) -> Result<(), String> {
+    fn compare(
+        &mut self,
+        to: &Place,
+        given: Value,
+        stack: String,
+        found: BTreeMap<String, Value>,
+    ) -> Result<(), String> {
         // How a claim was filled is its own story, which it keeps for as long as it is there.
         let found: BTreeMap<String, Value> =
             found.into_iter().map(|(id, object)| (id, without_story(object))).collect();
         match self.known.get(to) {
-            Some((before, known)) if *before == given => {
-                same(&found, known, "it is not what it was here before")?;
+            Some(known) if known.given == given => {
+                let anew = known.stack != stack;
+                let same_stack = |objects: &BTreeMap<String, Value>| {
+                    let one = |object: &Value| if anew { of_any_stack(object.clone()) } else { object.clone() };
+                    objects.iter().map(|(id, object)| (id.clone(), one(object))).collect()
+                };
+                same(&same_stack(&found), &same_stack(&known.objects), "it is not what it was here before")?;
                 self.tally.back += 1;
             }
             Some(_) => self.count("declared with other addresses"),
             None => {
                 let base = Place::default();
                 let changed = to.changes.values().next().filter(|_| to.changes.len() == 1 && to.document == 0);
-                if let (Some(change), Some((_, base)), None) = (changed, self.known.get(&base), to.without) {
+                let base = self.known.get(&base).filter(|base| base.stack == stack);
+                if let (Some(change), Some(base), None) = (changed, base, to.without) {
                     let leads = self.catalogue.changes[*change].leads;
-                    if (leads == Leads::On) == (*base == found) {
+                    if (leads == Leads::On) == (base.objects == found) {
                         return Err(format!("the change leads {leads:?}, and the objects say otherwise"));
                     }
                 }
-                self.known.insert(to.clone(), (given, found));
+                self.known.insert(to.clone(), Known { given, stack, objects: found });
             }
         }
         Ok(())
     }
 
-    /// Deletes claims that left the document, now and then, as people do.
+    /// Deletes claims that left the document, and gives up what was kept, now and then, as people do.
     async fn clean(&mut self, observed: &Observed, declared: &BTreeMap<String, (Value, Value)>) {
         let claims: Api<PersistentVolumeClaim> = Api::namespaced(self.judge.client.clone(), &self.namespace);
         for (id, object) in observed.objects.iter().filter(|(id, _)| !declared.contains_key(*id)) {
-            if object["kind"] == Kind::PersistentVolumeClaim.as_str() && self.chance(50) {
+            if is_kept(object) && self.chance(50) {
+                self.give_up(id).await;
+            } else if object["kind"] == Kind::PersistentVolumeClaim.as_str() && self.chance(50) {
                 let name = object["metadata"]["name"].as_str().unwrap();
                 claims.delete(name, &DeleteParams::default()).await.unwrap();
                 self.standing.remove(id);
             }
         }
     }
+}
+
+fn uid_of(observed: &Observed) -> String {
+    observed.stack.metadata.uid.clone().unwrap()
 }
 
 fn same(a: &BTreeMap<String, Value>, b: &BTreeMap<String, Value>, what: &str) -> Result<(), String> {

@@ -1,0 +1,118 @@
+//! What others do to a stack between its changes: they delete and edit its objects, ask that one be kept, take its
+//! status away, delete the stack and make it again.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use compose_operator::api::names::{ANNOTATION_PRUNE, LABEL_MANAGED_BY, PRUNE_DISABLED};
+use compose_operator::apply::Kind;
+use kube::Api;
+use kube::api::{DeleteParams, Patch, PatchParams};
+use kube::core::DynamicObject;
+use serde_json::{Value, json};
+
+use crate::observed::{Observed, objects, uid};
+use crate::walker::{STACK, Walker};
+
+impl Walker<'_> {
+    /// Does one of these, and sees that the same state is reached again.
+    pub async fn meddle(&mut self) {
+        let observed = Observed::of(&self.judge.client, &self.namespace, STACK).await;
+        // A claim that is deleted stays until no pod uses it, and a Job that is done is not done again.
+        let declared = self.known[&self.place].objects.keys();
+        let ids: Vec<String> = declared
+            .filter(|id| !id.starts_with("PersistentVolumeClaim/") && !id.starts_with("Job/"))
+            .cloned()
+            .collect();
+        if ids.is_empty() {
+            return;
+        }
+        let one = self.any(ids.len());
+        let what = match self.any(6) {
+            0 => {
+                self.delete(&ids[one]).await;
+                "deleted an object"
+            }
+            1 => {
+                for id in &ids {
+                    self.delete(id).await;
+                }
+                "deleted all objects"
+            }
+            2 => {
+                self.edit(&ids[one], &json!({"metadata": {"labels": {LABEL_MANAGED_BY: "somebody-else"}}})).await;
+                "edited an object"
+            }
+            3 => {
+                self.edit(&ids[one], &json!({"metadata": {"annotations": {ANNOTATION_PRUNE: PRUNE_DISABLED}}})).await;
+                "asked that an object be kept"
+            }
+            4 => {
+                let nothing = Patch::Merge(json!({"status": null}));
+                self.stacks().patch_status(STACK, &PatchParams::default(), &nothing).await.unwrap();
+                self.request().await;
+                "took the status away"
+            }
+            _ => {
+                self.make_again(&observed).await;
+                "deleted the stack and made it again"
+            }
+        };
+        self.settle().await;
+        assert!(self.declared, "{} after somebody {what}", self.catalogue.describe(&self.place));
+        *self.tally.meddled.entry(what).or_default() += 1;
+    }
+
+    /// Lets an object go that was kept.
+    pub async fn give_up(&self, id: &str) {
+        self.edit(id, &json!({"metadata": {"annotations": {ANNOTATION_PRUNE: null}}})).await;
+        self.request().await;
+    }
+
+    fn api(&self, id: &str) -> (Api<DynamicObject>, String) {
+        let (kind, name) = id.split_once('/').unwrap();
+        let kind = Kind::ALL.into_iter().find(|it| it.as_str() == kind).unwrap();
+        (Api::namespaced_with(self.judge.client.clone(), &self.namespace, &kind.resource()), name.to_owned())
+    }
+
+    async fn delete(&self, id: &str) {
+        let (api, name) = self.api(id);
+        api.delete(&name, &DeleteParams::background()).await.unwrap();
+    }
+
+    async fn edit(&self, id: &str, patch: &Value) {
+        let (api, name) = self.api(id);
+        let by = PatchParams { field_manager: Some("somebody-else".to_owned()), ..PatchParams::default() };
+        api.patch(&name, &by, &Patch::Merge(patch)).await.unwrap();
+    }
+
+    /// Deletes the stack, sees that its objects go and its claims stay, and makes it again.
+    async fn make_again(&mut self, observed: &Observed) {
+        let stack = observed.stack.metadata.uid.as_deref().unwrap();
+        let goes = |object: &Value| {
+            ["ownerReferences", "deletionTimestamp"].iter().any(|field| object["metadata"].get(field).is_some())
+        };
+        let stays: BTreeSet<(&String, &str)> = observed
+            .objects
+            .iter()
+            .filter(|(id, object)| id.starts_with("PersistentVolumeClaim/") && !goes(object))
+            .map(|(id, object)| (id, uid(object)))
+            .collect();
+        self.stacks().delete(STACK, &DeleteParams::default()).await.unwrap();
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let left = loop {
+            let left = objects(&self.judge.client, &self.namespace, STACK, stack).await;
+            if !left.values().any(goes) {
+                break left;
+            }
+            assert!(Instant::now() < deadline, "of a stack that is gone there is still {:?}", left.keys());
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        };
+        let left: BTreeSet<(&String, &str)> = left.iter().map(|(id, object)| (id, uid(object))).collect();
+        assert_eq!(left, stays, "claims that were to outlive their stack");
+        self.standing.retain(|id, _| left.iter().any(|(stays, _)| *stays == id));
+        self.uids.retain(|id, _| left.iter().any(|(stays, _)| *stays == id));
+        let spec = self.catalogue.spec(&self.place);
+        self.apply(&spec).await.unwrap();
+    }
+}
