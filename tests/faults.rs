@@ -5,6 +5,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by a panic")]
 
 mod harness;
+#[path = "faults/outage.rs"]
+mod outage;
 #[path = "faults/proxy.rs"]
 mod proxy;
 #[path = "faults/relay.rs"]

@@ -5,14 +5,15 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 const FIRST: Duration = Duration::from_secs(1);
-const LAST: Duration = Duration::from_mins(5);
+/// What an API server that was gone for an hour leaves behind is made good within this time.
+const LAST: Duration = Duration::from_mins(1);
 
 /// Failed attempts in a row, by stack.
 #[derive(Debug, Default)]
 pub(super) struct Retries(Mutex<HashMap<String, u32>>);
 
 impl Retries {
-    /// How long to wait after one more failure: a second, doubled each time, five minutes at most.
+    /// How long to wait after one more failure: a second, doubled each time, a minute at most.
     pub(super) fn failed(&self, stack: &str) -> Duration {
         let mut attempts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let count = attempts.entry(stack.to_owned()).or_insert(0);
@@ -39,10 +40,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn waits_double_up_to_five_minutes_and_start_anew_after_a_success() {
+    fn waits_double_up_to_a_minute_and_start_anew_after_a_success() {
         let retries = Retries::default();
         let waits: Vec<u64> = (0..12).map(|_| retries.failed("a").as_secs()).collect();
-        assert_eq!(waits, [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 300]);
+        assert_eq!(waits, [1, 2, 4, 8, 16, 32, 60, 60, 60, 60, 60, 60]);
         assert_eq!(retries.failed("b").as_secs(), 1);
         retries.succeeded("a");
         assert_eq!(retries.failed("a").as_secs(), 1);

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ use axum::response::{IntoResponse, Response};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 use serde_json::json;
+use tokio::sync::watch;
 
 use crate::harness::Cluster;
 use crate::relay::{News, relay};
@@ -36,6 +38,17 @@ pub enum Fault {
     KilledAfter,
 }
 
+/// What may be wrong with the API server as a whole, for a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// Nothing is answered, and what was open breaks.
+    Gone,
+    /// Every request takes this much longer.
+    Slow(Duration),
+    /// Every request is refused with this.
+    Refusing(u16),
+}
+
 /// What requests that name no stack count as: those that an operator makes when it starts.
 pub const START: &str = "start";
 
@@ -49,6 +62,9 @@ pub struct Plan {
     pub news: News,
     /// The version that lists tell of, where that is an old one, as if the API server were behind; and how many have.
     pub stale: Mutex<Option<(u64, usize)>>,
+    /// What is wrong with the API server, and how many requests have met with it.
+    pub trouble: watch::Sender<Option<Trouble>>,
+    pub troubled: AtomicUsize,
 }
 
 impl Plan {
@@ -120,6 +136,14 @@ async fn pass(State((client, plan)): State<(Client, Arc<Plan>)>, request: Reques
         *lists += 1;
     }
     let is_watch = place.contains("watch=true");
+    let trouble = *plan.trouble.borrow();
+    plan.troubled.fetch_add(usize::from(trouble.is_some()), Ordering::Relaxed);
+    match trouble {
+        Some(Trouble::Gone) => return broken(),
+        Some(Trouble::Refusing(code)) => return refusal(code),
+        Some(Trouble::Slow(by)) => tokio::time::sleep(by).await,
+        None => {}
+    }
     let stack = stack_of(&place).or_else(|| stack_of(&String::from_utf8_lossy(&body)));
     let fault = match stack {
         Some(_) if is_watch => None,

@@ -11,7 +11,7 @@ use http_body_util::BodyExt;
 use serde_json::Value;
 use tokio::sync::watch;
 
-use crate::proxy::{Plan, stack_of};
+use crate::proxy::{Plan, Trouble, stack_of};
 
 /// How long news is held back.
 pub const HELD: Duration = Duration::from_secs(4);
@@ -99,6 +99,7 @@ async fn pass_on(
 ) {
     let mut chunks = events.into_data_stream();
     let mut forgotten = plan.news.forgotten.subscribe();
+    let mut trouble = plan.trouble.subscribe();
     let mut begun = Vec::new();
     let mut held: Vec<(String, Bytes)> = Vec::new();
     // The other side is gone when its operator is.
@@ -108,6 +109,10 @@ async fn pass_on(
             chunk = chunks.next() => {
                 let Some(Ok(chunk)) = chunk else { break };
                 begun.extend_from_slice(&chunk);
+            }
+            _ = trouble.wait_for(|trouble| *trouble == Some(Trouble::Gone)) => {
+                let _ = to.unbounded_send(Err(std::io::Error::other("gone")));
+                return;
             }
             _ = forgotten.changed() => {
                 send(gone());
