@@ -33,6 +33,10 @@ pub(super) enum Brought {
     Terminating,
 }
 
+/// What a claim was made with, it keeps (Kubernetes, "Persistent Volumes"), and nothing of it is made anew.
+const CLAIM_STAYS: &str = "what it holds is left alone: a claim keeps the storage class and the access modes that it was \
+                           made with; put them back, or give the volume another `name` and copy what this one holds";
+
 impl Sender<'_> {
     /// Does what the standing asks for.
     pub async fn bring(&self, wanted: &Wanted, standing: &Standing, record: Option<&Record>) -> Brought {
@@ -104,6 +108,10 @@ impl Sender<'_> {
                 self.replace(wanted, seen).await
             }
             Err(Failure::Invalid { immutable: true, message }) => {
+                let message = match wanted.kind {
+                    Kind::PersistentVolumeClaim => format!("{CLAIM_STAYS}: {message}"),
+                    _ => message,
+                };
                 Err(Failure::Other { class: Class::Terminal, category: Category::Immutable, message })
             }
             Err(failure) => Err(failure),

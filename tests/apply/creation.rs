@@ -4,7 +4,9 @@ use compose_operator::api::names::LABEL_STACK;
 use compose_operator::apply::{Action, Kind, Outcome};
 use compose_operator::translate::Plan;
 use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolume, PersistentVolumeClaim, Secret, Service};
+use k8s_openapi::api::core::v1::{
+    ConfigMap, PersistentVolume, PersistentVolumeClaim, PersistentVolumeClaimSpec, Secret, Service,
+};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::api::storage::v1::StorageClass;
 use kube::Api;
@@ -224,11 +226,18 @@ async fn claims_grow_and_never_shrink() {
     assert_eq!(outcome.changes, []);
     assert!(outcome.errors[0].message.contains("cannot shrink"), "{:?}", outcome.errors);
 
-    let mut other = make.claim("data", "2Gi");
-    other.object.as_mut().unwrap().spec.as_mut().unwrap().access_modes = Some(vec!["ReadWriteMany".to_owned()]);
-    let outcome = stage.pass(&Plan { claims: vec![other], ..Plan::default() }).await;
-    assert_eq!(outcome.errors[0].category, compose_operator::apply::Category::Immutable);
-    assert_eq!(stage.json::<PersistentVolumeClaim>("shop-data").await["metadata"]["uid"], uid);
+    for change in [
+        |spec: &mut PersistentVolumeClaimSpec| spec.access_modes = Some(vec!["ReadWriteMany".to_owned()]),
+        |spec: &mut PersistentVolumeClaimSpec| spec.storage_class_name = Some("another".to_owned()),
+    ] {
+        let mut other = make.claim("data", "2Gi");
+        change(other.object.as_mut().unwrap().spec.as_mut().unwrap());
+        let outcome = stage.pass(&Plan { claims: vec![other], ..Plan::default() }).await;
+        assert_eq!(outcome.errors[0].category, compose_operator::apply::Category::Immutable);
+        let message = &outcome.errors[0].message;
+        assert!(message.contains("give the volume another `name`") && message.contains("is immutable"), "{message}");
+        assert_eq!(stage.json::<PersistentVolumeClaim>("shop-data").await["metadata"]["uid"], uid);
+    }
 }
 
 #[tokio::test]
