@@ -26,6 +26,7 @@ mod observed;
 mod walker;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use catalogue::{Catalogue, FILLED_IN};
@@ -194,7 +195,7 @@ fn walks_end_where_they_are_declared_to() {
     let judge = Judge::new(client.clone(), key, policy(), empty.name.clone());
     let all_fields = fields::all();
     let errands = errands(&catalogue, &mut random(seed, WALKS));
-    let over = AtomicBool::new(false);
+    let (over, failed) = (AtomicBool::new(false), AtomicBool::new(false));
     let (tallies, (_operator, interruptions)) = std::thread::scope(|scope| {
         let interruptions = scope.spawn(|| interrupt(operator, start, random(seed, WALKS + 1), &over));
         let walks: Vec<_> = errands
@@ -203,17 +204,20 @@ fn walks_end_where_they_are_declared_to() {
             .enumerate()
             .map(|(number, (errands, ground))| {
                 let (runtime, catalogue, judge, all_fields) = (&runtime, &catalogue, &judge, &all_fields);
+                let failed = &failed;
                 let steps = steps / WALKS + usize::from(number < steps % WALKS);
                 scope.spawn(move || {
                     runtime.block_on(furnish(&judge.client, ground));
                     let rng = random(seed, number);
                     let mut walker = Walker::new((catalogue, judge, all_fields), ground.name.clone(), rng, errands);
-                    runtime.block_on(walker.walk(steps));
-                    walker.tally
+                    let walking = || runtime.block_on(walker.walk(steps, &failed));
+                    let walked = std::panic::catch_unwind(AssertUnwindSafe(walking));
+                    failed.fetch_or(walked.is_err(), Ordering::Relaxed);
+                    walked.map(|()| walker.tally)
                 })
             })
             .collect();
-        let tallies: Vec<_> = walks.into_iter().map(std::thread::ScopedJoinHandle::join).collect();
+        let tallies: Vec<_> = walks.into_iter().map(|walk| walk.join().and_then(|walked| walked)).collect();
         over.store(true, Ordering::Relaxed);
         (tallies, interruptions.join().unwrap())
     });

@@ -1,5 +1,7 @@
 //! Updates that fail.
 
+use std::time::{Duration, Instant};
+
 use compose_operator::api::names::ANNOTATION_ROLLED_BACK;
 use compose_operator::apply::{Kind, Outcome};
 use compose_operator::translate::{GateCondition, OnFailure, Pace, Plan, Rollout, Workload, WorkloadObject};
@@ -60,6 +62,20 @@ async fn pods(stage: &Stage) -> Vec<String> {
     live.map(|pod| format!("{} {}", image(&pod), pod.name_any())).collect()
 }
 
+/// Waits until there are so many pods of `web`, all of this image.
+async fn only(stage: &Stage, image: &str, count: usize) {
+    let prefix = format!("{image} ");
+    let began = Instant::now();
+    loop {
+        let pods = pods(stage).await;
+        if pods.len() == count && pods.iter().all(|pod| pod.starts_with(&prefix)) {
+            return;
+        }
+        assert!(began.elapsed() < Duration::from_secs(30), "{pods:?}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
 /// Lets the pods of an image fail as they come, until the outcome is as wanted.
 async fn failing(stage: &mut Stage, plan: &Plan, image: &str, wanted: impl Fn(&Outcome) -> bool) -> Outcome {
     for _ in 0..100 {
@@ -69,7 +85,7 @@ async fn failing(stage: &mut Stage, plan: &Plan, image: &str, wanted: impl Fn(&O
         if wanted(&outcome) {
             return outcome;
         }
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        tokio::time::sleep(Duration::from_millis(100)).await;
     }
     panic!("not seen: {:#?} {:?}", stage.pass(plan).await, pods(stage).await);
 }
@@ -100,6 +116,8 @@ async fn a_failed_update_goes_back_once_and_stays_there() {
         "{first}"
     );
     assert_eq!(outcome.rolled_back, [format!("web: {first}")]);
+    // A pod of the failed update counts for as long as it is there.
+    only(&stage, "web:1", 2).await;
     stage.roll_out_as(&two, "web", "RolledBack").await;
     let outcome = stage.settle(&two).await;
     assert_eq!((message(&outcome), outcome.services[0].ready), (first.as_str(), 2));
@@ -256,7 +274,7 @@ async fn an_update_goes_on_beside_failed_pods_where_it_may() {
         let mut steps = 0;
         while pods(&stage).await.iter().filter(|pod| pod.starts_with("web:2 ")).count() < replaced {
             stage.pass(&two).await;
-            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+            tokio::time::sleep(Duration::from_millis(100)).await;
             steps += 1;
             assert!(steps < 100, "{replaced}: {:?}", pods(&stage).await);
         }

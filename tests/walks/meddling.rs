@@ -28,9 +28,12 @@ impl Walker<'_> {
             return;
         }
         let one = self.any(ids.len());
-        let what = match self.any(6) {
+        let kind = self.any(6);
+        self.meddling = Some((kind, ids[one].clone()));
+        let what = match kind {
             0 => {
                 self.delete(&ids[one]).await;
+                self.request_if_unseen(&ids[one]).await;
                 "deleted an object"
             }
             1 => {
@@ -41,6 +44,7 @@ impl Walker<'_> {
             }
             2 => {
                 self.edit(&ids[one], &json!({"metadata": {"labels": {LABEL_MANAGED_BY: "somebody-else"}}})).await;
+                self.request_if_unseen(&ids[one]).await;
                 "edited an object"
             }
             3 => {
@@ -60,6 +64,7 @@ impl Walker<'_> {
         };
         self.settle().await;
         assert!(self.declared, "{} after somebody {what}", self.catalogue.describe(&self.place));
+        self.meddling = None;
         *self.tally.meddled.entry(what).or_default() += 1;
     }
 
@@ -67,6 +72,13 @@ impl Walker<'_> {
     pub async fn give_up(&self, id: &str) {
         self.edit(id, &json!({"metadata": {"annotations": {ANNOTATION_PRUNE: null}}})).await;
         self.request().await;
+    }
+
+    /// Secrets are not watched unless the operator is told to: what becomes of them is seen at the next pass.
+    async fn request_if_unseen(&self, id: &str) {
+        if id.starts_with("Secret/") {
+            self.request().await;
+        }
     }
 
     fn api(&self, id: &str) -> (Api<DynamicObject>, String) {
@@ -109,7 +121,8 @@ impl Walker<'_> {
             tokio::time::sleep(Duration::from_millis(200)).await;
         };
         let left: BTreeSet<(&String, &str)> = left.iter().map(|(id, object)| (id, uid(object))).collect();
-        assert_eq!(left, stays, "claims that were to outlive their stack");
+        let place = self.catalogue.describe(&self.place);
+        assert_eq!(left, stays, "claims that were to outlive their stack: {place} in {}", self.namespace);
         self.standing.retain(|id, _| left.iter().any(|(stays, _)| *stays == id));
         self.uids.retain(|id, _| left.iter().any(|(stays, _)| *stays == id));
         let spec = self.catalogue.spec(&self.place);

@@ -1,6 +1,7 @@
 //! One walk: a stack that is changed step by step, and looked at after each.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use compose_operator::api::ComposeStack;
@@ -22,7 +23,7 @@ use crate::observed::{Observed, aligned, differences, is_kept, of_any_stack, uid
 /// The stack's name.
 pub const STACK: &str = "shop";
 /// How long a step may take.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 /// In how many of a hundred steps somebody meddles with what is there.
 const MEDDLING: u32 = 25;
 /// How long nothing has to change for a stack to be at rest.
@@ -78,6 +79,8 @@ pub struct Walker<'a> {
     /// What there is.
     pub standing: BTreeMap<String, Value>,
     pub uids: BTreeMap<String, String>,
+    /// What somebody does in between, and to which object, where it is about one.
+    pub meddling: Option<(usize, String)>,
     inputs: BTreeSet<usize>,
 }
 
@@ -102,15 +105,19 @@ impl<'a> Walker<'a> {
             known: BTreeMap::new(),
             standing: BTreeMap::new(),
             uids: BTreeMap::new(),
+            meddling: None,
             inputs: BTreeSet::new(),
         }
     }
 
-    /// Takes so many steps.
-    pub async fn walk(&mut self, steps: usize) {
+    /// Takes so many steps, fewer when another walk has failed.
+    pub async fn walk(&mut self, steps: usize, failed: &AtomicBool) {
         self.go(Place::default()).await;
         self.tally = Tally::default();
         for _ in 0..steps {
+            if failed.load(Ordering::Relaxed) {
+                return;
+            }
             if self.declared && self.chance(MEDDLING) {
                 self.meddle().await;
             }
@@ -237,12 +244,13 @@ impl<'a> Walker<'a> {
 
     fn fail(&self, place: &Place, wrong: &str) -> ! {
         panic!(
-            "{} of {}, step {}: {}\nafter {}\n{wrong}\nthe spec:\n{}",
+            "{} of {}, step {}: {}\nafter {}, meddled with: {:?}\n{wrong}\nthe spec:\n{}",
             STACK,
             self.namespace,
             self.tally.transitions,
             self.catalogue.describe(place),
             self.trail.last().map_or_else(String::new, |from| self.catalogue.describe(from)),
+            self.meddling,
             serde_json::to_string_pretty(&self.catalogue.spec(place)).unwrap(),
         )
     }
