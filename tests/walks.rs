@@ -210,14 +210,14 @@ fn walks_end_where_they_are_declared_to() {
                     runtime.block_on(furnish(&judge.client, ground));
                     let rng = random(seed, number);
                     let mut walker = Walker::new((catalogue, judge, all_fields), ground.name.clone(), rng, errands);
-                    let walking = || runtime.block_on(walker.walk(steps, &failed));
-                    let walked = std::panic::catch_unwind(AssertUnwindSafe(walking));
-                    failed.fetch_or(walked.is_err(), Ordering::Relaxed);
-                    walked.map(|()| walker.tally)
+                    let walk = || runtime.block_on(walker.walk(steps, failed));
+                    let end = std::panic::catch_unwind(AssertUnwindSafe(walk));
+                    failed.fetch_or(end.is_err(), Ordering::Relaxed);
+                    end.map(|()| walker.tally)
                 })
             })
             .collect();
-        let tallies: Vec<_> = walks.into_iter().map(|walk| walk.join().and_then(|walked| walked)).collect();
+        let tallies: Vec<_> = walks.into_iter().map(|walk| walk.join().and_then(|end| end)).collect();
         over.store(true, Ordering::Relaxed);
         (tallies, interruptions.join().unwrap())
     });

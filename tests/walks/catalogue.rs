@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use compose_operator::compose::{DocumentBody, project_to_json};
-use compose_operator::translate::{ATTRIBUTES, PROJECT_DIRECTORY, attributes_used};
+use compose_operator::translate::{ATTRIBUTES, PROJECT_DIRECTORY, attributes_used, external_name};
 use regex::Regex;
 use serde_json::{Map, Value, json};
 
@@ -120,10 +120,10 @@ fn document(case: &Case) -> Document {
     for (key, secret) in case.project.secrets.iter().filter(|(_, secret)| secret.external) {
         let keys = settings.secret_keys.get(&secret.name).cloned().unwrap_or_else(|| vec![key.clone()]);
         let data: Map<String, Value> = keys.into_iter().map(|key| (key, json!("x"))).collect();
-        inputs.push(object("Secret", &secret.name, &json!({"stringData": data})));
+        inputs.push(object("Secret", &external_name(key, secret), &json!({"stringData": data})));
     }
     for (key, config) in case.project.configs.iter().filter(|(_, config)| config.external) {
-        inputs.push(object("ConfigMap", &config.name, &json!({"data": {key: "x"}})));
+        inputs.push(object("ConfigMap", &external_name(key, config), &json!({"data": {key: "x"}})));
     }
     for claim in case.plan(&case.project).claims.iter().filter(|claim| claim.object.is_none()) {
         let spec = json!({"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Mi"}}});

@@ -11,7 +11,7 @@ use kube::api::{DeleteParams, Patch, PatchParams};
 use kube::core::DynamicObject;
 use serde_json::{Value, json};
 
-use crate::observed::{Observed, objects, uid};
+use crate::observed::{Observed, is_kept, objects, uid};
 use crate::walker::{STACK, Walker};
 
 impl Walker<'_> {
@@ -28,8 +28,10 @@ impl Walker<'_> {
             return;
         }
         let one = self.any(ids.len());
-        let kind = self.any(6);
-        self.meddling = Some((kind, ids[one].clone()));
+        let left = |(id, object): &(&String, &Value)| is_kept(object) && !ids.contains(id);
+        let kept = observed.objects.iter().find(left).map(|(id, _)| id.clone());
+        let kind = if kept.is_some() { 6 } else { self.any(6) };
+        self.meddling = Some((kind, kept.clone().unwrap_or_else(|| ids[one].clone())));
         let what = match kind {
             0 => {
                 self.delete(&ids[one]).await;
@@ -40,6 +42,7 @@ impl Walker<'_> {
                 for id in &ids {
                     self.delete(id).await;
                 }
+                self.request().await;
                 "deleted all objects"
             }
             2 => {
@@ -57,21 +60,20 @@ impl Walker<'_> {
                 self.request().await;
                 "took the status away"
             }
-            _ => {
+            5 => {
                 self.make_again(&observed).await;
                 "deleted the stack and made it again"
+            }
+            _ => {
+                self.edit(&kept.unwrap(), &json!({"metadata": {"annotations": {ANNOTATION_PRUNE: null}}})).await;
+                self.request().await;
+                "gave up what was kept"
             }
         };
         self.settle().await;
         assert!(self.declared, "{} after somebody {what}", self.catalogue.describe(&self.place));
         self.meddling = None;
         *self.tally.meddled.entry(what).or_default() += 1;
-    }
-
-    /// Lets an object go that was kept.
-    pub async fn give_up(&self, id: &str) {
-        self.edit(id, &json!({"metadata": {"annotations": {ANNOTATION_PRUNE: null}}})).await;
-        self.request().await;
     }
 
     /// Secrets are not watched unless the operator is told to: what becomes of them is seen at the next pass.
@@ -111,7 +113,7 @@ impl Walker<'_> {
             .map(|(id, object)| (id, uid(object)))
             .collect();
         self.stacks().delete(STACK, &DeleteParams::default()).await.unwrap();
-        let deadline = Instant::now() + Duration::from_secs(60);
+        let deadline = Instant::now() + Duration::from_mins(1);
         let left = loop {
             let left = objects(&self.judge.client, &self.namespace, STACK, stack).await;
             if !left.values().any(goes) {

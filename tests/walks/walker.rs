@@ -23,7 +23,7 @@ use crate::observed::{Observed, aligned, differences, is_kept, of_any_stack, uid
 /// The stack's name.
 pub const STACK: &str = "shop";
 /// How long a step may take.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// In how many of a hundred steps somebody meddles with what is there.
 const MEDDLING: u32 = 25;
 /// How long nothing has to change for a stack to be at rest.
@@ -447,13 +447,11 @@ impl<'a> Walker<'a> {
         Ok(())
     }
 
-    /// Deletes claims that left the document, and gives up what was kept, now and then, as people do.
+    /// Deletes claims that left the document, now and then, as people do.
     async fn clean(&mut self, observed: &Observed, declared: &BTreeMap<String, (Value, Value)>) {
         let claims: Api<PersistentVolumeClaim> = Api::namespaced(self.judge.client.clone(), &self.namespace);
         for (id, object) in observed.objects.iter().filter(|(id, _)| !declared.contains_key(*id)) {
-            if is_kept(object) && self.chance(50) {
-                self.give_up(id).await;
-            } else if object["kind"] == Kind::PersistentVolumeClaim.as_str() && self.chance(50) {
+            if object["kind"] == Kind::PersistentVolumeClaim.as_str() && self.chance(50) {
                 let name = object["metadata"]["name"].as_str().unwrap();
                 claims.delete(name, &DeleteParams::default()).await.unwrap();
                 self.standing.remove(id);
