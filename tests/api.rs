@@ -417,6 +417,32 @@ fn a_foreign_object_is_neither_changed_nor_deleted() {
 }
 
 #[test]
+fn nothing_is_applied_beside_a_name_of_others_whatever_was_known_before() {
+    let Some(cluster) = cluster() else { return };
+    let namespace = cluster.namespace("beside");
+    let mut operator = Operator::start(cluster, &[&namespace], &[]);
+    let web = "services:\n  web: {image: nginx, deploy: {replicas: 0}}\n";
+    let mut beside = |more: &str, reason: &str, allowed: &[&str]| {
+        namespace.apply(&stack("app", web));
+        settle(&namespace, "app");
+        namespace.apply(&stack("app", &format!("{web}  aside: {{image: nginx}}\n  foreign: {{image: nginx{more}}}\n")));
+        let stalled = || namespace.wait_condition("app", "Stalled", "True", 20).0;
+        assert_eq!(stalled(), reason);
+        // Who goes on knows what the status says, and no more.
+        operator.kill();
+        operator = Operator::start(cluster, &[&namespace], allowed);
+        namespace.ok(&["annotate", "--overwrite", "service", "web", &format!("example.com/seen={reason}")]);
+        wait_for("the conflict", 20, || (stalled() == "NameConflict").then_some(()));
+        std::thread::sleep(Duration::from_secs(2));
+        assert!(namespace.get("service", "aside").is_none(), "after {reason}, it was applied beside another's Service");
+    };
+    namespace
+        .apply(r#"{"apiVersion":"v1","kind":"Service","metadata":{"name":"foreign"},"spec":{"ports":[{"port":1}]}}"#);
+    beside("", "NameConflict", &[]);
+    beside(", privileged: true", "PolicyViolation", &["--allow-privileged"]);
+}
+
+#[test]
 fn drift_is_repaired_and_what_left_the_document_is_pruned() {
     let Some(cluster) = cluster() else { return };
     let namespace = cluster.namespace("drift");

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::FutureExt;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use k8s_openapi::jiff::Timestamp;
 use kube::runtime::controller::Action;
 use kube::{Client, ResourceExt};
@@ -16,7 +17,7 @@ use super::events;
 use super::identity;
 use super::retry::jittered;
 use crate::api::ComposeStack;
-use crate::api::condition::READY;
+use crate::api::condition::{READY, Reason};
 use crate::api::names::ANNOTATION_RECONCILE_REQUESTED;
 use crate::api::v1alpha1::{ImageStatus, Warning};
 use crate::apply::{self, Applier, Class, Outcome, Owner, Request};
@@ -211,16 +212,19 @@ async fn pipeline(operator: &Client, stack: &ComposeStack, context: &Context) ->
         let violations = forbidden.iter().map(|note| format!("{}: {}", note.path, note.message)).collect();
         return Passed { revision, warnings, images, look_up, ended: Ended::PolicyViolation(violations) };
     }
-    let is_known = stack.status.as_ref().is_some_and(|status| {
+    let looked = stack.status.as_ref().is_some_and(|status| {
         let ready = status.conditions.iter().find(|condition| condition.type_ == READY);
-        status.revision == revision && ready.is_some_and(|it| it.observed_generation == stack.metadata.generation)
+        // Of an empty plan, nothing is to be looked at.
+        !status.inventory.is_empty()
+            && status.revision == revision
+            && ready.is_some_and(|it| it.observed_generation == stack.metadata.generation && tells_of_a_look(it))
     });
     Passed {
         revision,
         warnings,
         images,
         look_up,
-        ended: Ended::Applied(Box::new(applied(&client, stack, context, &plan, is_known).await)),
+        ended: Ended::Applied(Box::new(applied(&client, stack, context, &plan, looked).await)),
     }
 }
 
@@ -262,7 +266,19 @@ async fn images(
     source::images(&context.registry, reader, stack, &wanted, again).await
 }
 
-async fn applied(client: &Client, stack: &ComposeStack, context: &Context, plan: &Plan, is_known: bool) -> Outcome {
+/// Whether a pass that ended like this had looked at every name of its plan, and found none of them to be somebody else's.
+fn tells_of_a_look(ready: &Condition) -> bool {
+    let looked = [
+        Reason::Succeeded,
+        Reason::Progressing,
+        Reason::DependencyNotReady,
+        Reason::HealthCheckFailed,
+        Reason::RolledBack,
+    ];
+    looked.iter().any(|reason| reason.as_str() == ready.reason)
+}
+
+async fn applied(client: &Client, stack: &ComposeStack, context: &Context, plan: &Plan, looked: bool) -> Outcome {
     let owner = Owner {
         name: stack.name_any(),
         namespace: stack.namespace().unwrap_or_default(),
@@ -270,8 +286,6 @@ async fn applied(client: &Client, stack: &ComposeStack, context: &Context, plan:
     };
     let verify = context.memory.is_verification_due(stack, interval(stack)) || is_requested(stack);
     let inventory = stack.status.as_ref().map_or(&[][..], |status| &status.inventory);
-    // What a pass over the same inputs has applied, it has looked at before.
-    let looked = is_known && !inventory.is_empty();
     let request = Request { plan, inventory, prune: stack.spec.prune, verify, looked };
     Applier::new(client, &context.live, &owner).apply(request).await
 }
