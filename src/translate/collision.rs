@@ -3,17 +3,39 @@
 use std::collections::BTreeMap;
 
 use super::notes::Notes;
-use super::plan::{Plan, WorkloadObject};
+use super::plan::{Plan, Workload, WorkloadObject};
+use crate::api::names;
+
+/// What an object was made of.
+#[derive(Clone, Copy)]
+enum Origin<'p> {
+    Volume(&'p str),
+    Networks,
+    Service(&'p str),
+    Workload(&'p Workload),
+}
+
+impl Origin<'_> {
+    fn path(self) -> String {
+        match self {
+            Self::Volume(key) => format!("volumes.{key}"),
+            Self::Networks => "networks".to_owned(),
+            Self::Service(key) => format!("services.{key}"),
+            Self::Workload(workload) => workload.path(),
+        }
+    }
+}
 
 /// Reports names that two objects of a kind would share: one would silently replace the other.
-pub(super) fn note(plan: &Plan, notes: &mut Notes) {
-    let mut taken: BTreeMap<(&str, String), String> = BTreeMap::new();
-    let mut take = |kind: &'static str, name: Option<&String>, path: String| {
-        let name = name.cloned().unwrap_or_default();
-        if let Some(other) = taken.get(&(kind, name.clone())) {
-            notes.error(path, "NameCollision", format!("its {kind} `{name}` is that of {other} too: rename one"));
+pub(super) fn note<'p>(plan: &'p Plan, notes: &mut Notes) {
+    let mut taken: BTreeMap<(&str, &str), Origin> = BTreeMap::new();
+    let mut take = |kind: &'static str, name: Option<&'p String>, origin: Origin<'p>| {
+        let name = name.map_or("", String::as_str);
+        if let Some(other) = taken.get(&(kind, name)) {
+            let message = format!("its {kind} `{name}` is that of {} too: rename one", other.path());
+            notes.error(origin.path(), "NameCollision", message);
         } else {
-            taken.insert((kind, name), path);
+            taken.insert((kind, name), origin);
         }
     };
     // ConfigMaps and Secrets are named by content, and equal ones are one.
@@ -33,18 +55,18 @@ pub(super) fn note(plan: &Plan, notes: &mut Notes) {
     } = plan;
     // Two keys may stand for one claim that is there already.
     for claim in claims.iter().filter(|claim| claim.object.is_some()) {
-        take("claim", Some(&claim.name), format!("volumes.{}", claim.volume));
+        take("claim", Some(&claim.name), Origin::Volume(&claim.volume));
     }
     for policy in network_policies {
-        take("NetworkPolicy", policy.metadata.name.as_ref(), "networks".to_owned());
+        take("NetworkPolicy", policy.metadata.name.as_ref(), Origin::Networks);
     }
     for attachment in network_attachments {
-        take("NetworkAttachmentDefinition", attachment.metadata.name.as_ref(), "networks".to_owned());
+        take("NetworkAttachmentDefinition", attachment.metadata.name.as_ref(), Origin::Networks);
     }
     for service in services {
         let labels = service.metadata.labels.as_ref();
-        let key = labels.and_then(|labels| labels.get(crate::api::names::LABEL_SERVICE)).map_or("", String::as_str);
-        take("Service", service.metadata.name.as_ref(), format!("services.{key}"));
+        let key = labels.and_then(|labels| labels.get(names::LABEL_SERVICE)).map_or("", String::as_str);
+        take("Service", service.metadata.name.as_ref(), Origin::Service(key));
     }
     for workload in workloads {
         let (kind, metadata) = match &workload.object {
@@ -54,7 +76,7 @@ pub(super) fn note(plan: &Plan, notes: &mut Notes) {
             WorkloadObject::Job(object) => ("Job", &object.metadata),
             WorkloadObject::CronJob(object) => ("CronJob", &object.metadata),
         };
-        take(kind, metadata.name.as_ref(), workload.path());
+        take(kind, metadata.name.as_ref(), Origin::Workload(workload));
     }
 }
 

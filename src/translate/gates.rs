@@ -153,40 +153,46 @@ pub(super) fn in_rings<'a>(
     missing.into_keys().collect()
 }
 /// The workloads, each after those that its gates name, and by name where that leaves a choice.
-pub(super) fn in_order(workloads: Vec<Workload>) -> Vec<Workload> {
-    let mut waiting: BTreeMap<String, Workload> =
-        workloads.into_iter().map(|workload| (workload.service.clone(), workload)).collect();
+pub(super) fn in_order(mut workloads: Vec<Workload>) -> Vec<Workload> {
+    workloads.sort_by(|a, b| a.service.cmp(&b.service));
+    let order = order(&workloads);
+    let mut waiting: Vec<Option<Workload>> = workloads.into_iter().map(Some).collect();
+    let mut ordered: Vec<Workload> = order.into_iter().filter_map(|index| waiting[index].take()).collect();
+    // A cycle, which the loader refuses: better all of them than none.
+    ordered.extend(waiting.into_iter().flatten());
+    ordered
+}
+
+/// The order of workloads, which are sorted by their names, by their numbers; without those that wait in a ring.
+fn order(workloads: &[Workload]) -> Vec<usize> {
+    let places: BTreeMap<&str, usize> =
+        workloads.iter().enumerate().map(|(index, workload)| (workload.service.as_str(), index)).collect();
     // How many each one waits for, and who waits for each one: so that no round looks at all of them again.
-    let mut missing: BTreeMap<String, usize> = BTreeMap::new();
-    let mut followers: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for (name, workload) in &waiting {
-        let names: BTreeSet<&String> =
-            workload.gates.iter().map(|gate| &gate.service).filter(|service| waiting.contains_key(*service)).collect();
-        missing.insert(name.clone(), names.len());
-        for service in names {
-            followers.entry(service.clone()).or_default().push(name.clone());
+    let mut missing = vec![0_usize; workloads.len()];
+    let mut followers: Vec<Vec<usize>> = vec![Vec::new(); workloads.len()];
+    for (index, workload) in workloads.iter().enumerate() {
+        let before: BTreeSet<usize> =
+            workload.gates.iter().filter_map(|gate| places.get(gate.service.as_str()).copied()).collect();
+        missing[index] = before.len();
+        for place in before {
+            followers[place].push(index);
         }
     }
-    let mut next: BTreeSet<String> =
-        missing.iter().filter(|(_, count)| **count == 0).map(|(name, _)| name.clone()).collect();
-    let mut ordered = Vec::with_capacity(waiting.len());
+    let mut next: BTreeSet<usize> = (0..workloads.len()).filter(|index| missing[*index] == 0).collect();
+    let mut ordered = Vec::with_capacity(workloads.len());
     while !next.is_empty() {
         let mut after = BTreeSet::new();
-        for name in next {
-            for follower in followers.remove(&name).unwrap_or_default() {
-                if let Some(count) = missing.get_mut(&follower) {
-                    *count -= 1;
-                    if *count == 0 {
-                        after.insert(follower);
-                    }
+        for index in next {
+            for follower in std::mem::take(&mut followers[index]) {
+                missing[follower] -= 1;
+                if missing[follower] == 0 {
+                    after.insert(follower);
                 }
             }
-            ordered.extend(waiting.remove(&name));
+            ordered.push(index);
         }
         next = after;
     }
-    // A cycle, which the loader refuses: better all of them than none.
-    ordered.extend(waiting.into_values());
     ordered
 }
 

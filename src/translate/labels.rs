@@ -32,13 +32,16 @@ pub(super) fn stack_labels(context: &Context) -> Labels {
     ])
 }
 
-/// The labels of an object that belongs to a service.
+/// The labels of an object that belongs to a service: those of the stack, and those by which it is found.
 pub(super) fn service_labels(context: &Context, unit: &Unit) -> Labels {
-    let mut labels = stack_labels(context);
-    labels.extend(selector(context, unit));
-    labels.insert(names::LABEL_SERVICE.to_owned(), unit.label.clone());
-    labels.insert(names::LABEL_NAME.to_owned(), unit.label.clone());
-    labels
+    Labels::from([
+        (names::LABEL_MANAGED_BY.to_owned(), names::MANAGED_BY.to_owned()),
+        (names::LABEL_NAME.to_owned(), unit.label.clone()),
+        (names::LABEL_PART_OF.to_owned(), context.stack.name.clone()),
+        (names::LABEL_COMPONENT.to_owned(), names::COMPONENT_SERVICE.to_owned()),
+        (names::LABEL_SERVICE.to_owned(), unit.label.clone()),
+        (names::LABEL_STACK.to_owned(), context.stack.name.clone()),
+    ])
 }
 
 /// The metadata of an object that belongs to the stack as a whole.

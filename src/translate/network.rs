@@ -37,8 +37,14 @@ pub(super) fn is_none_mode(service: &Service) -> bool {
 /// Whether all networks of the service are internal: then it reaches nothing outside, and Docker publishes none of
 /// its ports.
 pub(super) fn is_internal_only(context: &Context, unit: &Unit) -> bool {
-    let memberships = memberships(context, unit.pod);
-    !memberships.is_empty() && memberships.iter().all(|membership| membership.internal)
+    let container = &unit.pod.container;
+    let ordinary = matches!(container.network_mode.as_str(), "" | "default");
+    let internal = |key: &String| context.project.networks.get(key).is_some_and(is_internal);
+    ordinary && !container.networks.is_empty() && container.networks.keys().all(internal)
+}
+
+fn is_internal(network: &Network) -> bool {
+    !network.external && (network.internal || is_isolated(network))
 }
 
 /// Whether the service is in an ordinary network whose members have addresses of version 6 too.
@@ -72,8 +78,7 @@ pub(super) fn memberships(context: &Context, service: &Service) -> Vec<Membershi
             let network = context.project.networks.get(key).unwrap_or(&unknown);
             let name =
                 if network.name.is_empty() { format!("{}_{key}", context.project.name) } else { network.name.clone() };
-            let internal = !network.external && (network.internal || is_isolated(network));
-            Membership { key: key.clone(), label: label_key(&name), internal }
+            Membership { key: key.clone(), label: label_key(&name), internal: is_internal(network) }
         })
         .collect()
 }
