@@ -15,6 +15,7 @@ pub mod apply;
 pub mod client;
 pub mod compose;
 pub mod controller;
+pub mod parallel;
 pub mod policy;
 pub mod seed;
 pub mod source;

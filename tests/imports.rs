@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 /// Modules of the package, what they may use of it, and words that must not appear in them.
-const RULES: [(&str, &[&str], &[&str]); 10] = [
+const RULES: [(&str, &[&str], &[&str]); 11] = [
     ("api", &["api"], &["tokio", "SystemTime", "kube::Client"]),
     (
         "compose",
@@ -14,7 +14,7 @@ const RULES: [(&str, &[&str], &[&str]); 10] = [
     ("source", &["source", "api", "compose", "translate"], &[]),
     (
         "translate",
-        &["translate", "api", "compose", "policy"],
+        &["translate", "api", "compose", "policy", "parallel"],
         &["kube::Client", "kube::Api", "tokio", "SystemTime", "Instant", "std::fs", "std::env", "getrandom"],
     ),
     (
@@ -30,7 +30,8 @@ const RULES: [(&str, &[&str], &[&str]); 10] = [
         &["controller", "api", "source", "compose", "translate", "policy", "apply", "status"],
         &["crate::client"],
     ),
-    ("client", &["client", "api", "compose", "translate", "policy"], &["crate::controller"]),
+    ("parallel", &["parallel"], &["kube", "k8s_openapi", "tokio", "std::fs", "std::env"]),
+    ("client", &["client", "api", "compose", "translate", "policy", "parallel"], &["crate::controller"]),
 ];
 
 /// The files below a directory, but for those of tests, which may use anything.

@@ -334,7 +334,7 @@ mod tests {
     fn services_of(text: &str) -> (BTreeMap<String, ServiceSpec>, Vec<String>) {
         let facts = Facts { cluster_domain: Some("example.org".to_owned()), ..Facts::default() };
         fixture::with_facts(text, &fixture::stack(), &facts, |context, notes| {
-            let services = discovery::services(context, notes);
+            let services = fixture::services(context, notes);
             let specs = services.into_iter().map(|service| (service.metadata.name.unwrap(), service.spec.unwrap()));
             (specs.collect(), std::mem::take(notes).summary())
         })

@@ -7,7 +7,6 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use super::context::{Context, Unit};
 use super::kind::Kind;
-use super::notes::Notes;
 use super::ports::{self, PortKey};
 use super::{alias, labels, network, rollout};
 
@@ -61,13 +60,10 @@ fn known(context: &Context, unit: &Unit) -> BTreeSet<PortKey> {
     known
 }
 
-/// The Services of the services' names, and of their aliases.
-pub(super) fn services(context: &Context, notes: &mut Notes) -> Vec<Service> {
-    let named = context.units.values().filter(|unit| has_name(unit));
-    let of_its_own = named.filter(|unit| context.names.sharing(&unit.name).is_none());
-    let mut services: Vec<Service> = of_its_own.map(|unit| service(context, unit, unit.name.clone())).collect();
-    services.extend(alias::services(context, notes));
-    services
+/// The Service of the service's own name; none where it shares the name with others, or has none.
+pub(super) fn own(context: &Context, unit: &Unit) -> Option<Service> {
+    let own = has_name(unit) && context.names.sharing(&unit.name).is_none();
+    own.then(|| service(context, unit, unit.name.clone()))
 }
 
 /// A Service of this name that leads to the pods of one service.
@@ -121,7 +117,7 @@ mod tests {
 
     fn services_of(text: &str) -> (BTreeMap<String, ServiceSpec>, Vec<String>) {
         fixture::with(text, |context, notes| {
-            let services = services(context, notes);
+            let services = fixture::services(context, notes);
             let specs =
                 services.into_iter().map(|service| (service.metadata.name.unwrap(), service.spec.unwrap())).collect();
             (specs, std::mem::take(notes).summary())
@@ -167,7 +163,7 @@ mod tests {
             facts.discovery = before.map(|before| ("web".to_owned(), before.to_owned())).into_iter().collect();
             fixture::with_facts("services: {web: {image: x}}", &fixture::stack(), &facts, |context, notes| {
                 assert_eq!(discovery(context, &context.units["web"]), Some(expected));
-                let spec = services(context, notes).remove(0).spec.unwrap();
+                let spec = fixture::services(context, notes).remove(0).spec.unwrap();
                 assert_eq!(spec.ports.map(|ports| ports.len()), before.is_none().then_some(2));
             });
         }

@@ -1,8 +1,10 @@
 //! Projects and stacks for the unit tests of the mappings.
 
+use k8s_openapi::api::core::v1::Service;
+
 use super::context::Context;
 use super::notes::Notes;
-use super::{Facts, Stack};
+use super::{Facts, Stack, alias, discovery};
 use crate::api::v1alpha1::{ComposeStackSpec, ImageStatus};
 use crate::compose::{Project, ProjectFile};
 
@@ -79,4 +81,10 @@ pub(super) fn with_facts<T>(
     let project = super::in_plain_words(&project);
     let context = Context::new(&project, stack, facts, &mut notes);
     look(&context, &mut notes)
+}
+
+/// The Services of the services' names, and of their aliases.
+pub(super) fn services(context: &Context, notes: &mut Notes) -> Vec<Service> {
+    let own = context.units.values().filter_map(|unit| discovery::own(context, unit));
+    own.chain(alias::services(context, notes)).collect()
 }

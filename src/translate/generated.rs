@@ -30,6 +30,12 @@ pub(super) struct Generated {
 pub(super) type Content = BTreeMap<String, Vec<u8>>;
 
 impl Generated {
+    /// Adds what was generated elsewhere.
+    pub(super) fn append(&mut self, other: Self) {
+        self.config_maps.extend(other.config_maps);
+        self.secrets.extend(other.secrets);
+    }
+
     /// Adds a ConfigMap and returns its name.
     pub(super) fn config_map(
         &mut self,

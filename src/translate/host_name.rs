@@ -97,7 +97,7 @@ pub(super) fn lacking(context: &Context, unit: &Unit) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::translate::{Facts, discovery, fixture};
+    use crate::translate::{Facts, fixture};
 
     const TEXT: &str = "services: {api: {image: x, expose: [\"80\"], hostname: api.local, networks: {n: {aliases: [API.example.com, 1st]}}}, web: \
                         {image: x, networks: {n: null}}, far: {image: x, networks: {m: null}, links: [\"api:the.api\"]}, side: {image: x, \
@@ -111,7 +111,7 @@ mod tests {
         let addresses = addresses.map(|addresses| addresses.iter().map(owned).collect());
         let facts = Facts { addresses, ..Facts::default() };
         fixture::with_facts(TEXT, &fixture::stack(), &facts, |context, notes| {
-            discovery::services(context, notes);
+            fixture::services(context, notes);
             let of = |unit: &Unit| {
                 let hosts = by_address(context, unit).into_iter();
                 let hosts = hosts.flat_map(|(ip, names)| names.into_iter().map(move |name| format!("{ip} {name}")));

@@ -35,6 +35,7 @@ mod kompose;
 mod labels;
 mod lifecycle;
 mod logging;
+mod made;
 mod managed_account;
 mod mention;
 mod model_endpoint;
@@ -94,12 +95,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::api::v1alpha1::{ComposeStackSpec, ImageStatus, SecurityLevel};
 use crate::compose::{Project, ProjectTree, Variable};
+use crate::parallel::Threads;
 use crate::policy::{self, Policy};
 use context::{Context, Unit};
-use generated::Generated;
-use kind::Kind;
+use made::Made;
 use notes::Notes;
-use route::Via;
 
 /// The stack that a project is translated for.
 #[derive(Clone, Debug)]
@@ -174,33 +174,30 @@ pub enum Seed {
 
 /// Translates a project, and judges the outcome by the operator's policy: what it forbids is an error among the notes.
 pub fn translate(project: &Project, stack: &Stack, facts: &Facts, policy: &Policy) -> Plan {
+    translate_on(Threads::One, project, stack, facts, policy)
+}
+
+/// Does what [`translate`] does, and comes to the same plan, on several threads.
+pub fn translate_on(threads: Threads, project: &Project, stack: &Stack, facts: &Facts, policy: &Policy) -> Plan {
     let mut notes = Notes::default();
-    attributes::note(project, &mut notes);
+    attributes::note(threads, project, &mut notes);
     let simplified = in_plain_words(project);
     let context = Context::new(&simplified, stack, facts, &mut notes);
-    let mut generated = Generated::default();
-    let mut workloads = Vec::new();
-    let (mut ingresses, mut http_routes, mut autoscalers) = (Vec::new(), Vec::new(), Vec::new());
-    let mut services = discovery::services(&context, &mut notes);
-    for unit in context.units.values() {
-        note_differences(&context, unit, &mut notes);
-        if let Some(service) = publish::service(&context, unit, &mut notes) {
-            match &unit.route {
-                Some(route) if route.via == Via::Ingress => {
-                    ingresses.push(ingress::ingress(&context, unit, route, &service));
-                }
-                Some(route) => http_routes.extend(http_route::http_routes(&context, unit, route, &service)),
-                None => {}
-            }
-            services.push(service);
-        }
-        workloads.extend(pre_start::workload(&context, unit, &mut generated, &mut notes));
-        if unit.host == unit.key {
-            autoscalers.extend(autoscaler::autoscaler(&context, unit, &mut notes));
-            workloads.extend(unit_workloads(&context, unit, &mut generated, &mut notes));
-        }
+    let units: Vec<&Unit> = context.units.values().collect();
+    let mut made = Made::default();
+    for part in threads.on_parts(&units, |units| Made::of(&context, units)) {
+        made.append(part);
     }
+    let Made { named, published, policies, ingresses, http_routes, autoscalers, mut workloads, generated, notes: said } =
+        made;
+    notes.append(said);
+    let mut services = named;
+    services.extend(alias::services(&context, &mut notes));
+    services.extend(published);
     services.sort_by(|a, b| a.metadata.name.cmp(&b.metadata.name));
+    let mut network_policies = network_policy::of_networks(&context);
+    network_policies.extend(policies);
+    network_policies.sort_by(|a, b| a.metadata.name.cmp(&b.metadata.name));
     resources::note_requests(&context, &mut notes);
     network::note_differences(&context, &mut notes);
     network::note_what_the_cluster_decides(&context, &mut notes);
@@ -212,7 +209,7 @@ pub fn translate(project: &Project, stack: &Stack, facts: &Facts, policy: &Polic
     seed::add(&context, &mut workloads);
     let mut plan = Plan {
         claims: claim::claims(&context, &mut notes),
-        network_policies: network_policy::policies(&context),
+        network_policies,
         network_attachments: attachment::definitions(&context),
         services,
         ingresses,
@@ -237,66 +234,4 @@ pub fn translate(project: &Project, stack: &Stack, facts: &Facts, policy: &Polic
 fn in_plain_words(project: &Project) -> Cow<'_, Project> {
     let project = swarm_form::in_compose(cron_job::among_services(project));
     volumes_from::with_mounts(kompose::with_empty_directories(project))
-}
-
-fn unit_workloads(
-    context: &Context,
-    unit: &Unit,
-    generated: &mut Generated,
-    notes: &mut Notes,
-) -> impl Iterator<Item = Workload> + use<> {
-    let restart_policy = matches!(unit.kind, Kind::Job | Kind::CronJob).then(|| job::restart_policy(unit));
-    let template = pod::template(context, unit, restart_policy, generated, notes);
-    let objects = match unit.kind {
-        Kind::Deployment => vec![WorkloadObject::Deployment(Box::new(deployment::deployment(context, unit, template)))],
-        Kind::StatefulSet => {
-            vec![WorkloadObject::StatefulSet(Box::new(stateful_set::stateful_set(context, unit, template)))]
-        }
-        Kind::DaemonSet => vec![WorkloadObject::DaemonSet(Box::new(daemon_set::daemon_set(context, unit, template)))],
-        Kind::Job => vec![WorkloadObject::Job(Box::new(job::job(context, unit, template)))],
-        Kind::CronJob => {
-            let list = cron_job::cron_jobs(context, unit, &template, notes);
-            list.into_iter().map(|object| WorkloadObject::CronJob(Box::new(object))).collect()
-        }
-    };
-    let (mut gates, discovery) = (gates::gates(context, unit, notes), discovery::discovery(context, unit));
-    gates.extend(pre_start::gate(unit));
-    gates.extend(shared_pod::members(context, unit).filter_map(pre_start::gate));
-    let addresses = host_name::lacking(context, unit).into_iter().map(|name| format!("the address of Service {name}"));
-    let lacks: Vec<String> = addresses.chain(external::lacking(context, unit)).collect();
-    let members: Vec<Member> = shared_pod::members(context, unit)
-        .map(|member| Member {
-            service: member.key.to_owned(),
-            name: member.name.clone(),
-            image: member.service.container.image.clone(),
-            discovery: discovery::discovery(context, member),
-        })
-        .collect();
-    let objects: Vec<_> = objects.into_iter().map(|object| overlay::overlaid(context, unit, object, notes)).collect();
-    for object in &objects {
-        namespace_level::foresee(context, unit, object, notes);
-    }
-    let is_job = context.project.jobs.contains_key(unit.key);
-    let rollout = rollout::rollout(context, unit);
-    let (key, images) = (unit.key.to_owned(), objects.iter().map(|object| overlay::image(unit, object)));
-    let images: Vec<String> = images.collect();
-    objects.into_iter().zip(images).enumerate().map(move |(index, (object, image))| Workload {
-        service: if index == 0 { key.clone() } else { format!("{key}-{}", index + 1) },
-        is_job,
-        image,
-        object,
-        gates: gates.clone(),
-        lacks: lacks.clone(),
-        discovery,
-        members: members.clone(),
-        rollout: rollout.clone(),
-    })
-}
-
-fn note_differences(context: &Context, unit: &Unit, notes: &mut Notes) {
-    kind::note_differences(unit, notes);
-    rollout::note_differences(unit, notes);
-    labels::note_deploy_labels(unit, notes);
-    placement::note_exclusive_claims(context, unit, notes);
-    image_config::note(context, unit, notes);
 }

@@ -147,7 +147,7 @@ pub(super) fn has_scopes(project: &Project) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::translate::{Facts, discovery, fixture, host_name};
+    use crate::translate::{Facts, fixture, host_name};
 
     /// What each Service leads to, what is in the pods' /etc/hosts, and what is said.
     type Found = (BTreeMap<String, String>, Vec<String>, Vec<String>);
@@ -157,7 +157,7 @@ mod tests {
         let facts = Facts { addresses: Some(addresses), ..Facts::default() };
         let project = fixture::project(text);
         fixture::with_facts(text, &fixture::stack(), &facts, |context, notes| {
-            let services = discovery::services(context, notes).into_iter();
+            let services = fixture::services(context, notes).into_iter();
             let target = |service: &k8s_openapi::api::core::v1::Service| {
                 let selector = service.spec.as_ref().unwrap().selector.as_ref().unwrap();
                 selector.get("compose-operator.dev/service").cloned().unwrap_or_else(|| {

@@ -22,8 +22,8 @@ use super::publish;
 use crate::api::names;
 use crate::api::v1alpha1::NetworkPolicyMode;
 
-/// The policies of the networks in use, and of the services' ports.
-pub(super) fn policies(context: &Context) -> Vec<NetworkPolicy> {
+/// The policies of the networks in use.
+pub(super) fn of_networks(context: &Context) -> Vec<NetworkPolicy> {
     if context.stack.spec.network_policy.mode == NetworkPolicyMode::Off {
         return Vec::new();
     }
@@ -42,17 +42,16 @@ pub(super) fn policies(context: &Context) -> Vec<NetworkPolicy> {
             policies.push(internal_policy(context, membership, used.values().filter(|other| !other.internal), name));
         }
     }
-    for unit in context.units.values() {
-        if is_none_mode(unit.service) {
-            policies.push(deny_policy(context, unit));
-        }
-        let open = publish::open_targets(context, unit);
-        if !open.is_empty() && !is_host_mode(unit.pod) {
-            policies.push(published_policy(context, unit, &open));
-        }
-    }
-    policies.sort_by(|a, b| a.metadata.name.cmp(&b.metadata.name));
     policies
+}
+
+/// The policies of a service: that of its published ports, and that of `network_mode: none`.
+pub(super) fn of_service(context: &Context, unit: &Unit) -> impl Iterator<Item = NetworkPolicy> + use<> {
+    let on = context.stack.spec.network_policy.mode != NetworkPolicyMode::Off;
+    let deny = (on && is_none_mode(unit.service)).then(|| deny_policy(context, unit));
+    let open = if on && !is_host_mode(unit.pod) { publish::open_targets(context, unit) } else { Vec::new() };
+    let published = (!open.is_empty()).then(|| published_policy(context, unit, &open));
+    deny.into_iter().chain(published)
 }
 
 /// Members let each other in.
@@ -202,6 +201,12 @@ mod tests {
     use super::*;
     use crate::translate::fixture;
     use crate::translate::network::pod_labels;
+
+    /// All policies of a stack.
+    fn policies(context: &Context) -> Vec<NetworkPolicy> {
+        let of_services = context.units.values().flat_map(|unit| of_service(context, unit));
+        of_networks(context).into_iter().chain(of_services).collect()
+    }
 
     fn is_selected(selector: &LabelSelector, labels: &Labels) -> bool {
         selector.match_labels.iter().flatten().all(|(key, value)| labels.get(key) == Some(value))

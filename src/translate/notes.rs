@@ -32,9 +32,14 @@ impl Notes {
         self.0.push(note);
     }
 
+    /// Notes that were collected elsewhere.
+    pub(super) fn append(&mut self, mut others: Self) {
+        self.0.append(&mut others.0);
+    }
+
     /// The notes by path, each said once.
     pub(super) fn sorted(mut self) -> Vec<Note> {
-        self.0.sort();
+        self.0.sort_unstable();
         self.0.dedup();
         self.0
     }

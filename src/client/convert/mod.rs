@@ -18,8 +18,9 @@ use clap::{Args, ValueEnum};
 use super::ClientError;
 use super::project::ProjectArgs;
 use crate::compose::{LoadOptions, Project, load};
+use crate::parallel::Threads;
 use crate::policy::{FORBIDDEN, Policy};
-use crate::translate::{NoteLevel, PROJECT_DIRECTORY, Stack, not_honoured, translate};
+use crate::translate::{NoteLevel, PROJECT_DIRECTORY, Stack, not_honoured, translate_on};
 use project_disk::ProjectDisk;
 use report::{Finding, Form, Report};
 
@@ -109,7 +110,8 @@ pub(super) fn convert(args: &ConvertArgs) -> Result<(), ClientError> {
         environment: options.environment.clone(),
         hash_key,
     };
-    let plan = translate(&project, &stack, &facts, &args.policy);
+    let threads = Threads::EachProcessor;
+    let plan = translate_on(threads, &project, &stack, &facts, &args.policy);
     if args.explain {
         return output::text(&explain::explain(&project, &plan.notes, args.output)?);
     }

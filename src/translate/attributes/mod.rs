@@ -1,15 +1,22 @@
 //! Every attribute of a canonical project is looked up in one table, so that none is dropped in silence.
 
+mod place;
 #[cfg(test)]
 pub(super) mod populated;
 mod table;
 
 pub use table::ATTRIBUTES;
 
+use std::ops::Bound;
+
+use place::Place;
+use serde::Serialize;
 use serde_json::Value;
 
 use super::notes::Notes;
 use crate::compose::Project;
+use crate::compose::model::Service;
+use crate::parallel::Threads;
 
 /// How an attribute is treated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,25 +38,25 @@ const SECRET_HOLDERS: [&str; 5] =
     ["services.*.environment", "configs.*.content", "configs.*.file", "secrets.*.file", "services.*.env_file"];
 
 /// Notes every attribute that is not mapped, and every value from a Secret that would become readable.
-pub(super) fn note(project: &Project, notes: &mut Notes) {
-    let Ok(value) = written(project) else {
+pub(super) fn note(threads: Threads, project: &Project, notes: &mut Notes) {
+    let services: Vec<_> = project.services.iter().collect();
+    let of_services = threads.on_parts(&services, |services| {
+        let mut notes = Notes::default();
+        let walked = walk_services(services.iter().copied(), &mut |path, row| note_one(project, path, row, &mut notes));
+        (notes, walked)
+    });
+    let mut walked = walk_others(project, &mut |path, row| note_one(project, path, row, notes));
+    for (said, part) in of_services {
+        notes.append(said);
+        walked = walked.and(part);
+    }
+    if walked.is_err() {
         notes.error("", "Invalid", "the project cannot be written as JSON");
         return;
-    };
-    walk(&value, &mut |attribute| {
-        let Attribute { path, pattern, treatment } = attribute;
-        match treatment {
-            Some(Treatment::Ignored("")) => {}
-            Some(Treatment::Ignored(message)) => notes.ignored(path, message),
-            Some(Treatment::Rejected(message)) => notes.rejected(path, message),
-            Some(Treatment::Approximated(message)) => {
-                notes.approximated(path, message);
-                note_taint(project, path, pattern, notes);
-            }
-            Some(Treatment::Mapped | Treatment::ByValue(_)) => note_taint(project, path, pattern, notes),
-            None => notes.rejected(path, "is not supported yet"),
-        }
-    });
+    }
+    if project.tainted.is_empty() {
+        return;
+    }
     for name in project.models.keys() {
         note_taint(project, &format!("models.{name}"), "models.*", notes);
     }
@@ -62,55 +69,120 @@ pub(super) fn note(project: &Project, notes: &mut Notes) {
     }
 }
 
-/// An attribute that a project uses.
-struct Attribute<'a> {
-    /// Its path, such as `services.web.ports[0].target`.
-    path: &'a str,
-    /// The row that it would have, such as `services.*.ports[].target`.
-    pattern: &'a str,
-    /// The treatment of that row; none when there is no row.
-    treatment: Option<Treatment>,
+fn note_one(project: &Project, path: &str, row: Option<Row>, notes: &mut Notes) {
+    match row {
+        Some((_, Treatment::Ignored(""))) => {}
+        Some((_, Treatment::Ignored(message))) => notes.ignored(path, message),
+        Some((_, Treatment::Rejected(message))) => notes.rejected(path, message),
+        Some((pattern, Treatment::Approximated(message))) => {
+            notes.approximated(path, message);
+            note_taint(project, path, pattern, notes);
+        }
+        Some((pattern, Treatment::Mapped | Treatment::ByValue(_))) => note_taint(project, path, pattern, notes),
+        None => notes.rejected(path, "is not supported yet"),
+    }
 }
+
+/// A row of the table.
+type Row = (&'static str, Treatment);
 
 /// Every attribute that a project uses, by its path, with its row of the table and how that row treats it; no row when
 /// the table does not know it.
-pub fn attributes_used(project: &Project) -> Vec<(String, Option<(&'static str, Treatment)>)> {
+pub fn attributes_used(project: &Project) -> Vec<(String, Option<Row>)> {
     let mut used = Vec::new();
-    if let Ok(value) = written(project) {
-        walk(&value, &mut |attribute| used.push((attribute.path.to_owned(), row(attribute.pattern))));
-    }
-    used
+    let mut each = |path: &str, row| used.push((path.to_owned(), row));
+    let walked = walk_others(project, &mut each).and_then(|()| walk_services(&project.services, &mut each));
+    if walked.is_ok() { used } else { Vec::new() }
 }
 
-/// Shows every attribute of a project in its JSON form, as deep as the table has rows.
-fn walk(project: &Value, each: &mut impl FnMut(Attribute)) {
-    for (key, value) in project.as_object().into_iter().flatten().filter(|(key, _)| !key.starts_with("x-")) {
-        visit(key, key, value, each);
-    }
+/// Shows every attribute of services by its path, such as `services.web.ports[0].target`, with its row, as deep as the
+/// table has rows. They are asked for as JSON one after the other: that of a whole project would take more room than the
+/// project.
+fn walk_services<'p>(
+    services: impl IntoIterator<Item = (&'p String, &'p Service)>,
+    each: &mut impl FnMut(&str, Option<Row>),
+) -> Result<(), serde_json::Error> {
+    section("services", services, take_inherited_out, each)
 }
 
-fn visit(path: &str, pattern: &str, value: &Value, each: &mut impl FnMut(Attribute)) {
+/// Does what [`walk_services`] does for the rest of a project.
+fn walk_others(project: &Project, each: &mut impl FnMut(&str, Option<Row>)) -> Result<(), serde_json::Error> {
+    // Without `..`: a new section has to be thought of here.
+    let Project {
+        name,
+        services: _,
+        jobs,
+        networks,
+        volumes,
+        secrets,
+        configs,
+        // Services have what they ask for in their environment.
+        models: _,
+        extensions: _,
+        disabled_services: _,
+        working_dir: _,
+        warnings: _,
+        tainted: _,
+        positions: _,
+    } = project;
+    visit(&mut "name".to_owned(), Place::of_key("name"), &Value::from(name.as_str()), each);
+    section("configs", configs, |_| {}, each)?;
+    section("jobs", jobs, |_| {}, each)?;
+    section("networks", networks, |_| {}, each)?;
+    section("secrets", secrets, |_| {}, each)?;
+    section("volumes", volumes, |_| {}, each)
+}
+
+fn section<'p, T: Serialize + 'p>(
+    name: &str,
+    entries: impl IntoIterator<Item = (&'p String, &'p T)>,
+    as_written: impl Fn(&mut Value),
+    each: &mut impl FnMut(&str, Option<Row>),
+) -> Result<(), serde_json::Error> {
+    let place = Place::of_key(name);
+    let place = place.of_any_key().unwrap_or(place);
+    let mut path = name.to_owned();
+    for (key, entry) in entries {
+        let mut value = serde_json::to_value(entry)?;
+        as_written(&mut value);
+        below(&mut path, &[".", key], |path| visit(path, place, &value, each));
+    }
+    Ok(())
+}
+
+/// Makes a path longer for a while.
+fn below(path: &mut String, parts: &[&str], look: impl FnOnce(&mut String)) {
+    let length = path.len();
+    path.extend(parts.iter().copied());
+    look(path);
+    path.truncate(length);
+}
+
+fn visit(path: &mut String, place: Place, value: &Value, each: &mut impl FnMut(&str, Option<Row>)) {
     if is_absent(value) {
         return;
     }
-    let treatment = row(pattern).map(|(_, treatment)| treatment);
-    if matches!(treatment, Some(Treatment::Ignored(_) | Treatment::Rejected(_))) {
-        return each(Attribute { path, pattern, treatment });
+    let row = place.row();
+    if matches!(row, Some((_, Treatment::Ignored(_) | Treatment::Rejected(_)))) {
+        return each(path, row);
     }
     match value {
-        Value::Object(entries) if has_rows_below(pattern, ".") => {
-            let is_map = has_rows_below(pattern, ".*");
+        Value::Object(entries) if place.has_keys() => {
+            let any = place.of_any_key();
             for (key, value) in entries {
-                let below = if is_map { format!("{pattern}.*") } else { format!("{pattern}.{key}") };
-                visit(&format!("{path}.{key}"), &shared(below), value, each);
+                let place = any.unwrap_or_else(|| place.key(key));
+                below(path, &[".", key], |path| visit(path, place, value, each));
             }
         }
-        Value::Array(items) if has_rows_below(pattern, "[]") => {
-            for (index, value) in items.iter().enumerate() {
-                visit(&format!("{path}[{index}]"), &format!("{pattern}[]"), value, each);
+        Value::Array(items) => match place.of_items() {
+            Some(place) => {
+                for (index, value) in items.iter().enumerate() {
+                    below(path, &["[", &index.to_string(), "]"], |path| visit(path, place, value, each));
+                }
             }
-        }
-        _ => each(Attribute { path, pattern, treatment }),
+            None => each(path, row),
+        },
+        _ => each(path, row),
     }
 }
 
@@ -119,8 +191,8 @@ fn note_taint(project: &Project, path: &str, pattern: &str, notes: &mut Notes) {
     if SECRET_HOLDERS.contains(&pattern) {
         return;
     }
-    let below = project.tainted.range(path.to_owned()..).take_while(|tainted| tainted.starts_with(path));
-    for tainted in below {
+    let after = (Bound::Included(path), Bound::Unbounded);
+    for tainted in project.tainted.range::<str, _>(after).take_while(|tainted| tainted.starts_with(path)) {
         let rest = &tainted[path.len()..];
         if rest.is_empty() || rest.starts_with(['.', '[']) {
             notes.error(
@@ -143,41 +215,13 @@ fn is_absent(value: &Value) -> bool {
     }
 }
 
-/// What the file says, as JSON.
-fn written(project: &Project) -> Result<Value, serde_json::Error> {
-    let mut value = serde_json::to_value(project)?;
-    value.get_mut("services").into_iter().for_each(take_inherited_out);
-    Ok(value)
-}
-
-/// Takes out of the `pre_start` of services what the loader has handed on to them: the service says it itself.
-fn take_inherited_out(services: &mut Value) {
-    for service in services.as_object_mut().into_iter().flat_map(|services| services.values_mut()) {
-        let of_service = service.clone();
-        let hooks = service.get_mut("pre_start").and_then(Value::as_array_mut);
-        for hook in hooks.into_iter().flatten().filter_map(Value::as_object_mut) {
-            hook.retain(|key, value| of_service.get(key) != Some(value));
-        }
+/// Takes out of the `pre_start` of a service what the loader has handed on to them: the service says it itself.
+fn take_inherited_out(service: &mut Value) {
+    let Some(mut hooks) = service.get_mut("pre_start").map(Value::take) else { return };
+    for hook in hooks.as_array_mut().into_iter().flatten().filter_map(Value::as_object_mut) {
+        hook.retain(|key, value| service.get(key) != Some(value));
     }
-}
-
-/// Jobs and `pre_start` have most attributes in common with services, and their rows.
-fn shared(pattern: String) -> String {
-    match pattern.strip_prefix("jobs.*.").or_else(|| pattern.strip_prefix("services.*.pre_start[].")) {
-        Some(rest) if !has_rows_below(&pattern, "") => format!("services.*.{rest}"),
-        _ => pattern,
-    }
-}
-
-fn row(pattern: &str) -> Option<(&'static str, Treatment)> {
-    let at = ATTRIBUTES.binary_search_by(|(row, _)| (*row).cmp(pattern)).ok()?;
-    Some(ATTRIBUTES[at])
-}
-
-fn has_rows_below(pattern: &str, separator: &str) -> bool {
-    let prefix = format!("{pattern}{separator}");
-    let at = ATTRIBUTES.partition_point(|(row, _)| *row < prefix.as_str());
-    ATTRIBUTES.get(at).is_some_and(|(row, _)| row.starts_with(&prefix))
+    service["pre_start"] = hooks;
 }
 
 #[cfg(test)]
@@ -189,7 +233,7 @@ mod tests {
 
     fn noted(project: &Project) -> Vec<String> {
         let mut notes = Notes::default();
-        note(project, &mut notes);
+        note(Threads::One, project, &mut notes);
         notes.summary()
     }
 
@@ -220,17 +264,18 @@ mod tests {
     #[test]
     fn every_attribute_has_a_row_and_every_row_an_attribute() {
         let project = populated::project();
-        let value = serde_json::to_value(&project).unwrap();
         let mut seen = BTreeSet::new();
         let mut missing = Vec::new();
-        walk(&value, &mut |attribute| match attribute.treatment {
-            Some(_) => {
-                seen.insert(attribute.pattern.to_owned());
+        for (path, row) in attributes_used(&project) {
+            match row {
+                Some((row, _)) => {
+                    seen.insert(row);
+                }
+                None => missing.push(path),
             }
-            None => missing.push(attribute.pattern.to_owned()),
-        });
+        }
         assert_eq!(missing, Vec::<String>::new(), "attributes without a row");
-        let unused: Vec<&str> = ATTRIBUTES.iter().map(|(row, _)| *row).filter(|row| !seen.contains(*row)).collect();
+        let unused: Vec<&str> = ATTRIBUTES.iter().map(|(row, _)| *row).filter(|row| !seen.contains(row)).collect();
         assert_eq!(unused, Vec::<&str>::new(), "rows without an attribute");
     }
 
@@ -240,13 +285,20 @@ mod tests {
         // The loader deals with these itself, and the canonical project has no trace of them.
         let resolved = ["include", "version", "models"];
         let is_known = |path: &str| {
-            let ends = path.match_indices(['.', '[']).map(|(at, _)| at).chain([path.len()]);
-            ends.map(|end| &path[..end]).any(|above| row(above).is_some() || resolved.contains(&above))
-                || has_rows_below(path, "")
+            let ends: Vec<usize> = path.match_indices(['.', '[']).map(|(at, _)| at).chain([path.len()]).collect();
+            let first = Place::of_key(&path[..ends[0]]);
+            let places = ends.windows(2).scan(first, |place, ends| {
+                *place = place.below(&path[ends[0]..ends[1]]);
+                Some(*place)
+            });
+            let places: Vec<Place> = std::iter::once(first).chain(places).collect();
+            let has_row = |place: &Place| place.row().is_some();
+            let goes_on = |place: &Place| place.has_keys() || place.of_items().is_some();
+            places.iter().any(has_row) || places.last().is_some_and(goes_on) || resolved.contains(&&path[..ends[0]])
         };
         let paths = crate::compose::attribute_paths();
         assert!(paths.len() > 300, "{}", paths.len());
-        let unknown: Vec<String> = paths.into_iter().map(shared).filter(|path| !is_known(path)).collect();
+        let unknown: Vec<String> = paths.into_iter().filter(|path| !is_known(path)).collect();
         assert_eq!(unknown, Vec::<String>::new());
     }
 
