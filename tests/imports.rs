@@ -4,11 +4,11 @@
 use std::path::{Path, PathBuf};
 
 /// Modules of the package, what they may use of it, and words that must not appear in them.
-const RULES: [(&str, &[&str], &[&str]); 11] = [
+const RULES: [(&str, &[&str], &[&str]); 12] = [
     ("api", &["api"], &["tokio", "SystemTime", "kube::Client"]),
     (
         "compose",
-        &["compose"],
+        &["compose", "yaml"],
         &["kube", "k8s_openapi", "tokio", "SystemTime", "Instant", "std::fs", "std::env", "getrandom"],
     ),
     ("source", &["source", "api", "compose", "translate"], &[]),
@@ -31,7 +31,8 @@ const RULES: [(&str, &[&str], &[&str]); 11] = [
         &["crate::client"],
     ),
     ("parallel", &["parallel"], &["kube", "k8s_openapi", "tokio", "std::fs", "std::env"]),
-    ("client", &["client", "api", "compose", "translate", "policy", "parallel"], &["crate::controller"]),
+    ("yaml", &["yaml"], &["kube", "k8s_openapi", "tokio", "std::fs", "std::env"]),
+    ("client", &["client", "api", "compose", "translate", "policy", "parallel", "yaml"], &["crate::controller"]),
 ];
 
 /// The files below a directory, but for those of tests, which may use anything.

@@ -8,17 +8,7 @@ mod yaml;
 use serde_json::Value;
 
 use super::model::{Project, form};
-
-/// Why a project has no text form.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct WriteError(String);
-
-impl serde::ser::Error for WriteError {
-    fn custom<T: std::fmt::Display>(message: T) -> Self {
-        Self(message.to_string())
-    }
-}
+pub use crate::yaml::WriteError;
 
 /// The project as `docker compose config` prints it.
 ///

@@ -135,7 +135,7 @@ pub(super) fn is_ours(key: &str) -> bool {
 fn metadata(context: &Context, name: String, labels: Labels) -> ObjectMeta {
     ObjectMeta {
         name: Some(name),
-        namespace: Some(context.stack.namespace.clone()),
+        namespace: Some(context.stack.namespace.clone()).filter(|namespace| !namespace.is_empty()),
         labels: Some(labels),
         owner_references: owner(context).map(|owner| vec![owner]),
         ..ObjectMeta::default()

@@ -4,6 +4,7 @@ mod alias;
 mod attachment;
 mod attributes;
 mod autoscaler;
+mod child;
 mod claim;
 mod collision;
 mod container;
@@ -76,13 +77,14 @@ mod traefik;
 mod volumes_from;
 
 pub use attributes::{ATTRIBUTES, Treatment, attributes_used};
+pub use child::{Child, Object};
 pub use file_object::external_name;
 pub use host_name::has_host_names;
 pub use node_network::is_driver as is_node_network_driver;
 pub use not_honoured::not_honoured;
 pub use plan::{
-    Child, Claim, Gate, GateCondition, Member, Note, NoteLevel, OnFailure, Pace, Plan, Rollout, Workload,
-    WorkloadObject, http_route_api, network_attachment_api,
+    Claim, Gate, GateCondition, Member, Note, NoteLevel, OnFailure, Pace, Plan, Rollout, Workload, WorkloadObject,
+    http_route_api, network_attachment_api,
 };
 pub use pod_security::BASELINE_CAPABILITIES;
 pub use project_directory::{PROJECT_DIRECTORY, as_relative};
@@ -106,7 +108,7 @@ use notes::Notes;
 pub struct Stack {
     /// The stack's name: a DNS label of at most 40 characters.
     pub name: String,
-    /// Its namespace.
+    /// Its namespace; empty where none is named, and then the objects name none either.
     pub namespace: String,
     /// Its uid, for ownerReferences; offline there is none, and no reference either.
     pub uid: Option<String>,

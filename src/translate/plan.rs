@@ -6,11 +6,9 @@ use k8s_openapi::api::batch::v1::{CronJob, Job};
 use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, PodTemplateSpec, Secret, Service};
 use k8s_openapi::api::networking::v1::{Ingress, NetworkPolicy};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
-use kube::Resource;
 use kube::core::{ApiResource, DynamicObject, GroupVersionKind};
-use serde::Serialize;
-use serde_json::Value;
 
+use super::child::{Child, Object};
 use crate::api::v1alpha1::Unsupported;
 
 /// Every object that a stack consists of, and what there is to say about how it was translated.
@@ -42,10 +40,7 @@ pub struct Plan {
 
 impl Plan {
     /// The objects to apply, in an order in which each comes after what it refers to.
-    ///
-    /// # Errors
-    /// As [`Child::new`].
-    pub fn children(&self) -> impl Iterator<Item = Result<Child, serde_json::Error>> {
+    pub fn objects(&self) -> impl Iterator<Item = Object<'_>> {
         // Without `..`: a new kind of child has to be thought of here.
         let Self {
             config_maps,
@@ -61,15 +56,22 @@ impl Plan {
             notes: _,
         } = self;
         let claims = claims.iter().filter_map(|claim| claim.object.as_ref());
-        let files =
-            config_maps.iter().map(Child::new).chain(secrets.iter().map(Child::new)).chain(claims.map(Child::new));
-        let attachments = network_attachments.iter().map(|object| Child::untyped(network_attachment_api(), object));
-        let networks =
-            network_policies.iter().map(Child::new).chain(attachments).chain(services.iter().map(Child::new));
-        let http_routes = http_routes.iter().map(|object| Child::untyped(http_route_api(), object));
-        let routes = ingresses.iter().map(Child::new).chain(http_routes);
-        let pods = autoscalers.iter().map(Child::new).chain(workloads.iter().map(|workload| workload.object.child()));
-        files.chain(networks).chain(routes).chain(pods)
+        let files = config_maps.iter().map(Object::ConfigMap).chain(secrets.iter().map(Object::Secret));
+        let attachments = network_attachments.iter().map(Object::NetworkAttachment);
+        let networks = network_policies.iter().map(Object::NetworkPolicy).chain(attachments);
+        let routes = ingresses.iter().map(Object::Ingress).chain(http_routes.iter().map(Object::HttpRoute));
+        let pods = autoscalers.iter().map(Object::Autoscaler);
+        let pods = pods.chain(workloads.iter().map(|workload| Object::Workload(&workload.object)));
+        let services = services.iter().map(Object::Service);
+        files.chain(claims.map(Object::Claim)).chain(networks).chain(services).chain(routes).chain(pods)
+    }
+
+    /// The objects of [`Plan::objects`], each ready to be applied.
+    ///
+    /// # Errors
+    /// As [`Child::new`].
+    pub fn children(&self) -> impl Iterator<Item = Result<Child, serde_json::Error>> {
+        self.objects().map(Object::child)
     }
 }
 
@@ -266,48 +268,6 @@ impl NoteLevel {
             Self::Rejected => "Rejected",
             Self::Error => "Error",
         }
-    }
-}
-
-/// An object of a plan, ready to be applied whatever its kind.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Child {
-    /// Its API.
-    pub resource: ApiResource,
-    /// Its name.
-    pub name: String,
-    /// The object, with `apiVersion` and `kind`.
-    pub object: Value,
-}
-
-impl Child {
-    /// Erases the type of an object.
-    ///
-    /// # Errors
-    /// When the object cannot be serialised, which a test of each kind excludes.
-    pub fn new<K>(object: &K) -> Result<Self, serde_json::Error>
-    where
-        K: Resource<DynamicType = ()> + Serialize,
-    {
-        Ok(Self {
-            resource: ApiResource::erase::<K>(&()),
-            name: object.meta().name.clone().unwrap_or_default(),
-            object: serde_json::to_value(object)?,
-        })
-    }
-}
-
-impl Child {
-    /// An object whose type is known to the cluster alone.
-    ///
-    /// # Errors
-    /// As [`Child::new`].
-    pub fn untyped(resource: ApiResource, object: &DynamicObject) -> Result<Self, serde_json::Error> {
-        Ok(Self {
-            resource,
-            name: object.metadata.name.clone().unwrap_or_default(),
-            object: serde_json::to_value(object)?,
-        })
     }
 }
 

@@ -137,9 +137,10 @@ pub(super) fn convert(args: &ConvertArgs) -> Result<(), ClientError> {
     let namespace = args.namespace.as_deref();
     if args.stack {
         let object = stack::compose_stack(namespace, &options, &disk, &project, set, &mut report)?;
-        return output::write(std::iter::once(Ok(object)), args.output, &args.output_dir, namespace);
+        return output::write(&[object], args.output, threads, &args.output_dir, namespace);
     }
-    output::write(output::objects(&plan, namespace.is_some()), args.output, &args.output_dir, namespace)?;
+    let objects: Vec<_> = plan.objects().collect();
+    output::write(&objects, args.output, threads, &args.output_dir, namespace)?;
     // The process ends here: to give thousands of objects back one by one would take a tenth of its time.
     std::mem::forget((plan, project));
     Ok(())

@@ -2,28 +2,22 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{BufWriter, Write as _};
+use std::io::Write as _;
 use std::path::Path;
 
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::super::ClientError;
 use super::Output;
-use crate::translate::Plan;
+use crate::parallel::Threads;
+use crate::yaml::{Kubernetes, Out, append, to_string};
 
 /// The first line of a kustomization.yaml that a conversion may replace, with the files that it names.
 const HEADER: &str = "# Written by `kubectl compose convert`, which replaces this file and those that it names.";
 
-/// The objects of a plan, each made when it is its turn; with their namespace only when it was asked for.
-pub(super) fn objects(plan: &Plan, namespaced: bool) -> impl Iterator<Item = Result<Value, ClientError>> {
-    plan.children().map(move |child| {
-        let mut object = child.map_err(|error| ClientError::Output(error.to_string()))?.object;
-        if !namespaced && let Some(metadata) = object["metadata"].as_object_mut() {
-            metadata.remove("namespace");
-        }
-        Ok(object)
-    })
-}
+/// How many objects are text at once: those of a large project would take more room than all the rest.
+const AT_ONCE: usize = 1024;
 
 /// Writes text to standard output.
 pub(super) fn text(text: &str) -> Result<(), ClientError> {
@@ -32,24 +26,17 @@ pub(super) fn text(text: &str) -> Result<(), ClientError> {
 }
 
 /// Writes the objects in their order.
-pub(super) fn write(
-    objects: impl Iterator<Item = Result<Value, ClientError>>,
+pub(super) fn write<T: Serialize + Sync>(
+    objects: &[T],
     output: Output,
+    threads: Threads,
     directory: &Path,
     namespace: Option<&str>,
 ) -> Result<(), ClientError> {
     match output {
-        Output::Yaml => {
-            let failed = |error: std::io::Error| ClientError::Output(error.to_string());
-            let mut stdout = BufWriter::new(std::io::stdout().lock());
-            for object in objects {
-                stdout.write_all(b"---\n").map_err(failed)?;
-                stdout.write_all(yaml(&object?)?.as_bytes()).map_err(failed)?;
-            }
-            stdout.flush().map_err(failed)
-        }
+        Output::Yaml => write_documents(objects, threads),
         Output::Json => {
-            let objects: Vec<Value> = objects.collect::<Result<_, _>>()?;
+            let objects: Vec<Value> = objects.iter().map(value).collect::<Result<_, _>>()?;
             let list = json!({ "apiVersion": "v1", "kind": "List", "items": objects });
             let list = serde_json::to_string_pretty(&list).map_err(|error| ClientError::Output(error.to_string()))?;
             text(&(list + "\n"))
@@ -58,16 +45,30 @@ pub(super) fn write(
     }
 }
 
-pub(super) fn yaml(object: &Value) -> Result<String, ClientError> {
-    let text = serde_saphyr::to_string(object).map_err(|error| ClientError::Output(error.to_string()))?;
-    Ok(text.trim_end().to_owned() + "\n")
+fn write_documents<T: Serialize + Sync>(objects: &[T], threads: Threads) -> Result<(), ClientError> {
+    let mut stdout = std::io::stdout().lock();
+    for objects in objects.chunks(AT_ONCE) {
+        for part in threads.on_parts(objects, documents) {
+            stdout.write_all(part?.as_bytes()).map_err(|error| ClientError::Output(error.to_string()))?;
+        }
+    }
+    Ok(())
 }
 
-fn write_directory(
-    objects: impl Iterator<Item = Result<Value, ClientError>>,
-    directory: &Path,
-    namespace: Option<&str>,
-) -> Result<(), ClientError> {
+fn documents<T: Serialize>(objects: &[T]) -> Result<String, ClientError> {
+    let mut out = Out::default();
+    for object in objects {
+        out.text.push_str("---\n");
+        append::<Kubernetes>(&mut out, object)?;
+    }
+    Ok(out.text)
+}
+
+fn value(object: &impl Serialize) -> Result<Value, ClientError> {
+    serde_json::to_value(object).map_err(|error| ClientError::Output(error.to_string()))
+}
+
+fn write_directory<T: Serialize>(objects: &[T], directory: &Path, namespace: Option<&str>) -> Result<(), ClientError> {
     let failed =
         |path: &Path, error: std::io::Error| ClientError::Usage(format!("cannot write {}: {error}", path.display()));
     let kustomization = directory.join("kustomization.yaml");
@@ -81,11 +82,11 @@ fn write_directory(
     fs::create_dir_all(directory).map_err(|error| failed(directory, error))?;
     let mut names = Vec::new();
     for object in objects {
-        let object = object?;
+        let object = value(object)?;
         let word = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
         let name = format!("{}-{}.yaml", word("/kind").to_lowercase(), word("/metadata/name"));
         let path = directory.join(&name);
-        fs::write(&path, yaml(&object)?).map_err(|error| failed(&path, error))?;
+        fs::write(&path, to_string::<Kubernetes>(&object)?).map_err(|error| failed(&path, error))?;
         names.push(name);
     }
     let mut content = json!({
@@ -98,7 +99,7 @@ fn write_directory(
     if let Some(namespace) = namespace {
         content["namespace"] = json!(namespace);
     }
-    let content = format!("{HEADER}\n{}", yaml(&content)?);
+    let content = format!("{HEADER}\n{}", to_string::<Kubernetes>(&content)?);
     fs::write(&kustomization, content).map_err(|error| failed(&kustomization, error))?;
     for stale in stale(&before, &names.into_iter().collect()) {
         let path = directory.join(&stale);

@@ -7,11 +7,12 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
 
 use super::super::ClientError;
-use super::output::yaml;
+
 use super::project_disk::ProjectDisk;
 use super::report::{Finding, Report};
 use crate::compose::{DocumentBody, LoadOptions, Project, ProjectFile, Variable, load};
 use crate::translate::as_relative;
+use crate::yaml::{Kubernetes, to_string};
 
 /// Beyond this, client-side `kubectl apply` cannot keep the object in its annotation
 /// (`TotalAnnotationSizeLimitB` in k8s.io/apimachinery).
@@ -82,7 +83,7 @@ pub(super) fn compose_stack(
         "metadata": metadata,
         "spec": spec,
     });
-    note_size(yaml(&stack)?.len(), report);
+    note_size(to_string::<Kubernetes>(&stack)?.len(), report);
     Ok(stack)
 }
 

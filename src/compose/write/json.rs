@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde::ser::{Error as _, Serialize, SerializeMap, Serializer};
 
 use super::WriteError;
 use crate::compose::model::Project;
@@ -38,12 +38,12 @@ impl Serialize for Sections<'_> {
 }
 
 pub(super) fn to_string(value: &impl Serialize) -> Result<String, WriteError> {
-    let text = serde_json::to_string_pretty(value).map_err(|error| WriteError(error.to_string()))?;
+    let text = serde_json::to_string_pretty(value).map_err(WriteError::custom)?;
     Ok(escaped(text))
 }
 
 pub(super) fn compact(value: &impl Serialize) -> Result<String, WriteError> {
-    let text = serde_json::to_string(value).map_err(|error| WriteError(error.to_string()))?;
+    let text = serde_json::to_string(value).map_err(WriteError::custom)?;
     Ok(escaped(text))
 }
 

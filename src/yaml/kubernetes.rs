@@ -1,0 +1,204 @@
+//! The style of Kubernetes objects: keys in the order of their bytes, lists below their key.
+
+use std::borrow::Cow;
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use super::Style;
+
+/// Longer texts may be folded.
+const WIDTH: usize = 80;
+
+/// Words that some reader of YAML takes for something else than a text, in lower case.
+const WORDS: [&str; 11] = ["y", "n", "on", "no", "off", "yes", "nan", "inf", "true", "null", "false"];
+
+/// Kubernetes objects.
+#[derive(Debug)]
+pub struct Kubernetes;
+
+impl Style for Kubernetes {
+    const ITEMS_INDENTED: bool = false;
+    const LONGEST_KEY: usize = 1024;
+
+    fn field(name: &'static str) -> Cow<'static, str> {
+        Cow::Borrowed(name)
+    }
+
+    fn is_sorted(_: &str, _: bool) -> bool {
+        true
+    }
+
+    fn compare(a: &str, b: &str) -> Ordering {
+        a.cmp(b)
+    }
+
+    fn key(out: &mut String, key: &str) {
+        if is_plain(key) && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/.-_".contains(&byte)) {
+            out.push_str(key);
+        } else {
+            let written = serde_saphyr::to_string(&BTreeMap::from([(key, ())])).unwrap_or_default();
+            let written = written.strip_suffix(": null\n").unwrap_or(&written);
+            out.push_str(written.strip_prefix("? ").unwrap_or(written).trim_end_matches('\n'));
+        }
+    }
+
+    fn text(out: &mut String, text: &str, indent: usize) {
+        if is_plain(text) {
+            out.push_str(text);
+        } else {
+            let written = serde_saphyr::to_string(&text).unwrap_or_default();
+            let mut lines = written.strip_suffix('\n').unwrap_or(&written).split('\n');
+            out.push_str(lines.next().unwrap_or_default());
+            for line in lines {
+                out.push('\n');
+                if let Some(line) = line.strip_prefix("  ") {
+                    let _ = write!(out, "{:indent$}{line}", "");
+                }
+            }
+        }
+    }
+
+    fn double(out: &mut String, value: f64) {
+        out.push_str(serde_saphyr::to_string(&value).unwrap_or_default().trim_end());
+    }
+
+    fn single(out: &mut String, value: f32) {
+        out.push_str(serde_saphyr::to_string(&value).unwrap_or_default().trim_end());
+    }
+}
+
+/// Whether a text is one of those, nearly all in Kubernetes objects, that plainly mean nothing but themselves. What else
+/// may stand without quotes is left to the library.
+fn is_plain(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let (Some(first), Some(last)) = (bytes.first(), bytes.last()) else { return false };
+    (first.is_ascii_alphabetic() || *first == b'/')
+        && *last != b':'
+        && bytes.len() <= WIDTH
+        && bytes.iter().all(u8::is_ascii_graphic)
+        && !(bytes.len() <= 5 && WORDS.iter().any(|word| word.eq_ignore_ascii_case(text)))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::yaml::to_string;
+
+    /// Texts that mean something to YAML, and those around them.
+    fn text() -> impl Strategy<Value = String> {
+        let word = prop::sample::select(vec![
+            "",
+            "y",
+            "No",
+            "null",
+            "~",
+            "true",
+            "1",
+            "0x1f",
+            "1_000",
+            "1:30",
+            "2024-01-01",
+            ".5",
+            "1e3",
+            "=",
+            "<<",
+            "-",
+            "- a",
+            "a: b",
+            "a:",
+            "a #b",
+            "#",
+            "*a",
+            "&a",
+            "!t",
+            "{a}",
+            "[a]",
+            "a,b",
+            "'",
+            "\"",
+            "\\",
+            "---",
+            "...",
+            "@x",
+            "%x",
+            "`",
+            "a b",
+            " a",
+            "a ",
+            "\ta",
+            "a\tb",
+            "\u{feff}",
+            "\u{85}",
+            "é",
+            "registry.example.com/a:1.2",
+            "/a/b",
+            "a\nb",
+            "a\n",
+            "a\n\n",
+            "\na",
+            "  a\nb",
+            "\n",
+            "a\n\n\nb\n",
+            "$(A)",
+            "a=b",
+        ]);
+        prop_oneof![
+            word.prop_map(str::to_owned),
+            "[ -~]{0,12}",
+            "[a-zA-Z0-9./:@-]{1,100}",
+            "([a-z]{1,9}[ ]{1,2}){1,40}",
+            "[a-z \n\t:#'\"]{0,40}",
+            any::<String>(),
+        ]
+    }
+
+    fn value() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            text().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<u64>().prop_map(Value::from),
+            any::<bool>().prop_map(Value::from),
+            any::<f64>().prop_map(Value::from),
+            Just(Value::Null),
+        ];
+        leaf.prop_recursive(5, 64, 6, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+                prop::collection::btree_map(text(), inner, 0..5)
+                    .prop_map(|map| Value::Object(map.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+        #[test]
+        fn it_is_what_the_library_writes(value in prop::collection::btree_map(text(), value(), 0..5)) {
+            prop_assert_eq!(to_string::<Kubernetes>(&value).unwrap(), serde_saphyr::to_string(&value).unwrap());
+        }
+    }
+
+    #[test]
+    fn fields_are_put_into_order_at_every_depth() {
+        #[derive(serde::Serialize)]
+        struct Outer {
+            z: Inner,
+            a: Vec<Inner>,
+        }
+        #[derive(serde::Serialize)]
+        struct Inner {
+            k: &'static str,
+            b: i32,
+        }
+        let inner = || Inner { k: "a\nb", b: 1 };
+        let written = to_string::<Kubernetes>(&Outer { z: inner(), a: vec![inner(), inner()] }).unwrap();
+        let expected =
+            "a:\n- b: 1\n  k: |-\n    a\n    b\n- b: 1\n  k: |-\n    a\n    b\nz:\n  b: 1\n  k: |-\n    a\n    b\n";
+        assert_eq!(written, expected);
+        assert_eq!(to_string::<Kubernetes>(&json!({"a": {}, "b": []})).unwrap(), "a: {}\nb: []\n");
+    }
+}
