@@ -1,5 +1,6 @@
 //! What a conversion has to say, on standard error.
 
+use std::borrow::Cow;
 use std::io::{BufWriter, Stderr, Write as _};
 
 use clap::ValueEnum;
@@ -19,17 +20,22 @@ pub(super) enum Form {
 
 /// One thing that is said.
 #[derive(Debug, Serialize)]
-pub(super) struct Finding {
-    path: String,
+pub(super) struct Finding<'f> {
+    path: Cow<'f, str>,
     level: &'static str,
     reason: &'static str,
-    message: String,
+    message: Cow<'f, str>,
     #[serde(skip)]
     position: Option<Position>,
 }
 
-impl Finding {
-    fn new(path: impl Into<String>, level: &'static str, reason: &'static str, message: impl Into<String>) -> Self {
+impl<'f> Finding<'f> {
+    fn new(
+        path: impl Into<Cow<'f, str>>,
+        level: &'static str,
+        reason: &'static str,
+        message: impl Into<Cow<'f, str>>,
+    ) -> Self {
         Self { path: path.into(), level, reason, message: message.into(), position: None }
     }
 
@@ -47,7 +53,11 @@ impl Finding {
     }
 
     /// Something to know about a stack.
-    pub(super) fn of_stack(path: impl Into<String>, reason: &'static str, message: impl Into<String>) -> Self {
+    pub(super) fn of_stack(
+        path: impl Into<Cow<'f, str>>,
+        reason: &'static str,
+        message: impl Into<Cow<'f, str>>,
+    ) -> Self {
         Self::new(path, "Warning", reason, message)
     }
 }
@@ -76,14 +86,16 @@ impl Report {
             let _ = writeln!(self.stderr, "{line}");
             return;
         }
-        let position = finding.position.as_ref().map_or_else(String::new, |position| format!("{position}: "));
-        let path = if finding.path.is_empty() { String::new() } else { format!(" {}", finding.path) };
-        let _ = writeln!(self.stderr, "{position}{}{path}: {}", finding.level, finding.message);
+        if let Some(position) = &finding.position {
+            let _ = write!(self.stderr, "{position}: ");
+        }
+        let space = if finding.path.is_empty() { "" } else { " " };
+        let _ = writeln!(self.stderr, "{}{space}{}: {}", finding.level, finding.path, finding.message);
     }
 
     pub(super) fn note(&mut self, note: &Note, project: &Project) {
         let position = project.positions.get(&note.path);
-        let finding = Finding::new(note.path.clone(), note.level.as_str(), note.reason, note.message.clone());
+        let finding = Finding::new(&note.path, note.level.as_str(), note.reason, &note.message);
         self.say(&Finding { position, ..finding });
     }
 
@@ -96,7 +108,7 @@ impl Report {
     pub(super) fn loaded(&mut self, diagnostics: &[Diagnostic]) {
         for diagnostic in diagnostics {
             let level = if diagnostic.level == Level::Error { "Error" } else { "Warning" };
-            let finding = Finding::new(diagnostic.path.clone(), level, diagnostic.reason, diagnostic.message.clone());
+            let finding = Finding::new(&diagnostic.path, level, diagnostic.reason, &diagnostic.message);
             self.say(&Finding { position: diagnostic.position.clone(), ..finding });
         }
     }
