@@ -30,6 +30,7 @@ spec:
       dotted:
         image: busybox
         hostname: box.example.com
+        container_name: old_box
         command: [sleep, "3600"]
         stop_grace_period: 1s
       stored:
@@ -44,6 +45,9 @@ spec:
         stop_grace_period: 1s
         links: ["green:only", "green:linked.local"]
         external_links: ["elsewhere:outside"]
+        secrets: [their_token]
+    secrets:
+      their_token: {external: true}
     volumes:
       data: {}
 "#;
@@ -69,12 +73,17 @@ fn names_lead_to_all_that_have_them() {
     let namespace = cluster.namespace("names");
     let _operator = Operator::start(cluster, &[&namespace], &[]);
     namespace.ok(&["create", "service", "clusterip", "elsewhere", "--tcp=80:80"]);
+    namespace.ok(&["create", "secret", "generic", "their-token-4a8db3", "--from-literal=password=theirs"]);
     namespace.apply(STACK);
     namespace.wait_ready("names", 60);
 
     for (service, name) in [("blue", "blue-host"), ("dotted", "box.example.com"), ("stored", "keeper")] {
         assert_eq!(inside(&namespace, service, "hostname").trim(), name);
     }
+    // Of names that nothing in a cluster can have, others are derived.
+    assert_eq!(inside(&namespace, "visitor", "cat /run/secrets/their_token"), "theirs");
+    let dotted: BTreeSet<String> = [address(&namespace, "dotted")].into();
+    wait_for("the name of old_box", 20, || (addresses(&namespace, "old-box-60d46c") == dotted).then_some(()));
     // A link's is the linking service's alone.
     assert!(!inside(&namespace, "blue", "cat /etc/hosts").contains("linked.local"));
     let restarts = namespace.list("replicasets", "compose-operator.dev/service=visitor").len();
