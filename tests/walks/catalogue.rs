@@ -102,7 +102,6 @@ fn document(case: &Case) -> Document {
         }
     }
     for (field, files) in [("files", plain), ("binaryFiles", binary)] {
-        // A map that an apply empties is no map to the API server any more.
         if !files.is_empty() {
             merge(&mut spec, &json!({field: files}));
         }
