@@ -189,11 +189,12 @@ impl<'a> Walker<'a> {
         }
         self.place.clone_from(&to);
         self.settle().await;
+        // Some rows cannot be taken out without an error, which has been seen to tell of it then.
+        if from.document == to.document && from.changes == to.changes && self.known.contains_key(&from) {
+            self.tally.rows.extend(from.without.xor(to.without));
+        }
         if self.declared {
             self.tally.documents.insert(to.document);
-            if from.document == to.document && from.changes == to.changes && (self.known.contains_key(&from)) {
-                self.tally.rows.extend(from.without.xor(to.without));
-            }
             self.trail.push(to);
         }
     }
