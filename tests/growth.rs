@@ -9,8 +9,9 @@ use std::fmt::Write as _;
 use allocation_counter::AllocationInfo;
 use compose_operator::api::v1alpha1::{ComposeStackSpec, Unsupported};
 use compose_operator::compose::{Document, DocumentBody, LoadOptions, Project, ProjectFile, ProjectTree, load};
+use compose_operator::parallel::Threads;
 use compose_operator::policy::Policy;
-use compose_operator::translate::{Facts, PROJECT_DIRECTORY, Stack, translate};
+use compose_operator::translate::{Facts, PROJECT_DIRECTORY, Stack, translate, translate_on};
 
 const SMALL: u32 = 150;
 const TIMES: u32 = 4;
@@ -80,6 +81,19 @@ fn loaded(text: &str) -> Project {
     load(&files(), &options).unwrap()
 }
 
+fn stack() -> Stack {
+    let spec = ComposeStackSpec { unsupported: Unsupported::Warn, ..ComposeStackSpec::default() };
+    Stack {
+        name: "growth".to_owned(),
+        namespace: "default".to_owned(),
+        uid: None,
+        spec,
+        files: ProjectTree::default(),
+        environment: std::collections::BTreeMap::new(),
+        hash_key: b"growth".to_vec(),
+    }
+}
+
 /// Translates a project, and writes its objects; how many there are.
 fn converted(project: &Project, stack: &Stack) -> usize {
     let plan = translate(project, stack, &Facts::default(), &Policy::default());
@@ -132,20 +146,27 @@ fn what_is_referred_to_is_not_read_more_often_than_that() {
 
 #[test]
 fn four_times_the_services_are_not_much_more_than_four_times_the_work() {
-    let spec = ComposeStackSpec { unsupported: Unsupported::Warn, ..ComposeStackSpec::default() };
-    let stack = Stack {
-        name: "growth".to_owned(),
-        namespace: "default".to_owned(),
-        uid: None,
-        spec,
-        files: ProjectTree::default(),
-        environment: std::collections::BTreeMap::new(),
-        hash_key: b"growth".to_vec(),
-    };
+    let stack = stack();
     let [small, large] = [SMALL, SMALL * TIMES].map(document);
     compare("loading", &work(|| drop(loaded(&small))), &work(|| drop(loaded(&large))));
     let (small, large) = (loaded(&small), loaded(&large));
     let (few, many) = (converted(&small, &stack), converted(&large, &stack));
     assert!(few > SMALL as usize * 5 && many > few * 3, "{few} and {many} objects");
     compare("translating", &work(|| _ = converted(&small, &stack)), &work(|| _ = converted(&large, &stack)));
+}
+
+#[test]
+fn several_threads_come_to_the_same_plan() {
+    let (project, stack) = (loaded(&document(SMALL * TIMES)), stack());
+    let told = |threads| {
+        let plan = translate_on(threads, &project, &stack, &Facts::default(), &Policy::default());
+        let children: Vec<_> = plan.children().map(Result::unwrap).collect();
+        (children, plan.notes)
+    };
+    let (children, notes) = told(Threads::EachProcessor);
+    let (expected, said) = told(Threads::One);
+    assert!(children == expected && notes == said, "several threads come to another plan than one");
+    if std::thread::available_parallelism().unwrap().get() == 1 {
+        println!("not compared: there is one processor");
+    }
 }
