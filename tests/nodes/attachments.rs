@@ -96,14 +96,16 @@ fn pods_are_in_the_networks_of_the_nodes() {
     assert!(taken.contains("dev net2"), "{taken}");
 
     // A pod that is replaced has the same addresses, and an address in the file that changes reaches the pod.
+    let camera_has = |address: &str| {
+        wait_for(&format!("the camera to have {address}"), 60, || {
+            let (code, text) = try_inside(&namespace, "camera", "ip -4 -o address show dev lan0");
+            (code == 0 && text.contains(address)).then_some(())
+        });
+    };
     namespace.ok(&["delete", "pod", "camera-0"]);
-    namespace.ok(&["wait", "--for=condition=Ready", "pod/camera-0", "--timeout=60s"]);
-    assert_eq!(addresses(&namespace, "camera", "lan0"), "192.168.77.50/24");
+    camera_has("192.168.77.50/24");
     namespace.apply(&STACK.replace("192.168.77.50", "192.168.77.60"));
-    wait_for("the camera's new address", 60, || {
-        let (code, text) = try_inside(&namespace, "camera", "ip -4 -o address show dev lan0");
-        (code == 0 && text.contains("192.168.77.60/24")).then_some(())
-    });
+    camera_has("192.168.77.60/24");
     wait_for("the recorder to reach it", 20, || page(&namespace, "recorder", "192.168.77.60"));
 
     // What is taken out of the file goes; nodes free the addresses that they gave out.
