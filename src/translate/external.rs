@@ -7,6 +7,10 @@ use super::file_object::external_name;
 use super::shared_pod;
 use crate::compose::model::{FileObject, FileReference};
 
+/// The keys of objects, and keyed hashes of what stands at each, by the objects' names.
+type Keys = BTreeMap<String, Vec<String>>;
+type Hashes = BTreeMap<String, BTreeMap<String, String>>;
+
 /// An external object as a service refers to it.
 struct External<'a> {
     /// `ConfigMap` or `Secret`.
@@ -58,29 +62,25 @@ pub(super) fn wanted_key<'k>(keys: &'k [String], key: &str) -> Option<&'k String
 
 fn of_pod<'a>(context: &'a Context, unit: &'a Unit) -> Vec<External<'a>> {
     let (project, facts) = (context.project, context.facts);
-    let units = std::iter::once(unit).chain(shared_pod::members(context, unit));
-    units
-        .flat_map(|unit| {
-            let container = &unit.service.container;
-            let configs = of_references(&container.configs, &project.configs).map(|(key, name)| External {
-                kind: "ConfigMap",
-                word: "config",
-                key,
-                keys: facts.config_map_keys.get(&name).map(Vec::as_slice),
-                hashes: facts.config_map_hashes.get(&name),
-                name,
-            });
-            let secrets = of_references(&container.secrets, &project.secrets).map(|(key, name)| External {
-                kind: "Secret",
-                word: "secret",
-                key,
-                keys: facts.secret_keys.get(&name).map(Vec::as_slice),
-                hashes: facts.secret_hashes.get(&name),
-                name,
-            });
-            configs.chain(secrets)
+    let of = |kind, word, references: &'a [FileReference], objects, keys: &'a Keys, hashes: &'a Hashes| {
+        of_references(references, objects).map(move |(key, name)| External {
+            kind,
+            word,
+            key,
+            keys: keys.get(&name).map(Vec::as_slice),
+            hashes: hashes.get(&name),
+            name,
         })
-        .collect()
+    };
+    let mut all = Vec::new();
+    for unit in std::iter::once(unit).chain(shared_pod::members(context, unit)) {
+        let container = &unit.service.container;
+        let (configs, secrets) = (&container.configs, &container.secrets);
+        let (keys, hashes) = (&facts.config_map_keys, &facts.config_map_hashes);
+        all.extend(of("ConfigMap", "config", configs, &project.configs, keys, hashes));
+        all.extend(of("Secret", "secret", secrets, &project.secrets, &facts.secret_keys, &facts.secret_hashes));
+    }
+    all
 }
 
 fn of_references<'a>(
