@@ -32,7 +32,8 @@ pub async fn is_served(client: &Client, resource: &ApiResource) -> Result<bool, 
     }
 }
 
-/// Gathers the facts: the keys of external configs and secrets with keyed hashes of what they hold, and how services were discovered before.
+/// Gathers the facts: the keys of external configs and secrets with keyed hashes of what they hold, and how services were
+/// discovered before.
 ///
 /// # Errors
 /// When an external object may not be read, or the API server cannot be asked. One that is not there is no error
