@@ -15,6 +15,7 @@ pub mod apply;
 pub mod client;
 pub mod compose;
 pub mod controller;
+mod keyed_hash;
 pub mod parallel;
 pub mod policy;
 pub mod seed;

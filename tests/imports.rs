@@ -4,17 +4,17 @@
 use std::path::{Path, PathBuf};
 
 /// Modules of the package, what they may use of it, and words that must not appear in them.
-const RULES: [(&str, &[&str], &[&str]); 12] = [
+const RULES: [(&str, &[&str], &[&str]); 13] = [
     ("api", &["api"], &["tokio", "SystemTime", "kube::Client"]),
     (
         "compose",
         &["compose", "yaml"],
         &["kube", "k8s_openapi", "tokio", "SystemTime", "Instant", "std::fs", "std::env", "getrandom"],
     ),
-    ("source", &["source", "api", "compose", "translate"], &[]),
+    ("source", &["source", "api", "compose", "translate", "keyed_hash"], &[]),
     (
         "translate",
-        &["translate", "api", "compose", "policy", "parallel"],
+        &["translate", "api", "compose", "policy", "parallel", "keyed_hash"],
         &["kube::Client", "kube::Api", "tokio", "SystemTime", "Instant", "std::fs", "std::env", "getrandom"],
     ),
     (
@@ -23,13 +23,14 @@ const RULES: [(&str, &[&str], &[&str]); 12] = [
         &["kube::Client", "kube::Api", "tokio", "SystemTime", "Instant", "std::fs", "std::env", "getrandom"],
     ),
     ("seed", &["seed"], &["kube", "k8s_openapi", "tokio"]),
-    ("apply", &["apply", "api", "translate"], &["crate::compose"]),
+    ("apply", &["apply", "api", "translate", "keyed_hash"], &["crate::compose"]),
     ("status", &["status", "api", "apply", "translate", "compose", "source"], &[]),
     (
         "controller",
         &["controller", "api", "source", "compose", "translate", "policy", "apply", "status"],
         &["crate::client"],
     ),
+    ("keyed_hash", &["keyed_hash"], &["kube", "k8s_openapi", "tokio", "std::fs", "std::env"]),
     ("parallel", &["parallel"], &["kube", "k8s_openapi", "tokio", "std::fs", "std::env"]),
     ("yaml", &["yaml"], &["kube", "k8s_openapi", "tokio", "std::fs", "std::env"]),
     ("client", &["client", "api", "compose", "translate", "policy", "parallel", "yaml"], &["crate::controller"]),

@@ -8,13 +8,13 @@ use kube::api::ListParams;
 use kube::core::ApiResource;
 use kube::{Api, Client, ResourceExt as _};
 
-use super::SourceError;
-use super::keyed_hash::KeyedHash;
 use super::reader::{Data, Reader};
+use super::{DIGITS, SourceError};
 use crate::api::ComposeStack;
 use crate::api::names::LABEL_STACK;
 use crate::api::v1alpha1::PublishType;
 use crate::compose::Project;
+use crate::keyed_hash::KeyedHash;
 use crate::translate::{
     Facts, external_name, has_host_names, http_route_api, is_node_network_driver, network_attachment_api,
 };
@@ -85,9 +85,9 @@ pub async fn facts(
 /// Keyed hashes of what an object holds, by key.
 fn hashes(data: &Data, hash_key: &[u8]) -> BTreeMap<String, String> {
     let hash = |content: &[u8]| {
-        let mut hash = KeyedHash::new(hash_key);
-        hash.feed(content);
-        hash.digits()
+        let mut hash = KeyedHash::with_digest_of(hash_key);
+        hash.part(content);
+        hash.digits(DIGITS)
     };
     data.iter().map(|(key, content)| (key.clone(), hash(content))).collect()
 }
@@ -130,4 +130,16 @@ async fn served(client: &Client, field: &str, resource: &ApiResource) -> Result<
         name: resource.api_version.clone(),
         source: Box::new(error),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The pods that use an object stay in the next version: the hash is as Python's `hmac` makes it.
+    #[test]
+    fn the_hash_of_what_an_object_holds_stays_what_it_is() {
+        let data = Data::from([("password".to_owned(), b"hunter2".to_vec())]);
+        assert_eq!(hashes(&data, b"key")["password"], "8a70f56a9b7a8e06");
+    }
 }

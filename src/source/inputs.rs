@@ -7,13 +7,13 @@ use base64::engine::general_purpose::STANDARD;
 use kube::ResourceExt;
 use serde_json::Value;
 
-use super::SourceError;
-use super::keyed_hash::KeyedHash;
 use super::last_applied::restore_nulls;
 use super::reader::Reader;
+use super::{DIGITS, SourceError};
 use crate::api::ComposeStack;
 use crate::api::names::ANNOTATION_LAST_APPLIED;
 use crate::compose::{Document, DocumentBody, LoadOptions, ProjectFile, ProjectTree, Variable};
+use crate::keyed_hash::KeyedHash;
 use crate::translate::PROJECT_DIRECTORY;
 
 /// What a stack consists of.
@@ -26,10 +26,10 @@ pub struct Inputs {
 }
 
 impl Inputs {
-    /// A keyed hash of all inputs, in hexadecimal: equal inputs have equal revisions, and none can be guessed.
+    /// A keyed hash of all inputs, of sixteen hexadecimal digits: equal inputs have equal revisions, and none can be guessed.
     pub fn revision(&self, key: &[u8]) -> String {
-        let mut hash = KeyedHash::new(key);
-        let mut feed = |part: &[u8]| hash.feed(part);
+        let mut hash = KeyedHash::with_digest_of(key);
+        let mut feed = |part: &[u8]| hash.part(part);
         for document in &self.options.documents {
             match &document.body {
                 DocumentBody::Text(text) => feed(text.as_bytes()),
@@ -47,7 +47,7 @@ impl Inputs {
             feed(path.as_bytes());
             feed(&file.content);
         }
-        hash.digits()
+        hash.digits(DIGITS)
     }
 }
 
@@ -234,5 +234,24 @@ mod tests {
         assert_ne!(first, inputs.revision(b"other"));
         inputs.options.profiles.push("b".to_owned());
         assert_ne!(first, inputs.revision(b"key"));
+    }
+
+    /// A stack that did not change keeps its revision in the next version, as Python's `hmac` makes it.
+    #[test]
+    fn a_revision_stays_what_it_is() {
+        let variable = Variable { value: "1".to_owned(), secret: false };
+        let document = Document {
+            name: "compose.yaml".to_owned(),
+            body: DocumentBody::Text("services: {}".to_owned()),
+            secret: false,
+        };
+        let options = LoadOptions {
+            documents: vec![document],
+            environment: [("TAG".to_owned(), variable)].into(),
+            profiles: vec!["debug".to_owned()],
+            ..LoadOptions::default()
+        };
+        let inputs = Inputs { options, files: ProjectTree::default() };
+        assert_eq!(inputs.revision(b"key"), "15b9518e8dbe7bd7");
     }
 }

@@ -6,7 +6,6 @@
 mod facts;
 mod images;
 mod inputs;
-mod keyed_hash;
 mod last_applied;
 mod namespaces;
 mod reader;
@@ -18,6 +17,9 @@ pub use inputs::{Inputs, gather};
 pub use namespaces::Namespaces;
 pub use reader::Reader;
 pub use references::{References, input_changes};
+
+/// How many hexadecimal digits of a keyed hash tell one input from another.
+const DIGITS: usize = 16;
 
 /// Why the inputs of a stack could not be gathered.
 #[derive(Debug, thiserror::Error)]

@@ -88,12 +88,12 @@ pub(super) fn is_qualified_name(text: &str) -> bool {
 
 /// A hash of names, which are no secrets: without a key, so that it is the same in every installation.
 pub(super) fn hash(text: &str) -> String {
-    Sha256::digest(text.as_bytes()).iter().flat_map(|b| [b >> 4, b & 15]).take(HASH).map(hex_digit).collect()
-}
-
-/// A hexadecimal digit.
-pub(super) fn hex_digit(nibble: u8) -> char {
-    char::from_digit(u32::from(nibble), 16).unwrap_or('0')
+    Sha256::digest(text.as_bytes())
+        .iter()
+        .flat_map(|b| [b >> 4, b & 15])
+        .take(HASH)
+        .filter_map(|half| char::from_digit(half.into(), 16))
+        .collect()
 }
 
 fn is_qualified_part(text: &str) -> bool {
