@@ -172,6 +172,10 @@ async fn furnish(client: &Client, namespace: &Namespace) {
 fn walks_end_where_they_are_declared_to() {
     let Some(cluster) = cluster() else { return };
     let (seed, steps) = (number("WALK_SEED", 1), number("WALK_STEPS", STEPS));
+    let again = format!(
+        "WALK_SEED={seed} WALK_STEPS={steps} hack/with-cluster --control-plane-only -- cargo test --locked --test walks -- \
+         --nocapture"
+    );
     println!("WALK_SEED={seed} WALK_STEPS={steps}");
     cluster.install_optional_apis();
     for object in CLUSTER_INPUTS {
@@ -204,7 +208,7 @@ fn walks_end_where_they_are_declared_to() {
             .enumerate()
             .map(|(number, (errands, ground))| {
                 let (runtime, catalogue, judge, all_fields) = (&runtime, &catalogue, &judge, &all_fields);
-                let failed = &failed;
+                let (failed, again) = (&failed, &again);
                 let steps = steps / WALKS + usize::from(number < steps % WALKS);
                 scope.spawn(move || {
                     runtime.block_on(furnish(&judge.client, ground));
@@ -212,6 +216,9 @@ fn walks_end_where_they_are_declared_to() {
                     let mut walker = Walker::new((catalogue, judge, all_fields), ground.name.clone(), rng, errands);
                     let walk = || runtime.block_on(walker.walk(steps, failed));
                     let end = std::panic::catch_unwind(AssertUnwindSafe(walk));
+                    if end.is_err() {
+                        eprintln!("the same walk again: {again}");
+                    }
                     failed.fetch_or(end.is_err(), Ordering::Relaxed);
                     end.map(|()| walker.tally)
                 })

@@ -14,6 +14,42 @@ use serde_json::{Value, json};
 use crate::observed::{Observed, is_kept, objects, uid};
 use crate::walker::{STACK, Walker};
 
+/// What somebody does between two steps.
+#[derive(Clone, Copy)]
+enum Meddling {
+    DeleteOne,
+    DeleteAll,
+    Edit,
+    AskToKeep,
+    TakeStatusAway,
+    MakeStackAgain,
+    GiveUpKept,
+}
+
+impl Meddling {
+    /// All that can be done at any time.
+    const ANY: [Self; 6] =
+        [Self::DeleteOne, Self::DeleteAll, Self::Edit, Self::AskToKeep, Self::TakeStatusAway, Self::MakeStackAgain];
+
+    /// What somebody did, in words.
+    fn words(self) -> &'static str {
+        match self {
+            Self::DeleteOne => "deleted an object",
+            Self::DeleteAll => "deleted all objects",
+            Self::Edit => "edited an object",
+            Self::AskToKeep => "asked that an object be kept",
+            Self::TakeStatusAway => "took the status away",
+            Self::MakeStackAgain => "deleted the stack and made it again",
+            Self::GiveUpKept => "gave up what was kept",
+        }
+    }
+
+    /// Whether it is done to one object.
+    fn is_about_one(self) -> bool {
+        matches!(self, Self::DeleteOne | Self::Edit | Self::AskToKeep | Self::GiveUpKept)
+    }
+}
+
 impl Walker<'_> {
     /// Does one of these, and sees that the same state is reached again.
     pub async fn meddle(&mut self) {
@@ -30,50 +66,43 @@ impl Walker<'_> {
         let one = self.any(ids.len());
         let left = |(id, object): &(&String, &Value)| is_kept(object) && !ids.contains(id);
         let kept = observed.objects.iter().find(left).map(|(id, _)| id.clone());
-        let kind = if kept.is_some() { 6 } else { self.any(6) };
-        self.meddling = Some((kind, kept.clone().unwrap_or_else(|| ids[one].clone())));
-        let what = match kind {
-            0 => {
-                self.delete(&ids[one]).await;
-                self.request_if_unseen(&ids[one]).await;
-                "deleted an object"
+        let meddling = if kept.is_some() { Meddling::GiveUpKept } else { Meddling::ANY[self.any(Meddling::ANY.len())] };
+        let object = kept.unwrap_or_else(|| ids[one].clone());
+        let words = meddling.words();
+        self.meddling = Some(if meddling.is_about_one() { format!("{words}, {object}") } else { words.to_owned() });
+        match meddling {
+            Meddling::DeleteOne => {
+                self.delete(&object).await;
+                self.request_if_unseen(&object).await;
             }
-            1 => {
+            Meddling::DeleteAll => {
                 for id in &ids {
                     self.delete(id).await;
                 }
                 self.request().await;
-                "deleted all objects"
             }
-            2 => {
-                self.edit(&ids[one], &json!({"metadata": {"labels": {LABEL_MANAGED_BY: "somebody-else"}}})).await;
-                self.request_if_unseen(&ids[one]).await;
-                "edited an object"
+            Meddling::Edit => {
+                self.edit(&object, &json!({"metadata": {"labels": {LABEL_MANAGED_BY: "somebody-else"}}})).await;
+                self.request_if_unseen(&object).await;
             }
-            3 => {
-                self.edit(&ids[one], &json!({"metadata": {"annotations": {ANNOTATION_PRUNE: PRUNE_DISABLED}}})).await;
-                "asked that an object be kept"
+            Meddling::AskToKeep => {
+                self.edit(&object, &json!({"metadata": {"annotations": {ANNOTATION_PRUNE: PRUNE_DISABLED}}})).await;
             }
-            4 => {
+            Meddling::TakeStatusAway => {
                 let nothing = Patch::Merge(json!({"status": null}));
                 self.stacks().patch_status(STACK, &PatchParams::default(), &nothing).await.unwrap();
                 self.request().await;
-                "took the status away"
             }
-            5 => {
-                self.make_again(&observed).await;
-                "deleted the stack and made it again"
-            }
-            _ => {
-                self.edit(&kept.unwrap(), &json!({"metadata": {"annotations": {ANNOTATION_PRUNE: null}}})).await;
+            Meddling::MakeStackAgain => self.make_again(&observed).await,
+            Meddling::GiveUpKept => {
+                self.edit(&object, &json!({"metadata": {"annotations": {ANNOTATION_PRUNE: null}}})).await;
                 self.request().await;
-                "gave up what was kept"
             }
-        };
+        }
         self.settle().await;
-        assert!(self.declared, "{} after somebody {what}", self.catalogue.describe(&self.place));
+        assert!(self.declared, "{} after somebody {words}", self.catalogue.describe(&self.place));
         self.meddling = None;
-        *self.tally.meddled.entry(what).or_default() += 1;
+        *self.tally.meddled.entry(words).or_default() += 1;
     }
 
     /// Secrets are not watched unless the operator is told to: what becomes of them is seen at the next pass.

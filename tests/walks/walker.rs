@@ -79,8 +79,8 @@ pub struct Walker<'a> {
     /// What there is.
     pub standing: BTreeMap<String, Value>,
     pub uids: BTreeMap<String, String>,
-    /// What somebody does in between, and to which object, where it is about one.
-    pub meddling: Option<(usize, String)>,
+    /// What somebody did since the last step, in words, while it is not made good.
+    pub meddling: Option<String>,
     inputs: BTreeSet<usize>,
 }
 
@@ -245,13 +245,13 @@ impl<'a> Walker<'a> {
 
     fn fail(&self, place: &Place, wrong: &str) -> ! {
         panic!(
-            "{} of {}, step {}: {}\nafter {}, meddled with: {:?}\n{wrong}\nthe spec:\n{}",
+            "{} of {}, step {}: {}\nafter {}{}\n{wrong}\nthe spec:\n{}",
             STACK,
             self.namespace,
             self.tally.transitions,
             self.catalogue.describe(place),
             self.trail.last().map_or_else(String::new, |from| self.catalogue.describe(from)),
-            self.meddling,
+            self.meddling.as_ref().map_or_else(String::new, |what| format!(", and after somebody {what}")),
             serde_json::to_string_pretty(&self.catalogue.spec(place)).unwrap(),
         )
     }
