@@ -5,6 +5,7 @@
 //!
 //! Nothing here knows of Compose.
 
+mod addresses;
 mod bring;
 mod error;
 mod gate;
@@ -32,6 +33,7 @@ mod view;
 mod wanted;
 mod watch;
 
+pub use addresses::addresses;
 pub use error::{ApplyError, Category, Class};
 pub use hash::HashKey;
 pub use kind::Kind;

@@ -25,7 +25,7 @@ use crate::compose::{self, Diagnostic, Diagnostics, Level};
 use crate::policy;
 use crate::source::{self, Again, SourceError, WantedImage};
 use crate::status::{self, Finding, Pass};
-use crate::translate::{Note, Plan, Stack, not_honoured, translate};
+use crate::translate::{Note, Plan, Stack, has_host_names, not_honoured, translate};
 
 /// How long the watch is given to bring a stack that changed during a pass.
 const OVERTAKEN: Duration = Duration::from_millis(200);
@@ -180,6 +180,9 @@ async fn pipeline(operator: &Client, stack: &ComposeStack, context: &Context) ->
     facts.volume_drivers = context.args.volume_drivers.iter().cloned().collect();
     facts.operator_image.clone_from(&context.args.operator_image);
     facts.claims = apply::claims(&context.live, &namespace);
+    if has_host_names(&project) {
+        facts.addresses = Some(apply::addresses(&context.live, &owner(stack)));
+    }
     facts.pod_security = context.namespaces.pod_security(&context.client, &namespace).await;
     reader.has_read_all();
     let settings = Stack {
@@ -279,15 +282,19 @@ fn tells_of_a_look(ready: &Condition) -> bool {
 }
 
 async fn applied(client: &Client, stack: &ComposeStack, context: &Context, plan: &Plan, looked: bool) -> Outcome {
-    let owner = Owner {
-        name: stack.name_any(),
-        namespace: stack.namespace().unwrap_or_default(),
-        uid: stack.uid().unwrap_or_default(),
-    };
+    let owner = owner(stack);
     let verify = context.memory.is_verification_due(stack, interval(stack)) || is_requested(stack);
     let inventory = stack.status.as_ref().map_or(&[][..], |status| &status.inventory);
     let request = Request { plan, inventory, prune: stack.spec.prune, verify, looked };
     Applier::new(client, &context.live, &owner).apply(request).await
+}
+
+fn owner(stack: &ComposeStack) -> Owner {
+    Owner {
+        name: stack.name_any(),
+        namespace: stack.namespace().unwrap_or_default(),
+        uid: stack.uid().unwrap_or_default(),
+    }
 }
 
 fn not_gathered(error: &SourceError) -> Ended {

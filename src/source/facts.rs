@@ -2,22 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::core::v1::Service;
 use k8s_openapi::api::networking::v1::NetworkPolicyPeer;
-use kube::api::ListParams;
+use kube::Client;
 use kube::core::ApiResource;
-use kube::{Api, Client, ResourceExt as _};
 
 use super::reader::{Data, Reader};
 use super::{DIGITS, SourceError};
 use crate::api::ComposeStack;
-use crate::api::names::LABEL_STACK;
 use crate::api::v1alpha1::PublishType;
 use crate::compose::Project;
 use crate::keyed_hash::KeyedHash;
-use crate::translate::{
-    Facts, external_name, has_host_names, http_route_api, is_node_network_driver, network_attachment_api,
-};
+use crate::translate::{Facts, external_name, http_route_api, is_node_network_driver, network_attachment_api};
 
 /// Whether the cluster serves a kind of objects.
 ///
@@ -70,9 +65,6 @@ pub async fn facts(
     if project.services.values().any(|service| !service.container.hostname.is_empty()) {
         facts.hostname_override = has_hostname_override(reader.client()).await?;
     }
-    if has_host_names(project) {
-        facts.addresses = Some(addresses(reader.client(), stack).await?);
-    }
     facts.discovery = stack
         .status
         .iter()
@@ -104,23 +96,6 @@ async fn has_hostname_override(client: &Client) -> Result<bool, SourceError> {
     // Vendors append a sign to the number: `35+`.
     let number = |text: &str| text.trim_end_matches(|c: char| !c.is_ascii_digit()).parse::<u32>().unwrap_or_default();
     Ok((number(&version.major), number(&version.minor)) >= (1, 35))
-}
-
-/// The addresses of the Services that the stack has, by name.
-async fn addresses(client: &Client, stack: &ComposeStack) -> Result<BTreeMap<String, String>, SourceError> {
-    let api: Api<Service> = Api::namespaced(client.clone(), &stack.namespace().unwrap_or_default());
-    let selector = ListParams::default().labels(&format!("{LABEL_STACK}={}", stack.name_any()));
-    let list = api.list(&selector).await.map_err(|error| SourceError::Api {
-        field: "services".to_owned(),
-        kind: "Services",
-        name: stack.name_any(),
-        source: Box::new(error),
-    })?;
-    let is_ours = |service: &Service| {
-        service.owner_references().iter().any(|owner| Some(&owner.uid) == stack.metadata.uid.as_ref())
-    };
-    let address = |service: Service| Some((service.name_any(), service.spec?.cluster_ip.filter(|ip| ip != "None")?));
-    Ok(list.items.into_iter().filter(is_ours).filter_map(address).collect())
 }
 
 async fn served(client: &Client, field: &str, resource: &ApiResource) -> Result<bool, SourceError> {
