@@ -17,6 +17,7 @@ use self::gone::Gone;
 use super::hash::HashKey;
 use super::kind::Kind;
 use super::owned::owned_hash;
+use super::packed::Packed;
 use super::readiness::Facts;
 use super::record::{Applied, RolledBack};
 use super::reports::Reports;
@@ -29,25 +30,25 @@ use crate::api::names::{
 #[derive(Clone, Debug, PartialEq)]
 pub struct Observed {
     /// Its uid.
-    pub uid: String,
+    pub uid: Packed,
     /// Its version.
-    pub version: String,
+    pub version: Packed,
     /// Those that it belongs to.
-    pub owners: Vec<OwnerRef>,
+    pub owners: Box<[OwnerRef]>,
     /// The stack that its labels name, if they also name this operator.
-    pub stack: Option<String>,
+    pub stack: Option<Packed>,
     /// The Compose service that its labels name.
-    pub service: Option<String>,
+    pub service: Option<Packed>,
     /// What was applied, from our annotation.
     pub applied: Option<Applied>,
     /// The hash of the fields that are ours and of their values.
-    pub owned: String,
+    pub owned: Packed,
     /// Whether it is being deleted.
     pub deleting: bool,
     /// Whether an annotation keeps it from being pruned.
     pub kept: bool,
     /// The update that it went back from, from our annotation.
-    pub rolled_back: Option<RolledBack>,
+    pub rolled_back: Option<Box<RolledBack>>,
     /// What it tells about the state of the stack.
     pub facts: Facts,
 }
@@ -57,9 +58,9 @@ pub struct Observed {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Seen {
     /// The object's uid.
-    pub uid: String,
+    pub uid: Packed,
     /// Its version.
-    pub version: String,
+    pub version: Packed,
 }
 
 impl Observed {
@@ -88,11 +89,11 @@ impl Observed {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OwnerRef {
     /// The owner's kind.
-    pub kind: String,
+    pub kind: Packed,
     /// The owner's name.
-    pub name: String,
+    pub name: Packed,
     /// The owner's uid.
-    pub uid: String,
+    pub uid: Packed,
 }
 
 /// A stack whose children changed.
@@ -104,7 +105,7 @@ pub struct StackRef {
     pub name: String,
 }
 
-type Objects = BTreeMap<(Kind, String), Arc<Observed>>;
+type Objects = BTreeMap<(Kind, Packed), Arc<Observed>>;
 
 /// The live objects of all stacks.
 #[derive(Debug)]
@@ -171,7 +172,7 @@ impl LiveStore {
 
     /// A live object.
     pub fn get(&self, kind: Kind, namespace: &str, name: &str) -> Option<Arc<Observed>> {
-        self.read(|namespaces| namespaces.get(namespace)?.get(&(kind, name.to_owned())).cloned())
+        self.read(|namespaces| namespaces.get(namespace)?.get(&(kind, name.into())).cloned())
     }
 
     /// The objects of a kind, by name.
@@ -180,7 +181,7 @@ impl LiveStore {
             let objects = namespaces.get(namespace).into_iter().flatten();
             objects
                 .filter(|((of, _), _)| *of == kind)
-                .map(|((_, name), observed)| (name.clone(), observed.clone()))
+                .map(|((_, name), observed)| (name.to_string(), observed.clone()))
                 .collect()
         })
     }
@@ -190,8 +191,8 @@ impl LiveStore {
         self.read(|namespaces| {
             let objects = namespaces.get(namespace).into_iter().flatten();
             objects
-                .filter(|(_, observed)| observed.stack.as_deref() == Some(stack))
-                .map(|((kind, name), observed)| (*kind, name.clone(), observed.clone()))
+                .filter(|(_, observed)| observed.stack.as_ref().is_some_and(|of| of == stack))
+                .map(|((kind, name), observed)| (*kind, name.to_string(), observed.clone()))
                 .collect()
         })
     }
@@ -224,11 +225,11 @@ impl LiveStore {
     }
 
     /// Forgets an object that is gone, unless another took its name meanwhile.
-    pub(super) fn remove(&self, kind: Kind, namespace: &str, name: &str, uid: &str) -> Option<Arc<Observed>> {
+    pub(super) fn remove(&self, kind: Kind, namespace: &str, name: &str, uid: &Packed) -> Option<Arc<Observed>> {
         self.write(|namespaces| {
             let objects = namespaces.get_mut(namespace)?;
-            let entry = (kind, name.to_owned());
-            if objects.get(&entry)?.uid != uid {
+            let entry = (kind, name.into());
+            if objects.get(&entry)?.uid != *uid {
                 return None;
             }
             let removed = objects.remove(&entry);
@@ -249,9 +250,9 @@ impl LiveStore {
             }
             let objects = namespaces.entry(namespace.clone()).or_default();
             let users = self.users(kind, &namespace, &name);
-            let entry = (kind, name);
+            let entry = (kind, name.into());
             let old = objects.get(&entry);
-            if old.is_some_and(|old| is_older(&observed.version, &old.version)) {
+            if old.is_some_and(|old| is_older(&observed.version.text(), &old.version.text())) {
                 return Vec::new();
             }
             let same = old.is_some_and(|old| old.tells_the_same_as(&observed));
@@ -284,7 +285,7 @@ pub struct Feed {
     kind: Kind,
     namespace: Option<String>,
     /// During a list: what was there when it began, with versions, but for what it has brought so far.
-    listed: Option<HashMap<(String, String), String>>,
+    listed: Option<HashMap<(String, String), Packed>>,
     synced: bool,
 }
 
@@ -314,10 +315,10 @@ impl Feed {
             Event::Apply(object) => self.insert(&object),
             Event::Delete(object) => {
                 let (namespace, name) = (object.namespace().unwrap_or_default(), object.name_any());
-                let uid = object.uid().unwrap_or_default();
+                let uid = Packed::from(object.uid().unwrap_or_default());
                 // Pods are known by their events alone, which come in order.
                 if self.kind != Kind::Pod {
-                    self.live.gone.add(uid.clone(), object.resource_version().unwrap_or_default());
+                    self.live.gone.add(uid.clone(), object.resource_version().unwrap_or_default().into());
                 }
                 self.remove(&namespace, &name, &uid)
             }
@@ -337,7 +338,7 @@ impl Feed {
         self.live.keep(self.kind, object, observed)
     }
 
-    fn remove(&self, namespace: &str, name: &str, uid: &str) -> Vec<StackRef> {
+    fn remove(&self, namespace: &str, name: &str, uid: &Packed) -> Vec<StackRef> {
         let removed = self.live.remove(self.kind, namespace, name, uid);
         let mut stacks = stacks(namespace, removed.as_deref());
         if removed.is_some() {
@@ -346,7 +347,7 @@ impl Feed {
         stacks
     }
 
-    fn known(&self) -> HashMap<(String, String), String> {
+    fn known(&self) -> HashMap<(String, String), Packed> {
         self.live.read(|namespaces| {
             let scope = |namespace: &str| self.namespace.as_deref().is_none_or(|only| only == namespace);
             namespaces
@@ -356,7 +357,7 @@ impl Feed {
                     objects
                         .iter()
                         .filter(|((kind, _), _)| *kind == self.kind)
-                        .map(|((_, name), observed)| ((namespace.clone(), name.clone()), observed.version.clone()))
+                        .map(|((_, name), observed)| ((namespace.clone(), name.to_string()), observed.version.clone()))
                 })
                 .collect()
         })
@@ -382,30 +383,37 @@ pub(super) fn observe(key: &HashKey, kind: Kind, object: &DynamicObject) -> Obse
     let annotations = object.annotations();
     let managed = kind == Kind::Pod || labels.get(LABEL_MANAGED_BY).is_some_and(|by| by == MANAGED_BY);
     Observed {
-        uid: object.uid().unwrap_or_default(),
-        version: object.resource_version().unwrap_or_default(),
+        uid: object.uid().unwrap_or_default().into(),
+        version: object.resource_version().unwrap_or_default().into(),
         owners: object
             .owner_references()
             .iter()
-            .map(|owner| OwnerRef { kind: owner.kind.clone(), name: owner.name.clone(), uid: owner.uid.clone() })
+            .map(|owner| OwnerRef {
+                kind: owner.kind.as_str().into(),
+                name: owner.name.as_str().into(),
+                uid: owner.uid.as_str().into(),
+            })
             .collect(),
-        stack: labels.get(LABEL_STACK).filter(|_| managed).cloned(),
-        service: labels.get(LABEL_SERVICE).cloned(),
+        stack: labels.get(LABEL_STACK).filter(|_| managed).map(|stack| stack.as_str().into()),
+        service: labels.get(LABEL_SERVICE).map(|service| service.as_str().into()),
         applied: annotations.get(ANNOTATION_APPLIED_HASH).map(|text| Applied::parse(text)),
         // Pods are the cluster's own; nobody asks what of them is ours.
-        owned: if kind == Kind::Pod { String::new() } else { owned_hash(key, object) },
+        owned: if kind == Kind::Pod { Packed::default() } else { owned_hash(key, object).into() },
         deleting: object.metadata.deletion_timestamp.is_some(),
-        rolled_back: annotations.get(ANNOTATION_ROLLED_BACK).and_then(|text| serde_json::from_str(text).ok()),
+        rolled_back: annotations
+            .get(ANNOTATION_ROLLED_BACK)
+            .and_then(|text| serde_json::from_str(text).ok())
+            .map(Box::new),
         kept: annotations.get(ANNOTATION_PRUNE).is_some_and(|prune| prune == PRUNE_DISABLED),
         facts: Facts::of(kind, object),
     }
 }
 
 fn stacks<'a>(namespace: &str, observed: impl IntoIterator<Item = &'a Observed>) -> Vec<StackRef> {
-    let mut names: Vec<&String> = observed.into_iter().filter_map(|observed| observed.stack.as_ref()).collect();
+    let mut names: Vec<&Packed> = observed.into_iter().filter_map(|observed| observed.stack.as_ref()).collect();
     names.sort_unstable();
     names.dedup();
-    names.into_iter().map(|name| StackRef { namespace: namespace.to_owned(), name: name.clone() }).collect()
+    names.into_iter().map(|name| StackRef { namespace: namespace.to_owned(), name: name.to_string() }).collect()
 }
 
 /// Whether the first version of an object is older. Kubernetes promises since 1.35 that versions of one resource are
@@ -414,5 +422,7 @@ pub fn is_older(version: &str, than: &str) -> bool {
     matches!((version.parse::<u128>(), than.parse::<u128>()), (Ok(version), Ok(than)) if version < than)
 }
 
+#[cfg(test)]
+mod footprint;
 #[cfg(test)]
 mod tests;

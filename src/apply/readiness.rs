@@ -21,13 +21,13 @@ pub enum Facts {
     /// A CronJob: once it is there, nothing is missing.
     CronJob,
     /// A claim.
-    Claim(ClaimFacts),
+    Claim(Box<ClaimFacts>),
     /// A Service.
     Service(ServiceFacts),
     /// An Ingress or an HTTPRoute: where it is reached, such as `https://shop.example.com/`.
     Routes(Vec<String>),
     /// A pod.
-    Pod(PodFacts),
+    Pod(Box<PodFacts>),
 }
 
 /// How far a workload is that keeps pods running.
@@ -106,7 +106,7 @@ impl Facts {
             | Kind::HorizontalPodAutoscaler => Self::Nothing,
             Kind::Ingress => Self::Routes(ingress_routes(data)),
             Kind::HttpRoute => Self::Routes(http_routes(data)),
-            Kind::PersistentVolumeClaim => Self::Claim(claim(object)),
+            Kind::PersistentVolumeClaim => Self::Claim(Box::new(claim(object))),
             Kind::Service => Self::Service(ServiceFacts {
                 cluster_ip: text(data, "/spec/clusterIP").map(str::to_owned),
                 endpoints: endpoints(object),
@@ -118,7 +118,7 @@ impl Facts {
             Kind::DaemonSet => Self::Replicas(daemon_set(data, generation)),
             Kind::Job => Self::Job(job(data)),
             Kind::CronJob => Self::CronJob,
-            Kind::Pod => Self::Pod(PodFacts::of(object)),
+            Kind::Pod => Self::Pod(Box::new(PodFacts::of(object))),
         }
     }
 }

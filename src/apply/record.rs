@@ -7,15 +7,16 @@ use serde_json::{Value, json};
 
 use super::hash::HashKey;
 use super::kind::Kind;
+use super::packed::Packed;
 use crate::api::names::ANNOTATION_APPLIED_HASH;
 
 /// The hashes of what was applied, the value of [`ANNOTATION_APPLIED_HASH`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Applied {
     /// Of the whole object.
-    pub whole: String,
+    pub whole: Packed,
     /// Of a workload's pod template: gates hold back its change and nothing else.
-    pub template: Option<String>,
+    pub template: Option<Packed>,
 }
 
 impl Applied {
@@ -28,19 +29,19 @@ impl Applied {
             // one and that one's status.
             Kind::Job => object
                 .pointer("/spec/template")
-                .map(|template| key.of(&json!([owners(object), renamed(template, stable)]))),
-            Kind::CronJob => object.pointer("/spec/jobTemplate/spec/template").map(|template| key.of(template)),
-            kind if kind.is_workload() => object.pointer("/spec/template").map(|template| key.of(template)),
+                .map(|template| key.of(&json!([owners(object), renamed(template, stable)])).into()),
+            Kind::CronJob => object.pointer("/spec/jobTemplate/spec/template").map(|template| key.of(template).into()),
+            kind if kind.is_workload() => object.pointer("/spec/template").map(|template| key.of(template).into()),
             _ => None,
         };
-        Self { whole: key.of(object), template }
+        Self { whole: key.of(object).into(), template }
     }
 
     /// Reads the annotation. One that somebody garbled compares equal to nothing, and the object is applied again.
     pub fn parse(text: &str) -> Self {
         match text.split_once('.') {
-            Some((whole, template)) => Self { whole: whole.to_owned(), template: Some(template.to_owned()) },
-            None => Self { whole: text.to_owned(), template: None },
+            Some((whole, template)) => Self { whole: whole.into(), template: Some(template.into()) },
+            None => Self { whole: text.into(), template: None },
         }
     }
 
@@ -57,7 +58,7 @@ impl Applied {
 
 impl std::fmt::Display for Applied {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.whole)?;
+        self.whole.fmt(f)?;
         match &self.template {
             Some(template) => write!(f, ".{template}"),
             None => Ok(()),
@@ -83,7 +84,7 @@ pub struct Record {
     /// What was applied.
     pub applied: Applied,
     /// The fields of ours as they were in the server's answer.
-    pub owned: String,
+    pub owned: Packed,
     /// The Job succeeded: this definition does not run again, even when the Job is cleaned up.
     pub done: bool,
     /// The last revision of a workload whose pods all got ready, as their label has it; kept where updates may go back.
@@ -102,7 +103,7 @@ impl Record {
             Some((owned, good)) => (owned, Some(good.to_owned())),
             None => (rest, None),
         };
-        Self { applied: Applied::parse(applied), owned: owned.to_owned(), done, good }
+        Self { applied: Applied::parse(applied), owned: owned.into(), done, good }
     }
 }
 

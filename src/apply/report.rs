@@ -150,7 +150,7 @@ pub(super) fn report_volumes(live: &LiveStore, owner: &Owner, claims: &[Claim]) 
         .map(|claim| {
             let live = live.get(Kind::PersistentVolumeClaim, &owner.namespace, &claim.name);
             let ClaimFacts { phase, capacity, requested: _, seed: _ } = match live.as_ref().map(|live| &live.facts) {
-                Some(Facts::Claim(facts)) => facts.clone(),
+                Some(Facts::Claim(facts)) => (**facts).clone(),
                 _ => ClaimFacts::default(),
             };
             // An owner takes its claims along.

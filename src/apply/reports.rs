@@ -225,7 +225,7 @@ impl<'a> ReportFeed<'a> {
             kind => (Kind::WORKLOADS.into_iter().find(|known| known.as_str() == kind)?, report.workload.as_str()),
         };
         let stack = self.live.get(kind, namespace, name)?.stack.clone()?;
-        Some(StackRef { namespace: namespace.to_owned(), name: stack })
+        Some(StackRef { namespace: namespace.to_owned(), name: stack.to_string() })
     }
 }
 

@@ -15,6 +15,7 @@ use super::error::Failure;
 use super::hash::HashKey;
 use super::history::Revision;
 use super::kind::Kind;
+use super::packed::Packed;
 use super::pod::PodFacts;
 use super::readiness::{Facts, Progress, Replicas};
 use super::record::{Record, RolledBack};
@@ -73,11 +74,15 @@ impl Sender<'_> {
         let scene = Scene::of(self.live, self.owner);
         let pods = scene.pods_of(wanted, &live);
         let good = settled(replicas, &pods).or(known);
-        let template = wanted.applied.template.as_deref();
+        let template = wanted.applied.template.as_ref();
         if rollout.on_failure == OnFailure::Rollback
-            && let Some(rolled_back) = live.rolled_back.clone().filter(|it| Some(it.template.as_str()) == template)
+            && let Some(rolled_back) = live
+                .rolled_back
+                .as_deref()
+                .cloned()
+                .filter(|it| template.is_some_and(|template| *template == it.template))
         {
-            let revisions = self.history(wanted, &live.uid).await?;
+            let revisions = self.history(wanted, &live.uid.text()).await?;
             let course = match revisions.into_iter().find(|revision| revision.label == rolled_back.to) {
                 Some(revision) => Course::Back { template: revision.template, rolled_back },
                 None => Course::Leave(format!(
@@ -87,7 +92,7 @@ impl Sender<'_> {
             };
             return Ok(Judged { good, course, again: None });
         }
-        let tried = live.applied.as_ref().and_then(|applied| applied.template.as_deref());
+        let tried = live.applied.as_ref().and_then(|applied| applied.template.as_ref());
         let Some(good) = good else { return Ok(Judged::default()) };
         if tried != template || !replicas.seen {
             return Ok(Judged { good: Some(good), ..Judged::default() });
@@ -97,8 +102,8 @@ impl Sender<'_> {
         if !trial.may_have_failed() {
             return Ok(Judged { good: Some(good), course: Course::default(), again });
         }
-        let revisions = self.history(wanted, &live.uid).await?;
-        let course = trial.course(rollout, &revisions, &good, template.unwrap_or_default());
+        let revisions = self.history(wanted, &live.uid.text()).await?;
+        let course = trial.course(rollout, &revisions, &good, &template.map(Packed::text).unwrap_or_default());
         Ok(Judged { good: Some(good), course, again })
     }
 }

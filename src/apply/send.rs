@@ -58,8 +58,8 @@ impl Sender<'_> {
     /// Changes a child; fails with [`Failure::Conflict`] when it is gone, another, or was changed meanwhile.
     pub async fn update(&self, wanted: &Wanted, seen: &Seen) -> Result<Arc<Observed>, Failure> {
         let mut object = wanted.object.clone();
-        set(&mut object, "metadata", "uid", &seen.uid);
-        set(&mut object, "metadata", "resourceVersion", &seen.version);
+        set(&mut object, "metadata", "uid", &seen.uid.text());
+        set(&mut object, "metadata", "resourceVersion", &seen.version.text());
         // The API server keeps the policy of a Service that no longer asks for one: it has to be told.
         let has_addresses = wanted.object.pointer("/spec/type").is_none_or(|kind| kind != "ExternalName");
         if has_addresses && wanted.object.pointer("/spec/ipFamilyPolicy").is_none() && self.is_dual_stack(wanted) {
@@ -95,12 +95,12 @@ impl Sender<'_> {
 
     /// The same for one state of the object; fails with [`Failure::Conflict`] when it was changed meanwhile.
     async fn delete_seen(&self, kind: Kind, name: &str, seen: &Seen, how: PropagationPolicy) -> Result<bool, Failure> {
-        let uid = seen.uid.as_str();
+        let uid = &seen.uid;
         let parameters = DeleteParams {
             propagation_policy: Some(how),
             preconditions: Some(Preconditions {
-                uid: Some(seen.uid.clone()),
-                resource_version: Some(seen.version.clone()),
+                uid: Some(seen.uid.to_string()),
+                resource_version: Some(seen.version.to_string()),
             }),
             ..DeleteParams::default()
         };

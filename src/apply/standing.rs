@@ -34,7 +34,7 @@ pub(super) enum Standing {
 /// Whether an object belongs to a stack: by ownerReference; a claim, which outlives its stack, by its labels.
 pub(super) fn is_ours(owner: &Owner, kind: Kind, live: &Observed) -> bool {
     live.owners.iter().any(|of| of.uid == owner.uid)
-        || kind == Kind::PersistentVolumeClaim && live.stack.as_ref() == Some(&owner.name)
+        || kind == Kind::PersistentVolumeClaim && live.stack.as_ref().is_some_and(|stack| *stack == owner.name)
 }
 
 /// Compares.
@@ -124,14 +124,14 @@ pub(super) fn is_done(wanted: &Wanted, record: Option<&Record>) -> bool {
 
 fn stranger(owner: &Owner, wanted: &Wanted, live: &Observed) -> Standing {
     // A stack of the same name was deleted: the garbage collector is about to take what it left.
-    if live.owners.iter().any(|of| of.kind == "ComposeStack" && of.name == owner.name) {
+    if live.owners.iter().any(|of| of.kind == *"ComposeStack" && of.name == owner.name) {
         let what =
             format!("{} {} of a deleted stack of the same name is still to be collected", wanted.kind, wanted.name);
         return Standing::Wait { what, holds: true };
     }
     let whose = match live.owners.first() {
         Some(of) => format!("belongs to {} {}", of.kind, of.name),
-        None if live.stack.as_ref() == Some(&owner.name) => {
+        None if live.stack.as_ref().is_some_and(|stack| *stack == owner.name) => {
             format!(
                 "has the labels of {MANAGED_BY} and no owner, as when a stack was deleted and its objects were kept"
             )

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::Owner;
 use super::kind::Kind;
 use super::live::{LiveStore, Observed};
+use super::packed::Packed;
 use super::pod::PodFacts;
 use super::readiness::{Facts, Progress};
 use super::record::Record;
@@ -88,12 +89,12 @@ impl<'a> Scene<'a> {
         let mut pods: Vec<&PodFacts> = self
             .pods
             .iter()
-            .filter(|pod| pod.service.as_deref() == service && !pod.deleting)
+            .filter(|pod| pod.service.as_ref().map(Packed::text).as_deref() == service && !pod.deleting)
             // Between a Deployment and its pods is a ReplicaSet; other pods name their workload, so that those of a
             // predecessor are not taken for its own.
             .filter(|pod| wanted.kind == Kind::Deployment || pod.owners.iter().any(|of| of.uid == workload.uid))
             .filter_map(|pod| match &pod.facts {
-                Facts::Pod(pod) => Some(pod),
+                Facts::Pod(pod) => Some(&**pod),
                 _ => None,
             })
             .filter(|pod| pod.component.as_deref() == component)

@@ -230,7 +230,7 @@ impl Stage {
         self.eventually("the change is heard of", async || {
             self.live
                 .get(kind, &self.owner.namespace, name)
-                .is_some_and(|live| live.version.parse::<u64>().unwrap() >= version)
+                .is_some_and(|live| live.version.text().parse::<u64>().unwrap() >= version)
         })
         .await;
     }

@@ -18,7 +18,7 @@ fn store() -> Arc<LiveStore> {
 }
 
 fn version(store: &LiveStore, name: &str) -> Option<String> {
-    store.get(Kind::Deployment, "shop", name).map(|observed| observed.version.clone())
+    store.get(Kind::Deployment, "shop", name).map(|observed| observed.version.to_string())
 }
 
 fn blog() -> Vec<StackRef> {
@@ -127,7 +127,7 @@ fn labels_of_another_tool_make_no_child() {
     let mut other = object("web", "1", 1, 1);
     other.metadata.labels = Some([(LABEL_STACK.to_owned(), "blog".to_owned())].into());
     assert_eq!(observe(&HashKey::new(b"key"), Kind::Deployment, &other).stack, None);
-    assert_eq!(observe(&HashKey::new(b"key"), Kind::Pod, &other).stack.as_deref(), Some("blog"));
+    assert_eq!(observe(&HashKey::new(b"key"), Kind::Pod, &other).stack, Some("blog".into()));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use super::super::record::Applied;
 use super::*;
 
 fn seen() -> Seen {
-    Seen { uid: "live".to_owned(), version: "1".to_owned() }
+    Seen { uid: "live".into(), version: "1".into() }
 }
 
 fn owner() -> Owner {
@@ -27,16 +27,20 @@ fn job(image: &str) -> Wanted {
     wanted(Kind::Job, json!({"spec": {"template": {"image": image}}}))
 }
 
+fn owner_ref(kind: &str, uid: &str) -> OwnerRef {
+    OwnerRef { kind: kind.into(), name: "shop".into(), uid: uid.into() }
+}
+
 /// A live object of ours on which this was applied.
 fn live(of: &Wanted, facts: Facts) -> Observed {
     Observed {
-        uid: "live".to_owned(),
-        version: "1".to_owned(),
-        owners: vec![OwnerRef { kind: "ComposeStack".to_owned(), name: "shop".to_owned(), uid: "u1".to_owned() }],
-        stack: Some("shop".to_owned()),
+        uid: "live".into(),
+        version: "1".into(),
+        owners: [owner_ref("ComposeStack", "u1")].into(),
+        stack: Some("shop".into()),
         service: None,
         applied: Some(of.applied.clone()),
-        owned: "owned".to_owned(),
+        owned: "owned".into(),
         deleting: false,
         kept: false,
         rolled_back: None,
@@ -45,7 +49,7 @@ fn live(of: &Wanted, facts: Facts) -> Observed {
 }
 
 fn record(of: &Wanted) -> Record {
-    Record { applied: of.applied.clone(), owned: "owned".to_owned(), ..Record::default() }
+    Record { applied: of.applied.clone(), owned: "owned".into(), ..Record::default() }
 }
 
 fn judged(wanted: &Wanted, live: &Observed, record: &Record) -> (Standing, bool) {
@@ -63,11 +67,11 @@ fn only_a_difference_is_sent_and_only_new_pods_wait() {
     let one = workload(1, "web:1");
     let there = live(&one, Facts::Nothing);
     assert_eq!(judged(&one, &there, &record(&one)), (Standing::Same, false));
-    let drifted = Observed { owned: "drifted".to_owned(), ..there.clone() };
+    let drifted = Observed { owned: "drifted".into(), ..there.clone() };
     assert_eq!(judged(&one, &drifted, &record(&one)), (update(Action::Repaired), false));
     assert_eq!(judged(&workload(2, "web:1"), &there, &record(&one)), (update(Action::Configured), false));
     assert_eq!(judged(&workload(1, "web:2"), &there, &record(&one)), (update(Action::Configured), true));
-    let stripped = Observed { applied: None, owned: "drifted".to_owned(), ..there.clone() };
+    let stripped = Observed { applied: None, owned: "drifted".into(), ..there.clone() };
     assert_eq!(judged(&one, &stripped, &record(&one)), (update(Action::Configured), false), "the inventory knows");
     let lost = standing(&owner(), &one, Some(&there), None);
     assert_eq!(lost, update(Action::Configured));
@@ -82,15 +86,12 @@ fn only_a_difference_is_sent_and_only_new_pods_wait() {
 #[test]
 fn ours_is_what_names_our_uid_and_a_claim_what_has_our_labels() {
     let one = workload(1, "web:1");
-    let unowned = Observed { owners: Vec::new(), ..live(&one, Facts::Nothing) };
+    let unowned = Observed { owners: [].into(), ..live(&one, Facts::Nothing) };
     assert!(matches!(judged(&one, &unowned, &record(&one)).0, Standing::Foreign(_)));
     assert!(is_ours(&owner(), Kind::PersistentVolumeClaim, &unowned));
-    let elsewhere = Observed { stack: Some("blog".to_owned()), ..unowned.clone() };
+    let elsewhere = Observed { stack: Some("blog".into()), ..unowned.clone() };
     assert!(!is_ours(&owner(), Kind::PersistentVolumeClaim, &elsewhere));
-    let former = |kind: &str| Observed {
-        owners: vec![OwnerRef { kind: kind.to_owned(), name: "shop".to_owned(), uid: "u0".to_owned() }],
-        ..unowned.clone()
-    };
+    let former = |kind: &str| Observed { owners: [owner_ref(kind, "u0")].into(), ..unowned.clone() };
     assert!(matches!(judged(&one, &former("ComposeStack"), &record(&one)).0, Standing::Wait { holds: true, .. }));
     let Standing::Foreign(reason) = judged(&one, &former("Deployment"), &record(&one)).0 else { panic!() };
     assert!(reason.starts_with("belongs to Deployment shop; "), "{reason}");
@@ -102,7 +103,7 @@ fn a_job_runs_once_per_definition() {
     let (one, two) = (job("web:1"), job("web:2"));
     assert_eq!(judged(&two, &live(&one, facts(true)), &record(&one)), (Standing::Replace { seen: seen() }, true));
     // The same definition with another label.
-    let relabelled = Wanted { applied: Applied { whole: "other".to_owned(), ..one.applied.clone() }, ..one.clone() };
+    let relabelled = Wanted { applied: Applied { whole: "other".into(), ..one.applied.clone() }, ..one.clone() };
     assert_eq!(judged(&relabelled, &live(&one, facts(true)), &record(&one)).0, Standing::Same);
     assert_eq!(judged(&relabelled, &live(&one, facts(false)), &record(&one)).0, update(Action::Configured));
     let done = Record { done: true, ..record(&one) };
@@ -136,7 +137,7 @@ fn claims_grow_when_they_are_bound_and_never_shrink() {
     let one = claim("1Gi");
     let at = |phase: &str| {
         let (phase, requested) = (Some(phase.to_owned()), Some("1Gi".to_owned()));
-        live(&one, Facts::Claim(ClaimFacts { phase, capacity: None, requested, seed: None }))
+        live(&one, Facts::Claim(Box::new(ClaimFacts { phase, capacity: None, requested, seed: None })))
     };
     assert_eq!(judged(&claim("2Gi"), &at("Bound"), &record(&one)).0, update(Action::Configured));
     assert!(matches!(judged(&claim("2Gi"), &at("Pending"), &record(&one)).0, Standing::Wait { holds: false, .. }));
