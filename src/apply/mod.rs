@@ -10,6 +10,7 @@ mod bring;
 mod error;
 mod gate;
 mod hash;
+mod held_up;
 mod history;
 mod inventory;
 mod kind;

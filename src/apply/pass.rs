@@ -9,6 +9,7 @@ use kube::api::PropagationPolicy;
 use super::bring::{Brought, failed};
 use super::error::ApplyError;
 use super::gate::{Passage, ask};
+use super::held_up::HeldUp;
 use super::inventory::{entry, records, surplus};
 use super::kind::Kind;
 use super::live::Observed;
@@ -77,6 +78,7 @@ impl<'a> Pass<'a> {
         self.sender.live.uses(&self.owner().namespace, &self.owner().name, &external);
         self.outcome.errors.extend(tiers.errors.iter().cloned());
         self.rollouts(&mut tiers.workloads).await;
+        self.ask_pods();
         // Every name is looked at before anything is sent: half a stack beside a stranger's objects helps nobody.
         let (owner, left) = (self.owner(), self.left.clone());
         let looked = self.look(tiers.all().filter(|wanted| !left.contains(&wanted.id(owner)))).await;
@@ -125,6 +127,16 @@ impl<'a> Pass<'a> {
                 }
             }
         }
+    }
+
+    /// Looks after generated Secrets where pods do not start.
+    fn ask_pods(&mut self) {
+        if self.request.plan.secrets.is_empty() || self.sender.live.watches(Kind::Secret) {
+            return;
+        }
+        let held_up = HeldUp::of(Scene::of(self.sender.live, self.owner()).standing_pods(), Timestamp::now());
+        self.request.verify |= held_up.verify;
+        self.outcome.again = held_up.again.into_iter().chain(self.outcome.again).min();
     }
 
     fn owner(&self) -> &'a Owner {

@@ -82,6 +82,15 @@ impl<'a> Scene<'a> {
         view
     }
 
+    /// All pods of the stack that are not on their way out.
+    pub fn standing_pods(&self) -> impl Iterator<Item = &PodFacts> {
+        let pods = self.pods.iter().filter(|pod| !pod.deleting);
+        pods.filter_map(|pod| match &pod.facts {
+            Facts::Pod(pod) => Some(&**pod),
+            _ => None,
+        })
+    }
+
     /// The service's pods that are not on their way out, oldest first.
     pub fn pods_of(&self, wanted: &Wanted, workload: &Observed) -> Vec<&PodFacts> {
         let service = template_label(wanted, LABEL_SERVICE);

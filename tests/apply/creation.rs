@@ -110,6 +110,27 @@ async fn a_secret_is_read_only_to_verify_it() {
 }
 
 #[tokio::test]
+async fn a_secret_that_a_pod_cannot_start_without_is_made_again() {
+    let Some(mut stage) = Stage::new().await else { return };
+    let owner = stage.owner.clone();
+    let make = Make(&owner);
+    let from = [json!({"secretRef": {"name": "shop-password-1"}})];
+    let plan =
+        Plan { secrets: vec![make.secret("shop-password-1")], ..of([make.deployment_with("web", "web:1", 1, &from)]) };
+    stage.settle(&plan).await;
+    stage.roll_out(&plan, "web").await;
+    stage.delete::<Secret>("shop-password-1").await;
+    stage.log.take();
+    assert_eq!((stage.pass(&plan).await.changes, stage.log.take()), (vec![], vec![]), "no pod asks for it");
+    stage.starve_pods("web", "shop-password-1").await;
+    let outcome = stage.until(&plan, "the Secret is missed", |outcome| !outcome.changes.is_empty()).await;
+    assert_eq!(told(&outcome), ["created Secret shop-password-1"]);
+    assert!(outcome.again.is_some(), "it is looked at again while the pod does not start");
+    stage.roll_out(&plan, "web").await;
+    assert_eq!(stage.pass(&plan).await.again, None);
+}
+
+#[tokio::test]
 async fn what_others_change_of_ours_is_repaired_and_what_is_theirs_is_left() {
     let Some(mut stage) = Stage::new().await else { return };
     let owner = stage.owner.clone();

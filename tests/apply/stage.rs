@@ -326,6 +326,21 @@ impl Stage {
         self.report_pods(service, Some(image), failed).await;
     }
 
+    /// The same: the containers of the pods cannot be started without a Secret.
+    pub async fn starve_pods(&self, service: &str, secret: &str) {
+        let starved = json!({
+            "phase": "Pending",
+            "conditions": [{"type": "Ready", "status": "False", "lastTransitionTime": "2026-01-01T00:00:00Z"}],
+            "containerStatuses": [{
+                "name": "main", "ready": false, "started": false, "restartCount": 0, "image": "web:1", "imageID": "",
+                "state": {"waiting": {
+                    "reason": "CreateContainerConfigError", "message": format!("secret \"{secret}\" not found"),
+                }},
+            }],
+        });
+        self.report_pods(service, None, starved).await;
+    }
+
     async fn report_pods(&self, service: &str, image: Option<&str>, status: Value) {
         self.eventually("pods are created", async || !self.pods(service).await.is_empty()).await;
         for pod in self.pods(service).await {
