@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/url"
 	"os"
@@ -42,34 +43,69 @@ func mark(log string) (int64, error) {
 	return info.Size(), nil
 }
 
+// readTraffic reads what the operator sent.
 func readTraffic(log string, from int64) (*traffic, error) {
+	var t traffic
+	err := readRequests(log, from, []byte(`"username":"`+operatorUser+`"`), func(r request) {
+		if r.User.Username == operatorUser && r.ObjectRef.Resource != "leases" {
+			t.requests = append(t.requests, r)
+		}
+	})
+	return &t, err
+}
+
+// readRequests reads the requests of the lines that hold a text.
+func readRequests(log string, from int64, holding []byte, take func(request)) error {
 	file, err := os.Open(log)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer file.Close()
 	if _, err := file.Seek(from, io.SeekStart); err != nil {
-		return nil, err
+		return err
 	}
-	var t traffic
 	reader := bufio.NewReaderSize(file, 1<<20)
 	for {
 		line, err := reader.ReadBytes('\n')
 		if err == io.EOF {
-			return &t, nil
+			return nil
 		}
 		if err != nil {
-			return nil, err
+			return err
 		}
-		if !bytes.Contains(line, []byte(`"username":"`+operatorUser+`"`)) {
+		if !bytes.Contains(line, holding) {
 			continue
 		}
 		var r request
 		if err := json.Unmarshal(line, &r); err != nil {
-			return nil, err
+			return err
 		}
-		if r.User.Username == operatorUser && r.ObjectRef.Resource != "leases" {
-			t.requests = append(t.requests, r)
+		take(r)
+	}
+}
+
+// untilQuiet waits until nobody has written anything for a moment but what is written all the time: Leases, and events, which
+// their senders hold back.
+func untilQuiet(log string) error {
+	const moment = 250 * time.Millisecond
+	for deadline := time.Now().Add(time.Minute); ; {
+		since, err := mark(log)
+		if err != nil {
+			return err
+		}
+		time.Sleep(moment)
+		writes := 0
+		var last request
+		err = readRequests(log, since, nil, func(r request) {
+			if r.isWrite() && r.ObjectRef.Resource != "leases" && r.ObjectRef.Resource != "events" {
+				last, writes = r, writes+1
+			}
+		})
+		if err != nil || writes == 0 {
+			return err
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("the cluster is not quiet after a minute: %s still does %s %s", last.User.Username, last.Verb, last.RequestURI)
 		}
 	}
 }
