@@ -56,7 +56,7 @@ start_apiserver() {
     --service-account-issuer https://kubernetes.default.svc.cluster.local \
     --service-account-key-file "$state/pki/service-accounts.pub" --service-account-signing-key-file "$state/pki/service-accounts.key" \
     --authorization-mode Node,RBAC --enable-admission-plugins NodeRestriction --allow-privileged \
-    --service-cluster-ip-range "$service_range" \
+    --service-cluster-ip-range "$service_ranges" \
     --audit-policy-file "$state/config/audit-policy.yaml" --audit-log-path "$state/audit.log" --audit-log-mode blocking \
     --audit-log-maxsize 500 --audit-log-maxbackup 1 --profiling=false
   await 120 kube-apiserver "the API server's /readyz" kubectl get --raw /readyz

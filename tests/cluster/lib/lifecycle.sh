@@ -14,8 +14,8 @@ up() {
   lock
   if [[ -r $state/settings ]]; then
     read_settings
-    if ((nodes < wanted_nodes)) || [[ -z $multus && -n $wanted_multus ]]; then
-      fail "cluster $name is up with $nodes node(s)${multus:+ and Multus}" "stop it first: $self down --name $name"
+    if ((nodes < wanted_nodes)) || [[ -z $multus && -n $wanted_multus || -z $dual_stack && -n $wanted_dual_stack ]]; then
+      fail "cluster $name is up with $nodes node(s)${multus:+ and Multus}${dual_stack:+ and IPv6}" "stop it first: $self down --name $name"
     fi
     if [[ $mode != "$wanted" && ! ($wanted == control-plane && $mode == node) ]]; then
       fail "cluster $name is up as another kind: $mode" "stop it first: $self down --name $name"

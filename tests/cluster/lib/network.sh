@@ -20,6 +20,7 @@ make_network() {
     # Packets between two pods of one node must pass the firewall too.
     [[ ! -e /proc/sys/net/bridge/bridge-nf-call-iptables ]] || echo 1 >/proc/sys/net/bridge/bridge-nf-call-iptables
   ' "$node_address" "$node_gateway" || fail "cannot set up network namespace $node_netns" "this needs root and the kernel module bridge"
+  [[ -z $dual_stack ]] || add_ipv6
   local other
   for ((other = 1; other < number; other++)); do
     "${on[@]}" ip route add "10.201.$other.0/24" via "10.200.0.$other"
@@ -32,6 +33,16 @@ make_network() {
     start "api-forward$suffix" "${on[@]}" "$(program netns-forward)" --netns "/run/netns/$netns" --listen "127.0.0.1:$api_port" \
       --dial "127.0.0.1:$api_port"
   fi
+}
+
+# One bridge holds all nodes, and routes from one to another's pods are not needed: stacks that ask for IPv6 have one node.
+add_ipv6() {
+  "${on[@]}" bash -euo pipefail -c '
+    ip -6 address add "$0/64" dev eth0 nodad
+    ip -6 route add default via "$1" dev eth0
+    echo 1 >/proc/sys/net/ipv6/conf/all/forwarding
+    [[ ! -e /proc/sys/net/bridge/bridge-nf-call-ip6tables ]] || echo 1 >/proc/sys/net/bridge/bridge-nf-call-ip6tables
+  ' "$node_address_6" "$node_gateway_6" || fail "cannot give network namespace $node_netns addresses of IPv6" "this needs a kernel with IPv6"
 }
 
 # How pods get their interfaces. With Multus, pods may ask for networks beside the cluster's.
@@ -56,6 +67,10 @@ EOF
 }
 
 pod_network() {
+  local ranges="[{\"subnet\": \"$node_pods\"}]" routes='{"dst": "0.0.0.0/0"}'
+  if [[ -n $dual_stack ]]; then
+    ranges+=", [{\"subnet\": \"$node_pods_6\"}]" routes+=', {"dst": "::/0"}'
+  fi
   cat <<EOF
 {
   "cniVersion": "0.4.0",
@@ -65,7 +80,7 @@ pod_network() {
       "type": "bridge", "bridge": "pods0", "isGateway": true, "hairpinMode": true, "ipMasq": false,
       "ipam": {
         "type": "host-local", "dataDir": "$node_state/cni-addresses",
-        "ranges": [[{"subnet": "$node_pods"}]], "routes": [{"dst": "0.0.0.0/0"}]
+        "ranges": [$ranges], "routes": [$routes]
       }
     },
     {"type": "portmap", "capabilities": {"portMappings": true}}
@@ -85,7 +100,9 @@ define_attachments() {
 
 # NetworkPolicies, and nothing else of what kube-router can do.
 start_network_policy() {
+  local ipv6=()
+  [[ -z $dual_stack ]] || ipv6=(--enable-ipv6=true --service-cluster-ip-range "$service_range_6")
   start "kube-router$suffix" "${on[@]}" "$(program kube-router)" --kubeconfig "$state/config/kube-router.kubeconfig" \
     --hostname-override "$node" --run-firewall=true --run-router=false --run-service-proxy=false \
-    --service-cluster-ip-range "$service_range" --iptables-sync-period 1m --metrics-port 0 --v 1
+    --service-cluster-ip-range "$service_range" "${ipv6[@]}" --iptables-sync-period 1m --metrics-port 0 --v 1
 }

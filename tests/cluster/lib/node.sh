@@ -60,7 +60,7 @@ start_node() {
   start_kubelet
   # This kernel may have no IPVS; nftables is the mode that Kubernetes recommends anyhow.
   start "kube-proxy$suffix" "${on[@]}" "$(program kube-proxy)" --kubeconfig "$state/config/kube-proxy.kubeconfig" \
-    --hostname-override "$node" --proxy-mode nftables --cluster-cidr "$pod_range" --conntrack-max-per-core 0
+    --hostname-override "$node" --proxy-mode nftables --cluster-cidr "$pod_ranges" --conntrack-max-per-core 0
 }
 
 await_node() {
@@ -99,7 +99,7 @@ kubeAPIQPS: 200
 kubeAPIBurst: 400
 EOF
   start "kubelet$suffix" "${on[@]}" "$(program kubelet)" --config "$state/config/kubelet$suffix.yaml" \
-    --kubeconfig "$state/config/kubelet$suffix.kubeconfig" --hostname-override "$node" --node-ip "$node_address" \
+    --kubeconfig "$state/config/kubelet$suffix.kubeconfig" --hostname-override "$node" --node-ip "$node_addresses" \
     --root-dir "$node_state/kubelet" --cert-dir "$state/pki"
 }
 

@@ -8,13 +8,17 @@ pod_range=10.201.0.0/16
 service_prefix=10.96
 service_range=$service_prefix.0.0/16
 dns_address=$service_prefix.0.10
+# With --dual-stack, beside these.
+node_gateway_6=fd00:10:200::fe
+pod_range_6=fd00:10:201::/48
+service_range_6=fd00:10:96::/112
 
 choose_settings() {
   local chosen=$1
   mkdir -p "$state/config" "$state/logs" "$state/pids"
   choose_ports
   {
-    printf 'mode=%s\nnodes=%s\nmultus=%s\n' "$chosen" "$wanted_nodes" "$wanted_multus"
+    printf 'mode=%s\nnodes=%s\nmultus=%s\ndual_stack=%s\n' "$chosen" "$wanted_nodes" "$wanted_multus" "$wanted_dual_stack"
     printf 'api_port=%s\netcd_port=%s\netcd_peer_port=%s\n' "$api_port" "$etcd_port" "$etcd_peer_port"
   } >"$state/settings"
   read_settings
@@ -22,6 +26,7 @@ choose_settings() {
 
 read_settings() {
   [[ -r $state/settings ]] || fail "there is no cluster called $name" "start it: $self up --name $name"
+  dual_stack=
   # shellcheck source=/dev/null
   source "$state/settings"
   netns=compose-operator-$name
@@ -33,6 +38,10 @@ read_settings() {
     inside=(nsenter "--net=/run/netns/$netns")
     api_bind=0.0.0.0
     api_address=$first_address
+  fi
+  service_ranges=$service_range pod_ranges=$pod_range
+  if [[ -n $dual_stack ]]; then
+    service_ranges+=,$service_range_6 pod_ranges+=,$pod_range_6
   fi
   on_node 1
   export KUBECONFIG=$state/kubeconfig
@@ -50,6 +59,10 @@ on_node() {
   node=node-$number
   node_address=10.200.0.$number
   node_pods=10.201.$number.0/24
+  node_address_6=fd00:10:200::$number
+  node_pods_6=fd00:10:201:$number::/64
+  node_addresses=$node_address
+  [[ -z $dual_stack ]] || node_addresses+=,$node_address_6
   node_netns=$netns$suffix
   cgroup=compose-operator-$name$suffix
   containerd_socket=$node_state/containerd.sock
