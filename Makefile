@@ -122,7 +122,7 @@ nodes-test: ## Run the tests of placement and of networks on two nodes, with Mul
 parity-test: ## Ask programs under the operator what programs under Docker Compose were asked, and compare
 	@hack/parity
 
-parity: ## The same beside Docker Engine, which is fetched; write its answers, and docs/parity.md
+parity: image ## The same beside Docker Engine, which is fetched; write its answers, and docs/parity.md
 	@hack/parity --record
 
 chart-test: image ## Run the tests of the chart, with Helm and the image on a real node

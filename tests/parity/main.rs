@@ -23,6 +23,7 @@ use docker::Docker;
 use harness::{Cluster, Namespace, Operator, cluster};
 use operator::Stack;
 use questions::{Answers, Subject, subjects};
+use script::UNANSWERED;
 use verdict::Verdict;
 
 /// A side that answers questions.
@@ -33,13 +34,14 @@ trait Side {
     fn replace(&self, subject: &Subject, service: &str);
 }
 
-/// How long an answer may take to become what it has to be: policies and health checks need a moment.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// How long an answer may take to become what it has to be: policies and health checks need a moment, and more of it on a busy
+/// machine.
+const PATIENCE: Duration = Duration::from_secs(40);
 
 /// Asks all questions of a subject, each as often as it takes until its answer is `expected`, or until it rests where
 /// nothing is expected.
 fn ask_all(side: &impl Side, subject: &Subject, expected: impl Fn(&str) -> Option<String>) -> BTreeMap<String, String> {
-    let mut answers: Vec<String> = vec![String::new(); subject.questions.len()];
+    let mut answers: Vec<String> = vec![UNANSWERED.to_owned(); subject.questions.len()];
     // Nothing has waited for a stack that never is ready.
     let patience = if subject.never_ready { PATIENCE * 2 } else { PATIENCE };
     for stage in subject.stages() {
@@ -52,7 +54,7 @@ fn ask_all(side: &impl Side, subject: &Subject, expected: impl Fn(&str) -> Optio
             let mut left = Vec::new();
             for (index, answer) in open.iter().zip(side.ask(subject, &open)) {
                 let rests = expected(&subject.questions[*index].ask)
-                    .map_or_else(|| answers[*index] == answer && !answer.is_empty(), |expected| expected == answer);
+                    .map_or_else(|| answers[*index] == answer && answer != UNANSWERED, |expected| expected == answer);
                 if !rests {
                     left.push(*index);
                 }

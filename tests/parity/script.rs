@@ -6,6 +6,9 @@ use super::questions::{Question, Subject};
 
 const MARK: &str = "=-=-=";
 
+/// What stands for the answer to a question that nobody answered. An empty answer is one.
+pub const UNANSWERED: &str = "(no answer)";
+
 /// The questions by who is asked, for questions with these indices: one call for each.
 pub fn by_service<'a>(
     subject: &'a Subject,
@@ -36,7 +39,7 @@ pub fn of(subject: &Subject, indices: &[usize]) -> String {
     script
 }
 
-/// The answers in what the script printed; where it did not get so far, they are empty.
+/// The answers in what the script printed; where it did not get so far, they are [`UNANSWERED`].
 pub fn answers(subject: &Subject, indices: &[usize], output: &str) -> Vec<String> {
     let mut texts = Vec::new();
     let mut text = String::new();
@@ -52,6 +55,6 @@ pub fn answers(subject: &Subject, indices: &[usize], output: &str) -> Vec<String
             text.push('\n');
         }
     }
-    texts.resize(indices.len(), String::new());
+    texts.resize(indices.len(), UNANSWERED.to_owned());
     indices.iter().zip(texts).map(|(index, text)| subject.questions[*index].normalised(&text)).collect()
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::questions::Subject;
+use super::script::UNANSWERED;
 
 /// An answer of the operator beside Docker's.
 pub struct Verdict {
@@ -33,6 +34,7 @@ pub fn judge(subject: &Subject, docker: &BTreeMap<String, String>, ours: &BTreeM
     let judge = |question: &super::questions::Question| {
         let (docker, ours) = (docker[&question.ask].clone(), ours[&question.ask].clone());
         let kind = match &question.differs {
+            _ if [&docker, &ours].into_iter().any(|answer| answer == UNANSWERED) => Kind::Different,
             Some(_) if ours == docker => Kind::Vanished,
             Some(difference) if difference.here == ours => Kind::Documented,
             None if ours == docker => Kind::Same,
