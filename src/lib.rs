@@ -7,7 +7,8 @@
 //!                (IO in)    (pure)     (pure)      (pure)   (IO out)  (pure + one write)
 //! ```
 //!
-//! [`controller`] drives the flow for every stack, [`client`] holds the commands that people run.
+//! [`controller`] drives the flow for every stack, [`client`] holds the commands that people run, [`telemetry`] says where
+//! logs and traces go.
 #![forbid(unsafe_code)]
 
 pub mod api;
@@ -21,5 +22,6 @@ pub mod policy;
 pub mod seed;
 pub mod source;
 pub mod status;
+pub mod telemetry;
 pub mod translate;
 pub mod yaml;

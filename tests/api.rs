@@ -7,6 +7,8 @@
     reason = "a test fails by a panic; its documents are small"
 )]
 
+#[path = "api/collector.rs"]
+mod collector;
 #[path = "api/external.rs"]
 mod external;
 mod harness;
@@ -20,6 +22,8 @@ mod planted;
 mod reports;
 #[path = "api/security.rs"]
 mod security;
+#[path = "api/traces.rs"]
+mod traces;
 #[path = "api/volumes.rs"]
 mod volumes;
 

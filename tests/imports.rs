@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 /// Modules of the package, what they may use of it, and words that must not appear in them.
-const RULES: [(&str, &[&str], &[&str]); 13] = [
+const RULES: [(&str, &[&str], &[&str]); 14] = [
     ("api", &["api"], &["tokio", "SystemTime", "kube::Client"]),
     (
         "compose",
@@ -31,6 +31,7 @@ const RULES: [(&str, &[&str], &[&str]); 13] = [
         &["crate::client"],
     ),
     ("keyed_hash", &["keyed_hash"], &["kube", "k8s_openapi", "tokio", "std::fs", "std::env"]),
+    ("telemetry", &["telemetry", "api"], &["kube::Client", "kube::Api", "k8s_openapi"]),
     ("parallel", &["parallel"], &["kube", "k8s_openapi", "tokio", "std::fs", "std::env"]),
     ("yaml", &["yaml"], &["kube", "k8s_openapi", "tokio", "std::fs", "std::env"]),
     ("client", &["client", "api", "compose", "translate", "policy", "parallel", "yaml"], &["crate::controller"]),

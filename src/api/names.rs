@@ -69,3 +69,5 @@ pub const ANNOTATION_LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-co
 pub const ANNOTATION_SHARDS: &str = "compose-operator.dev/shards";
 /// On the Lease of a shard: the operator that asks its holder for it.
 pub const ANNOTATION_WANTED_BY: &str = "compose-operator.dev/wanted-by";
+/// The target of the spans that traces consist of: they are in no log, and nothing else is in a trace.
+pub const TRACE_TARGET: &str = "compose_operator::trace";

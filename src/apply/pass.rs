@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures::stream::{self, StreamExt};
 use k8s_openapi::jiff::Timestamp;
 use kube::api::PropagationPolicy;
+use tracing::{Instrument, info_span};
 
 use super::bring::{Brought, failed};
 use super::error::ApplyError;
@@ -24,6 +25,7 @@ use super::standing::{Standing, is_ours};
 use super::view::Scene;
 use super::wanted::{Tiers, Wanted, WantedWorkload};
 use super::{Owner, Request};
+use crate::api::names::TRACE_TARGET;
 use crate::translate::Plan;
 
 /// How many requests of a stack are under way at once: a stack may not crowd out the others.
@@ -81,7 +83,8 @@ impl<'a> Pass<'a> {
         self.ask_pods();
         // Every name is looked at before anything is sent: half a stack beside a stranger's objects helps nobody.
         let (owner, left) = (self.owner(), self.left.clone());
-        let looked = self.look(tiers.all().filter(|wanted| !left.contains(&wanted.id(owner)))).await;
+        let wanted = tiers.all().filter(|wanted| !left.contains(&wanted.id(owner)));
+        let looked = self.look(wanted).instrument(info_span!(target: TRACE_TARGET, "look")).await;
         if self.outcome.conflicts.is_empty() && self.outcome.errors.is_empty() && !self.outcome.terminating {
             self.objects(&tiers, &looked).await;
             self.external_claims(&tiers).await;
@@ -173,8 +176,12 @@ impl<'a> Pass<'a> {
     /// Configuration, claims, network policies and Services, tier by tier.
     async fn objects(&mut self, tiers: &Tiers<'a>, looked: &BTreeMap<String, Looked<'_>>) {
         for tier in &tiers.objects {
+            if tier.is_empty() {
+                continue;
+            }
             let owner = self.owner();
-            self.bring(tier.iter().filter_map(|wanted| looked.get(&wanted.id(owner)))).await;
+            let span = info_span!(target: TRACE_TARGET, "apply objects", compose_operator.kinds = kinds(tier));
+            self.bring(tier.iter().filter_map(|wanted| looked.get(&wanted.id(owner)))).instrument(span).await;
         }
         if let Some(error) = self.outcome.errors.first() {
             self.held = Some(format!("held back, for {} {} could not be applied", error.kind, error.name));
@@ -208,6 +215,7 @@ impl<'a> Pass<'a> {
     async fn workloads(&mut self, tiers: &Tiers<'a>, looked: &BTreeMap<String, Looked<'_>>) {
         let levels = tiers.workloads.iter().map(|workload| workload.level).max().unwrap_or_default();
         for level in 0..=levels {
+            let wave = info_span!(target: TRACE_TARGET, "apply workloads", compose_operator.wave = level);
             // Looked at anew for each level: the one before may have changed what the gates of this one ask for.
             let scene = Scene::of(self.sender.live, self.owner());
             let mut ready = Vec::new();
@@ -215,11 +223,13 @@ impl<'a> Pass<'a> {
                 let id = workload.wanted.id(self.owner());
                 let Some(look) = looked.get(&id) else { continue };
                 let holds_nothing = !look.changes_pods || self.back.contains(&id);
-                if holds_nothing || self.may_start(workload, tiers, &scene) && self.is_alone(workload).await {
+                if holds_nothing
+                    || self.may_start(workload, tiers, &scene) && self.is_alone(workload).instrument(wave.clone()).await
+                {
                     ready.push((workload, look));
                 }
             }
-            let brought = self.bring(ready.iter().map(|(_, look)| *look)).await;
+            let brought = self.bring(ready.iter().map(|(_, look)| *look)).instrument(wave).await;
             for (workload, _) in ready {
                 if brought.contains(&workload.wanted.id(self.owner())) {
                     self.settled.insert(workload.workload.service.clone());
@@ -428,12 +438,19 @@ impl<'a> Pass<'a> {
         let (mut kept, gone): (BTreeSet<_>, BTreeSet<_>) =
             std::mem::take(&mut surplus).into_iter().partition(|(kind, name)| kind.is_workload() && waiting(name));
         let at_rest = self.outcome.changes.is_empty() && !self.request.verify;
-        let pruned = self.sender.prune(gone, at_rest).await;
+        let span = info_span!(target: TRACE_TARGET, "prune");
+        let pruned = self.sender.prune(gone, at_rest).instrument(span).await;
         self.outcome.changes.extend(pruned.changes);
         self.outcome.errors.extend(pruned.errors);
         kept.extend(pruned.survivors);
         kept
     }
+}
+
+/// The kinds of a tier, for its span.
+fn kinds(tier: &[Wanted]) -> String {
+    let kinds: BTreeSet<&str> = tier.iter().map(|wanted| wanted.kind.as_str()).collect();
+    kinds.into_iter().collect::<Vec<_>>().join(",")
 }
 
 /// A lost status: what was applied is in the annotation. What the object was like then is not known, so it is applied

@@ -1,13 +1,12 @@
 //! The operator: `compose-operator run`, and what it needs to be installed. Called by the name of `kubectl compose`, it is that.
 #![forbid(unsafe_code)]
 
-use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{Parser, Subcommand};
+use compose_operator::telemetry::{Endpoint, LogFormat, Telemetry};
 use compose_operator::{api, client, controller, seed};
-use tracing_subscriber::EnvFilter;
 
 /// Runs Docker Compose applications on Kubernetes, and keeps them running
 #[derive(Parser)]
@@ -29,6 +28,9 @@ enum Command {
         /// How it is logged
         #[arg(long, env = "COMPOSE_OPERATOR_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
         log_format: LogFormat,
+        /// The collector that traces are sent to by OTLP over HTTP, such as http://collector.monitoring:4318; none when empty
+        #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT", default_value = "", hide_default_value = true)]
+        otlp_endpoint: Endpoint,
         #[command(flatten)]
         args: Box<controller::RunArgs>,
     },
@@ -53,14 +55,6 @@ enum Command {
     },
 }
 
-#[derive(ValueEnum, Clone, Copy)]
-enum LogFormat {
-    /// For people
-    Text,
-    /// For log collectors: one JSON object a line
-    Json,
-}
-
 fn main() -> ExitCode {
     // The image holds one program under both names, for most of their code is the same.
     if std::env::args_os().next().is_some_and(|name| client::is_called(&name)) {
@@ -72,10 +66,16 @@ fn main() -> ExitCode {
 #[tokio::main]
 async fn operator() -> ExitCode {
     let result = match Cli::parse().command {
-        Command::Run { log_level, log_format, args } => match log(&log_level, log_format) {
-            Ok(()) => controller::run(*args).await.map_err(|error| chain(&error)),
-            Err(error) => Err(format!("--log-level {log_level:?}: {error}")),
-        },
+        Command::Run { log_level, log_format, otlp_endpoint, args } => {
+            match Telemetry::start(&log_level, log_format, &otlp_endpoint) {
+                Ok(telemetry) => {
+                    let ended = controller::run(*args).await.map_err(|error| chain(&error));
+                    telemetry.end();
+                    ended
+                }
+                Err(error) => Err(chain(&error)),
+            }
+        }
         Command::Crd => api::definition_yaml().map(|text| print!("{text}")).map_err(|error| error.to_string()),
         Command::Seed { from, to } => match seed::seed(&from, &to) {
             Ok(seeded) => {
@@ -93,18 +93,6 @@ async fn operator() -> ExitCode {
             ExitCode::FAILURE
         }
     }
-}
-
-fn log(level: &str, format: LogFormat) -> Result<(), tracing_subscriber::filter::ParseError> {
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::try_new(level)?)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal());
-    match format {
-        LogFormat::Text => builder.compact().init(),
-        LogFormat::Json => builder.json().init(),
-    }
-    Ok(())
 }
 
 /// An error with its causes: the outermost says what was being done, the innermost what is wrong.

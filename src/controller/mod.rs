@@ -10,12 +10,15 @@ mod identity;
 mod leases;
 mod memory;
 mod metrics;
+mod passed;
 mod reconcile;
 mod reports;
+mod requests;
 mod retry;
 mod server;
 mod shards;
 mod shutdown;
+mod spans;
 mod stacks;
 mod term;
 
@@ -104,12 +107,14 @@ pub async fn run(args: RunArgs) -> Result<(), RunError> {
     let shutdown = Shutdown::on_signals().map_err(RunError::Signals)?;
     let config = Config::infer().await.map_err(|error| RunError::Config(Box::new(error)))?;
     let namespace = args.namespace.clone().unwrap_or_else(|| config.default_namespace.clone());
-    let url = config.cluster_url.to_string();
+    let cluster_url = config.cluster_url.clone();
+    let url = cluster_url.to_string();
     let election = args.leader_elect.then(|| Election::new(&config, &namespace)).transpose()?;
     let mut client =
         Client::try_from(config).map_err(|source| RunError::Api { url: url.clone(), source: source.into() })?;
     is_defined(&client, &args, url.clone()).await?;
     let key = hash_key::hash_key(&client, &namespace).await?;
+    client = requests::traced(client, &cluster_url, &namespace);
 
     let shards = if election.is_some() {
         let shards = Shards::elected(args.shards, &client, &namespace);
@@ -255,7 +260,7 @@ async fn reconcile_all(scopes: Vec<(Kept, Option<String>)>, context: &Arc<Contex
     stream::select_all(controllers)
         .for_each(|result| {
             match result {
-                // The error policy has told of it.
+                // The reconciliation itself has told of it.
                 Ok(_) | Err(controller::Error::ReconcilerFailed(..)) => {}
                 // The children's events come after their stack is gone.
                 Err(controller::Error::ObjectNotFound(stack)) => {

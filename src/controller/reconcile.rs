@@ -8,22 +8,25 @@ use futures::FutureExt;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use k8s_openapi::jiff::Timestamp;
 use kube::runtime::controller::Action;
-use kube::{Client, ResourceExt};
+use kube::{Client, Resource, ResourceExt};
+use tracing::{Instrument, Span};
 
 use super::Root;
 use super::args::Switch;
 use super::context::Context;
 use super::events;
 use super::identity;
+use super::passed::{Ended, Passed, not_gathered, warnings};
 use super::retry::jittered;
+use super::spans::{self, step};
 use crate::api::ComposeStack;
 use crate::api::condition::{READY, Reason};
 use crate::api::names::ANNOTATION_RECONCILE_REQUESTED;
-use crate::api::v1alpha1::{ImageStatus, Warning};
+use crate::api::v1alpha1::ImageStatus;
 use crate::apply::{self, Applier, Class, Outcome, Owner, Request};
-use crate::compose::{self, Diagnostic, Diagnostics, Level};
+use crate::compose;
 use crate::policy;
-use crate::source::{self, Again, SourceError, WantedImage};
+use crate::source::{self, Again, WantedImage};
 use crate::status::{self, Finding, Pass};
 use crate::translate::{Note, Plan, Stack, has_host_names, not_honoured, translate};
 
@@ -49,32 +52,14 @@ pub(super) enum ReconcileError {
     Unreadable(String),
 }
 
-/// What a pass came to.
-enum Ended {
-    Suspended,
-    FieldNotSupported(Vec<String>),
-    InputNotFound(String),
-    Forbidden(String),
-    Failed(String),
-    InvalidCompose(Diagnostics),
-    Unsupported(Vec<Note>),
-    PolicyViolation(Vec<String>),
-    Applied(Box<Outcome>),
-}
-
-/// What a pass came to, and what it learned on the way.
-struct Passed {
-    revision: Option<String>,
-    warnings: Option<Vec<Warning>>,
-    images: Option<Vec<ImageStatus>>,
-    /// In how long the tag of an image is to be looked up again.
-    look_up: Option<Duration>,
-    ended: Ended,
-}
-
-impl From<Ended> for Passed {
-    fn from(ended: Ended) -> Self {
-        Self { revision: None, warnings: None, images: None, look_up: None, ended }
+impl ReconcileError {
+    /// The kind of error, for those who count them.
+    pub(super) fn kind(&self) -> &'static str {
+        match self {
+            Self::Status(error) if is_conflict(error) => "overtaken",
+            Self::Status(_) => "status",
+            Self::Unreadable(_) => "unreadable",
+        }
     }
 }
 
@@ -82,19 +67,29 @@ pub(super) async fn reconcile(root: Arc<Root>, context: Arc<Context>) -> Result<
     let shard = context.shards.of(root.as_ref());
     // Whoever acts for the shard next lets all of its stacks be reconciled.
     let Some(_running) = shard.begin().await else { return Ok(Action::await_change()) };
-    let client = &shard.client;
-    let Root { 0: read } = root.as_ref();
-    let cached = read.as_ref().map_err(|invalid| ReconcileError::Unreadable(invalid.error.clone()))?;
-    if cached.metadata.deletion_timestamp.is_some() {
+    if root.meta().deletion_timestamp.is_some() {
         // What is the stack's own goes with it, by its ownerReferences.
         return Ok(Action::await_change());
     }
+    let span = spans::reconciliation(root.as_ref());
+    let result = pass(&shard.client, &root, &context, &span).instrument(span.clone()).await;
+    if let Err(error) = &result {
+        span.in_scope(|| tell(&root, error));
+        spans::untold(&span, error);
+    }
+    result
+}
+
+async fn pass(client: &Client, root: &Root, context: &Context, span: &Span) -> Result<Action, ReconcileError> {
+    let cached = root.0.as_ref().map_err(|invalid| ReconcileError::Unreadable(invalid.error.clone()))?;
     let stack = context.memory.latest(cached, &context.stacks);
     let started = Instant::now();
-    let passed = guarded(client, &stack, &context).await;
+    let passed = guarded(client, &stack, context).await;
     let next = status_after(&stack, &passed);
-    let action = action(&stack, &passed, &context);
-    context.metrics.reconciled(result_word(&passed.ended), started.elapsed());
+    let action = action(&stack, &passed, context);
+    let result = passed.ended.result();
+    context.metrics.reconciled(result, started.elapsed());
+    spans::ended(span, result, passed.ended.is_failure(), passed.revision.as_deref(), &next);
     if let Ended::Applied(outcome) = &passed.ended {
         for change in &outcome.changes {
             context.metrics.applied(change.kind.as_str(), change.action.as_str());
@@ -102,33 +97,45 @@ pub(super) async fn reconcile(root: Arc<Root>, context: Arc<Context>) -> Result<
         if outcome.terminating {
             return Ok(Action::await_change());
         }
-        events::applied(client, &context, &stack, &outcome.changes).await;
+        events::applied(client, context, &stack, &outcome.changes).instrument(step!("publish events")).await;
     }
-    let written = status::write_if_changed(client, &stack, &next)
-        .await
-        .map_err(|error| ReconcileError::Status(Box::new(error)))?;
+    let writing = step!("write status");
+    let written =
+        status::write_if_changed(client, &stack, &next).instrument(writing.clone()).await.map_err(|error| {
+            let error = ReconcileError::Status(Box::new(error));
+            spans::failed(&writing, error.kind());
+            error
+        })?;
+    drop(writing);
     if let Some(version) = written {
-        events::turned(client, &context, &stack, &next).await;
+        events::turned(client, context, &stack, &next).instrument(step!("publish events")).await;
         context.memory.wrote(&stack, version, next, &context.stacks);
     }
     Ok(action)
 }
 
+/// Tells of a pass that has no status to tell of it.
+fn tell(root: &Root, error: &ReconcileError) {
+    let (name, namespace) = (root.name_any(), root.namespace().unwrap_or_default());
+    if matches!(error, ReconcileError::Status(error) if is_conflict(error)) {
+        tracing::debug!(%namespace, %name, "the stack changed during the pass");
+    } else {
+        tracing::warn!(%namespace, %name, error = error as &dyn std::error::Error, "reconciliation failed");
+    }
+}
+
 #[allow(clippy::needless_pass_by_value, reason = "the controller passes values")]
 pub(super) fn on_error(root: Arc<Root>, error: &ReconcileError, context: Arc<Context>) -> Action {
-    let (name, namespace) = (root.name_any(), root.namespace().unwrap_or_default());
-    if let ReconcileError::Status(error) = error
-        && let kube::Error::Api(status) = error.as_ref()
-        && status.is_conflict()
-    {
-        tracing::debug!(%namespace, %name, "the stack changed during the pass");
-        return Action::requeue(OVERTAKEN);
-    }
-    tracing::warn!(%namespace, %name, error = error as &dyn std::error::Error, "reconciliation failed");
     match error {
         ReconcileError::Unreadable(_) => Action::await_change(),
+        ReconcileError::Status(error) if is_conflict(error) => Action::requeue(OVERTAKEN),
         ReconcileError::Status(_) => Action::requeue(context.retries.failed(&key(root.as_ref()))),
     }
+}
+
+/// Whether somebody else has changed what was to be written.
+fn is_conflict(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if status.is_conflict())
 }
 
 /// A pass that ends in time and harms one stack at most.
@@ -158,21 +165,28 @@ async fn pipeline(operator: &Client, stack: &ComposeStack, context: &Context) ->
         Err(error) => return Ended::Forbidden(error.to_string()).into(),
     };
     let reader = source::Reader::new(&client, stack, &context.references);
-    let inputs = match source::gather(&reader, stack).await {
+    let gathering = step!("gather inputs");
+    let inputs = match source::gather(&reader, stack).instrument(gathering.clone()).await {
         Ok(inputs) => inputs,
-        Err(error) => return not_gathered(&error).into(),
+        Err(error) => return not_gathered(&error).at(&gathering).into(),
     };
+    drop(gathering);
     let revision = Some(inputs.revision(&context.hash_key));
-    let project = match compose::load(&inputs.files, &inputs.options) {
+    let loading = step!("load compose");
+    let project = match loading.in_scope(|| compose::load(&inputs.files, &inputs.options)) {
         Ok(project) => project,
-        Err(errors) => return Passed { revision, ..Ended::InvalidCompose(errors).into() },
+        Err(errors) => return Passed { revision, ..Ended::InvalidCompose(errors).at(&loading).into() },
     };
+    drop(loading);
     let (enforced, dns) = (context.args.network_policy_enforced.into(), &context.args.dns_peers.0);
-    let mut facts = match source::facts(&reader, stack, &project, &context.hash_key, enforced, dns).await {
+    let asking = step!("gather facts");
+    let facts = source::facts(&reader, stack, &project, &context.hash_key, enforced, dns).instrument(asking.clone());
+    let mut facts = match facts.await {
         Ok(facts) => facts,
-        Err(error) => return Passed { revision, ..not_gathered(&error).into() },
+        Err(error) => return Passed { revision, ..not_gathered(&error).at(&asking).into() },
     };
-    let (images, look_up) = images(&reader, stack, context, &project).await;
+    drop(asking);
+    let (images, look_up) = images(&reader, stack, context, &project).instrument(step!("read images")).await;
     facts.images = images.iter().map(|image| (image.image.clone(), image.clone())).collect();
     let images = Some(images);
     let namespace = stack.namespace().unwrap_or_default();
@@ -194,7 +208,8 @@ async fn pipeline(operator: &Client, stack: &ComposeStack, context: &Context) ->
         environment: inputs.options.environment,
         hash_key: context.hash_key.clone(),
     };
-    let plan = translate(&project, &settings, &facts, &context.policy);
+    let translating = step!("translate");
+    let plan = translating.in_scope(|| translate(&project, &settings, &facts, &context.policy));
     let warnings = Some(warnings(&project.warnings, &plan.notes));
     let (forbidden, refused): (Vec<Note>, Vec<Note>) = plan
         .notes
@@ -208,13 +223,15 @@ async fn pipeline(operator: &Client, stack: &ComposeStack, context: &Context) ->
             warnings,
             images,
             look_up,
-            ended: Ended::Unsupported([refused, forbidden].concat()),
+            ended: Ended::Unsupported([refused, forbidden].concat()).at(&translating),
         };
     }
     if !forbidden.is_empty() {
         let violations = forbidden.iter().map(|note| format!("{}: {}", note.path, note.message)).collect();
-        return Passed { revision, warnings, images, look_up, ended: Ended::PolicyViolation(violations) };
+        let ended = Ended::PolicyViolation(violations).at(&translating);
+        return Passed { revision, warnings, images, look_up, ended };
     }
+    drop(translating);
     let looked = stack.status.as_ref().is_some_and(|status| {
         let ready = status.conditions.iter().find(|condition| condition.type_ == READY);
         // Of an empty plan, nothing is to be looked at.
@@ -222,13 +239,9 @@ async fn pipeline(operator: &Client, stack: &ComposeStack, context: &Context) ->
             && status.revision == revision
             && ready.is_some_and(|it| it.observed_generation == stack.metadata.generation && tells_of_a_look(it))
     });
-    Passed {
-        revision,
-        warnings,
-        images,
-        look_up,
-        ended: Ended::Applied(Box::new(applied(&client, stack, context, &plan, looked).await)),
-    }
+    let applying = step!("apply");
+    let outcome = applied(&client, stack, context, &plan, looked).instrument(applying.clone()).await;
+    Passed { revision, warnings, images, look_up, ended: Ended::Applied(Box::new(outcome)).at(&applying) }
 }
 
 /// What is known of the images: recorded, or read now. What could not be read is tried again when the stack changes; a
@@ -297,38 +310,6 @@ fn owner(stack: &ComposeStack) -> Owner {
     }
 }
 
-fn not_gathered(error: &SourceError) -> Ended {
-    match error {
-        SourceError::NotFound { .. } => Ended::InputNotFound(error.to_string()),
-        SourceError::Forbidden { .. } => Ended::Forbidden(error.to_string()),
-        SourceError::Invalid { field, message } => Ended::InvalidCompose(Diagnostics(vec![Diagnostic {
-            level: Level::Error,
-            class: None,
-            path: field.clone(),
-            position: None,
-            reason: "InvalidInput",
-            message: message.clone(),
-        }])),
-        SourceError::Api { source, .. } => Ended::Failed(format!("{error}: {source}")),
-    }
-}
-
-fn warnings(loaded: &[Diagnostic], translated: &[Note]) -> Vec<Warning> {
-    let loaded = loaded.iter().map(|diagnostic| Warning {
-        path: diagnostic.path.clone(),
-        level: "Warning".to_owned(),
-        reason: diagnostic.reason.to_owned(),
-        message: diagnostic.message.clone(),
-    });
-    let translated = translated.iter().map(|note| Warning {
-        path: note.path.clone(),
-        level: note.level.as_str().to_owned(),
-        reason: note.reason.to_owned(),
-        message: note.message.clone(),
-    });
-    loaded.chain(translated).collect()
-}
-
 fn status_after(stack: &ComposeStack, passed: &Passed) -> crate::api::ComposeStackStatus {
     let lines: [String; 1];
     let finding = match &passed.ended {
@@ -391,20 +372,6 @@ fn action(stack: &ComposeStack, passed: &Passed, context: &Context) -> Action {
 /// How old what is known of an image may become.
 fn period(container: &compose::model::ContainerSpec) -> Option<Duration> {
     Some(Duration::from_nanos(u64::try_from(container.pull_period()?.0).ok()?))
-}
-
-fn result_word(ended: &Ended) -> &'static str {
-    match ended {
-        Ended::Suspended => "suspended",
-        Ended::InputNotFound(_) => "input_not_found",
-        Ended::FieldNotSupported(_) | Ended::InvalidCompose(_) | Ended::Unsupported(_) => "invalid",
-        Ended::PolicyViolation(_) | Ended::Forbidden(_) => "forbidden",
-        Ended::Failed(_) => "failed",
-        Ended::Applied(outcome) if !outcome.conflicts.is_empty() => "conflict",
-        Ended::Applied(outcome) if !outcome.errors.is_empty() => "failed",
-        Ended::Applied(outcome) if !outcome.waiting.is_empty() => "waiting",
-        Ended::Applied(_) => "applied",
-    }
 }
 
 /// Whether somebody asked for a pass that was not made yet.

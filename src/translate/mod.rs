@@ -95,6 +95,7 @@ use std::collections::BTreeMap;
 use k8s_openapi::api::networking::v1::NetworkPolicyPeer;
 use serde::{Deserialize, Serialize};
 
+use crate::api::names::TRACE_TARGET;
 use crate::api::v1alpha1::{ComposeStackSpec, ImageStatus, SecurityLevel};
 use crate::compose::{Project, ProjectTree, Variable};
 use crate::parallel::Threads;
@@ -223,7 +224,10 @@ pub fn translate_on(threads: Threads, project: &Project, stack: &Stack, facts: &
         notes: Vec::new(),
     };
     collision::note(&plan, &mut notes);
-    for note in policy::judge(&plan, policy) {
+    let judging = tracing::info_span!(target: TRACE_TARGET, "judge by policy");
+    let judged = judging.in_scope(|| policy::judge(&plan, policy));
+    drop(judging);
+    for note in judged {
         notes.add(note);
     }
     plan.notes = notes.sorted();

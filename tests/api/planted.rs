@@ -7,6 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
+use crate::collector::Collector;
 use crate::harness::registry::TestRegistry;
 use crate::harness::{Cluster, Namespace, Operator, cluster, wait_for};
 
@@ -64,7 +65,8 @@ fn values_of_secrets_are_nowhere_but_in_secrets() {
     let image = registry.push("team/app", &config);
     let mut ground = Ground { cluster, namespace: &namespace, kinds: kinds(&namespace), read: String::new(), pass: 0 };
     ground.plant(&registry.address.to_string());
-    let args = ["--image-configs", "on", "--log-level", "debug"];
+    let collector = Collector::start();
+    let args = ["--image-configs", "on", "--log-level", "debug", "--otlp-endpoint", &collector.url()];
     let mut operator = Operator::start(cluster, &[&namespace], &args);
     let none = json!({});
     let plain = |further: &str| [compose("back", &image, DOCUMENT, further), compose("web", &image, OPEN, further)];
@@ -94,13 +96,15 @@ fn values_of_secrets_are_nowhere_but_in_secrets() {
     namespace.ok(&["delete", "deployment,service", "--all"]);
     wait_for("the repair", 20, || namespace.get("deployment", "web"));
     ground.hear(&operator);
-    operator.kill();
-    let operator = Operator::start(cluster, &[&namespace], &args);
+    operator.terminate();
+    let mut operator = Operator::start(cluster, &[&namespace], &args);
     // Both name the service alike, so that one of them has a conflict.
     let emptied = "services: {other: {image: x, environment: {A: \"${PASSWORD}\"}}}\n".to_owned();
     ground.offer(&[emptied.clone(), emptied], &none);
     namespace.ok(&["delete", "composestacks", "--all", "--cascade=foreground", "--timeout=60s"]);
     ground.hear(&operator);
+    operator.terminate();
+    ground.read.push_str(&collector.everything());
     ground.nothing_is_planted_in_what_was_read();
 }
 
@@ -192,7 +196,7 @@ impl Ground<'_> {
 
     fn nothing_is_planted_in_what_was_read(&self) {
         let text = &self.read;
-        for part in [OPEN, "DEBUG", "compose_operator_apply_total", "kind: Event", "fieldsV1"] {
+        for part in [OPEN, "DEBUG", "compose_operator_apply_total", "kind: Event", "fieldsV1", "load compose"] {
             assert!(text.contains(part), "{part} was not read");
         }
         let planted = GENERATED.into_iter().chain([EXTERNAL, PULL]);

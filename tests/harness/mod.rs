@@ -292,8 +292,23 @@ impl Operator {
         Self::try_start(kubeconfig, namespaces, args).unwrap_or_else(|log| panic!("the operator ended:\n{log}"))
     }
 
+    /// The same with further variables of its environment.
+    pub fn start_in(environment: &[(&str, &str)], cluster: &Cluster, namespaces: &[&Namespace], args: &[&str]) -> Self {
+        Self::try_start_in(environment, &cluster.operator_kubeconfig, namespaces, args)
+            .unwrap_or_else(|log| panic!("the operator ended:\n{log}"))
+    }
+
     /// The same; the log of an operator that ends before it is ready.
     pub fn try_start(kubeconfig: &Path, namespaces: &[&Namespace], args: &[&str]) -> Result<Self, String> {
+        Self::try_start_in(&[], kubeconfig, namespaces, args)
+    }
+
+    fn try_start_in(
+        environment: &[(&str, &str)],
+        kubeconfig: &Path,
+        namespaces: &[&Namespace],
+        args: &[&str],
+    ) -> Result<Self, String> {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let address = format!("127.0.0.1:{port}");
         let names: Vec<&str> = namespaces.iter().map(|namespace| namespace.name.as_str()).collect();
@@ -304,6 +319,7 @@ impl Operator {
             .env("KUBECONFIG", kubeconfig)
             .env("COMPOSE_OPERATOR_IMAGE_CONFIGS", "off")
             .env("HOSTNAME", &name)
+            .envs(environment.iter().copied())
             .args(["run", "--listen", &address, "--namespace", "compose-operator"])
             .args(["--watch-namespaces", &names.join(",")])
             .args(args)
@@ -334,6 +350,14 @@ impl Operator {
     /// What the operator logged.
     pub fn log(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// The names of the operator's threads, as far as the system keeps them.
+    pub fn threads(&self) -> BTreeSet<String> {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap();
+        tasks
+            .map(|task| std::fs::read_to_string(task.unwrap().path().join("comm")).unwrap().trim().to_owned())
+            .collect()
     }
 
     /// Pauses the operator, or lets it go on.

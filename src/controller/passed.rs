@@ -1,0 +1,109 @@
+//! What a pass over a stack came to.
+
+use std::time::Duration;
+
+use tracing::Span;
+
+use super::spans;
+use crate::api::v1alpha1::{ImageStatus, Warning};
+use crate::apply::Outcome;
+use crate::compose::{Diagnostic, Diagnostics, Level};
+use crate::source::SourceError;
+use crate::translate::Note;
+
+/// What a pass came to.
+pub(super) enum Ended {
+    Suspended,
+    FieldNotSupported(Vec<String>),
+    InputNotFound(String),
+    Forbidden(String),
+    Failed(String),
+    InvalidCompose(Diagnostics),
+    Unsupported(Vec<Note>),
+    PolicyViolation(Vec<String>),
+    Applied(Box<Outcome>),
+}
+
+impl Ended {
+    /// What a pass is counted as.
+    pub(super) fn result(&self) -> &'static str {
+        match self {
+            Self::Suspended => "suspended",
+            Self::InputNotFound(_) => "input_not_found",
+            Self::FieldNotSupported(_) | Self::InvalidCompose(_) | Self::Unsupported(_) => "invalid",
+            Self::PolicyViolation(_) | Self::Forbidden(_) => "forbidden",
+            Self::Failed(_) => "failed",
+            Self::Applied(outcome) if !outcome.conflicts.is_empty() => "conflict",
+            Self::Applied(outcome) if !outcome.errors.is_empty() => "failed",
+            Self::Applied(outcome) if !outcome.waiting.is_empty() => "waiting",
+            Self::Applied(_) => "applied",
+        }
+    }
+
+    /// Whether the pass could not do what the stack says.
+    pub(super) fn is_failure(&self) -> bool {
+        match self {
+            Self::Suspended => false,
+            Self::Applied(outcome) => !outcome.conflicts.is_empty() || !outcome.errors.is_empty(),
+            _ => true,
+        }
+    }
+
+    /// The same, come to in this step.
+    pub(super) fn at(self, step: &Span) -> Self {
+        if self.is_failure() {
+            spans::failed(step, self.result());
+        }
+        self
+    }
+}
+
+/// What a pass came to, and what it learned on the way.
+pub(super) struct Passed {
+    pub(super) revision: Option<String>,
+    pub(super) warnings: Option<Vec<Warning>>,
+    pub(super) images: Option<Vec<ImageStatus>>,
+    /// In how long the tag of an image is to be looked up again.
+    pub(super) look_up: Option<Duration>,
+    pub(super) ended: Ended,
+}
+
+impl From<Ended> for Passed {
+    fn from(ended: Ended) -> Self {
+        Self { revision: None, warnings: None, images: None, look_up: None, ended }
+    }
+}
+
+/// Inputs that are missing are waited for; others say what is wrong with them.
+pub(super) fn not_gathered(error: &SourceError) -> Ended {
+    match error {
+        SourceError::NotFound { .. } => Ended::InputNotFound(error.to_string()),
+        SourceError::Forbidden { .. } => Ended::Forbidden(error.to_string()),
+        SourceError::Invalid { field, message } => Ended::InvalidCompose(Diagnostics(vec![Diagnostic {
+            level: Level::Error,
+            class: None,
+            path: field.clone(),
+            position: None,
+            reason: "InvalidInput",
+            message: message.clone(),
+        }])),
+        SourceError::Api { source, .. } => Ended::Failed(format!("{error}: {source}")),
+    }
+}
+
+/// What the status warns of.
+pub(super) fn warnings(loaded: &[Diagnostic], translated: &[Note]) -> Vec<Warning> {
+    let loaded = loaded.iter().map(|diagnostic| Warning {
+        path: diagnostic.path.clone(),
+        level: "Warning".to_owned(),
+        reason: diagnostic.reason.to_owned(),
+        message: diagnostic.message.clone(),
+    });
+    let translated = translated.iter().map(|note| Warning {
+        path: note.path.clone(),
+        level: note.level.as_str().to_owned(),
+        reason: note.reason.to_owned(),
+        message: note.message.clone(),
+    });
+    loaded.chain(translated).collect()
+}
