@@ -54,6 +54,9 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 - run
 - {{ printf "--log-level=%s" .Values.logging.level | quote }}
 - --log-format={{ .Values.logging.format }}
+{{- with .Values.tracing.otlpEndpoint }}
+- {{ printf "--otlp-endpoint=%s" . | quote }}
+{{- end }}
 - --namespace={{ .Release.Namespace }}
 - --listen=[::]:{{ .Values.metrics.port }}
 - --concurrency={{ .Values.concurrency }}
