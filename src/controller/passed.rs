@@ -15,7 +15,7 @@ use crate::translate::Note;
 pub(super) enum Ended {
     Suspended,
     FieldNotSupported(Vec<String>),
-    InputNotFound(String),
+    InputNotFound(Vec<String>),
     Forbidden(String),
     Failed(String),
     InvalidCompose(Diagnostics),
@@ -77,7 +77,7 @@ impl From<Ended> for Passed {
 /// Inputs that are missing are waited for; others say what is wrong with them.
 pub(super) fn not_gathered(error: &SourceError) -> Ended {
     match error {
-        SourceError::NotFound { .. } => Ended::InputNotFound(error.to_string()),
+        SourceError::NotFound(missing) => Ended::InputNotFound(missing.iter().map(ToString::to_string).collect()),
         SourceError::Forbidden { .. } => Ended::Forbidden(error.to_string()),
         SourceError::Invalid { field, message } => Ended::InvalidCompose(Diagnostics(vec![Diagnostic {
             level: Level::Error,

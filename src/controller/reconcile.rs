@@ -311,14 +311,10 @@ fn owner(stack: &ComposeStack) -> Owner {
 }
 
 fn status_after(stack: &ComposeStack, passed: &Passed) -> crate::api::ComposeStackStatus {
-    let lines: [String; 1];
     let finding = match &passed.ended {
         Ended::Suspended => Finding::Suspended,
         Ended::FieldNotSupported(fields) => Finding::FieldNotSupported(fields),
-        Ended::InputNotFound(input) => {
-            lines = [input.clone()];
-            Finding::InputNotFound(&lines)
-        }
+        Ended::InputNotFound(missing) => Finding::InputNotFound(missing),
         Ended::Forbidden(message) => Finding::Forbidden(message),
         Ended::Failed(message) => Finding::Failed(message),
         Ended::InvalidCompose(errors) => Finding::InvalidCompose(errors),

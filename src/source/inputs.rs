@@ -8,8 +8,8 @@ use kube::ResourceExt;
 use serde_json::Value;
 
 use super::last_applied::restore_nulls;
-use super::reader::Reader;
-use super::{DIGITS, SourceError};
+use super::reader::{Data, Reader};
+use super::{DIGITS, Missing, SourceError};
 use crate::api::ComposeStack;
 use crate::api::names::ANNOTATION_LAST_APPLIED;
 use crate::compose::{Document, DocumentBody, LoadOptions, ProjectFile, ProjectTree, Variable};
@@ -54,39 +54,21 @@ impl Inputs {
 /// Reads what a stack refers to and puts it together with what the stack says itself.
 ///
 /// # Errors
-/// When a reference leads nowhere, may not be followed, or a field cannot be used.
+/// When references lead nowhere, all of which are named; when one may not be followed, or a field cannot be used.
 pub async fn gather(reader: &Reader<'_>, stack: &ComposeStack) -> Result<Inputs, SourceError> {
-    let mut files = inline_files(stack)?;
-    for (index, source) in stack.spec.files_from.iter().enumerate() {
-        let field = format!("spec.filesFrom[{index}]");
-        let (data, reference, secret) = match (&source.config_map_ref, &source.secret_ref) {
-            (Some(reference), _) => {
-                (reader.config_map(&format!("{field}.configMapRef"), &reference.name).await?, reference, false)
-            }
-            (_, Some(reference)) => {
-                (reader.secret(&format!("{field}.secretRef"), &reference.name).await?, reference, true)
-            }
-            _ => continue,
-        };
-        if reference.items.is_empty() {
-            for (key, content) in data {
-                files.insert(project_path(&field, &key)?, ProjectFile { content, mode: None, secret });
-            }
-            continue;
-        }
-        for item in &reference.items {
-            let content =
-                data.get(&item.key).ok_or_else(|| reader.missing_key(&field, secret, &reference.name, &item.key))?;
-            let mode = item.mode.and_then(|mode| u32::try_from(mode).ok());
-            files.insert(project_path(&field, &item.path)?, ProjectFile { content: content.clone(), mode, secret });
-        }
+    let mut missing = Vec::new();
+    let files = files(reader, stack, &mut missing).await?;
+    let documents = documents(reader, stack, &mut missing).await?;
+    let environment = environment(reader, stack, &mut missing).await?;
+    if !missing.is_empty() {
+        return Err(SourceError::NotFound(missing));
     }
     Ok(Inputs {
         options: LoadOptions {
-            documents: documents(reader, stack).await?,
+            documents,
             project_directory: PROJECT_DIRECTORY.to_owned(),
             project_name: Some(stack.name_any()),
-            environment: environment(reader, stack).await?,
+            environment,
             profiles: stack.spec.profiles.clone(),
             ..LoadOptions::default()
         },
@@ -94,7 +76,59 @@ pub async fn gather(reader: &Reader<'_>, stack: &ComposeStack) -> Result<Inputs,
     })
 }
 
-async fn documents(reader: &Reader<'_>, stack: &ComposeStack) -> Result<Vec<Document>, SourceError> {
+/// What was read; nothing when it is not there, which is put aside, so that all that is missing is named at once.
+fn unless_missing(read: Result<Data, SourceError>, missing: &mut Vec<Missing>) -> Result<Option<Data>, SourceError> {
+    match read {
+        Ok(data) => Ok(Some(data)),
+        Err(SourceError::NotFound(what)) => {
+            missing.extend(what);
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+async fn files(
+    reader: &Reader<'_>,
+    stack: &ComposeStack,
+    missing: &mut Vec<Missing>,
+) -> Result<ProjectTree, SourceError> {
+    let mut files = inline_files(stack)?;
+    for (index, source) in stack.spec.files_from.iter().enumerate() {
+        let field = format!("spec.filesFrom[{index}]");
+        let (read, reference, secret) = match (&source.config_map_ref, &source.secret_ref) {
+            (Some(reference), _) => {
+                (reader.config_map(&format!("{field}.configMapRef"), &reference.name).await, reference, false)
+            }
+            (_, Some(reference)) => {
+                (reader.secret(&format!("{field}.secretRef"), &reference.name).await, reference, true)
+            }
+            _ => continue,
+        };
+        let Some(data) = unless_missing(read, missing)? else { continue };
+        if reference.items.is_empty() {
+            for (key, content) in data {
+                files.insert(project_path(&field, &key)?, ProjectFile { content, mode: None, secret });
+            }
+            continue;
+        }
+        for item in &reference.items {
+            let Some(content) = data.get(&item.key) else {
+                missing.push(reader.missing_key(&field, secret, &reference.name, &item.key));
+                continue;
+            };
+            let mode = item.mode.and_then(|mode| u32::try_from(mode).ok());
+            files.insert(project_path(&field, &item.path)?, ProjectFile { content: content.clone(), mode, secret });
+        }
+    }
+    Ok(files)
+}
+
+async fn documents(
+    reader: &Reader<'_>,
+    stack: &ComposeStack,
+    missing: &mut Vec<Missing>,
+) -> Result<Vec<Document>, SourceError> {
     let last_applied: Option<Value> =
         stack.annotations().get(ANNOTATION_LAST_APPLIED).and_then(|text| serde_json::from_str(text).ok());
     let applied = |pointer: &str| last_applied.as_ref().and_then(|object| object.pointer(pointer));
@@ -112,14 +146,16 @@ async fn documents(reader: &Reader<'_>, stack: &ComposeStack) -> Result<Vec<Docu
     }
     for (index, source) in stack.spec.compose_from.iter().flatten().enumerate() {
         let field = format!("spec.composeFrom[{index}]");
-        let (data, reference, secret) = match (&source.config_map_key_ref, &source.secret_key_ref) {
-            (Some(reference), _) => (reader.config_map(&field, &reference.name).await?, reference, false),
-            (_, Some(reference)) => (reader.secret(&field, &reference.name).await?, reference, true),
+        let (read, reference, secret) = match (&source.config_map_key_ref, &source.secret_key_ref) {
+            (Some(reference), _) => (reader.config_map(&field, &reference.name).await, reference, false),
+            (_, Some(reference)) => (reader.secret(&field, &reference.name).await, reference, true),
             _ => continue,
         };
-        let content = data
-            .get(&reference.key)
-            .ok_or_else(|| reader.missing_key(&field, secret, &reference.name, &reference.key))?;
+        let Some(data) = unless_missing(read, missing)? else { continue };
+        let Some(content) = data.get(&reference.key) else {
+            missing.push(reader.missing_key(&field, secret, &reference.name, &reference.key));
+            continue;
+        };
         let text = String::from_utf8(content.clone()).map_err(|_| SourceError::Invalid {
             field: field.clone(),
             message: format!(
@@ -148,15 +184,20 @@ async fn documents(reader: &Reader<'_>, stack: &ComposeStack) -> Result<Vec<Docu
     Ok(documents)
 }
 
-async fn environment(reader: &Reader<'_>, stack: &ComposeStack) -> Result<BTreeMap<String, Variable>, SourceError> {
+async fn environment(
+    reader: &Reader<'_>,
+    stack: &ComposeStack,
+    missing: &mut Vec<Missing>,
+) -> Result<BTreeMap<String, Variable>, SourceError> {
     let mut environment = BTreeMap::new();
     for (index, source) in stack.spec.env_from.iter().enumerate() {
         let field = format!("spec.envFrom[{index}]");
-        let (data, name, secret) = match (&source.config_map_ref, &source.secret_ref) {
-            (Some(reference), _) => (reader.config_map(&field, &reference.name).await?, &reference.name, false),
-            (_, Some(reference)) => (reader.secret(&field, &reference.name).await?, &reference.name, true),
+        let (read, name, secret) = match (&source.config_map_ref, &source.secret_ref) {
+            (Some(reference), _) => (reader.config_map(&field, &reference.name).await, &reference.name, false),
+            (_, Some(reference)) => (reader.secret(&field, &reference.name).await, &reference.name, true),
             _ => continue,
         };
+        let Some(data) = unless_missing(read, missing)? else { continue };
         for (key, content) in data {
             let value = String::from_utf8(content).map_err(|_| SourceError::Invalid {
                 field: field.clone(),

@@ -6,8 +6,8 @@ use std::sync::{Mutex, PoisonError};
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::{Api, Client, ResourceExt};
 
-use super::SourceError;
 use super::references::References;
+use super::{Missing, SourceError};
 use crate::api::ComposeStack;
 
 /// Content by key.
@@ -52,12 +52,16 @@ impl<'a> Reader<'a> {
 
     /// A ConfigMap that has to be there.
     pub(super) async fn config_map(&self, field: &str, name: &str) -> Result<Data, SourceError> {
-        self.find_config_map(field, name).await?.ok_or_else(|| self.missing(field, "ConfigMap", name, None))
+        self.find_config_map(field, name)
+            .await?
+            .ok_or_else(|| SourceError::NotFound(vec![self.missing(field, "ConfigMap", name, None)]))
     }
 
     /// A Secret that has to be there.
     pub(super) async fn secret(&self, field: &str, name: &str) -> Result<Data, SourceError> {
-        self.find_secret(field, name).await?.ok_or_else(|| self.missing(field, "Secret", name, None))
+        self.find_secret(field, name)
+            .await?
+            .ok_or_else(|| SourceError::NotFound(vec![self.missing(field, "Secret", name, None)]))
     }
 
     /// A ConfigMap, if it is there.
@@ -81,13 +85,14 @@ impl<'a> Reader<'a> {
             .map(|object| object.data.unwrap_or_default().into_iter().map(|(key, value)| (key, value.0)).collect()))
     }
 
-    pub(super) fn missing_key(&self, field: &str, secret: bool, name: &str, key: &str) -> SourceError {
+    /// A key that an object has to have, and has not.
+    pub(super) fn missing_key(&self, field: &str, secret: bool, name: &str, key: &str) -> Missing {
         self.missing(field, if secret { "Secret" } else { "ConfigMap" }, name, Some(key.to_owned()))
     }
 
-    fn missing(&self, field: &str, kind: &'static str, name: &str, key: Option<String>) -> SourceError {
+    fn missing(&self, field: &str, kind: &'static str, name: &str, key: Option<String>) -> Missing {
         let (field, name, namespace) = (field.to_owned(), name.to_owned(), self.namespace.clone());
-        SourceError::NotFound { field, kind, name, key, namespace }
+        Missing { field, kind, name, key, namespace }
     }
 
     fn failed(field: &str, kind: &'static str, name: &str, error: kube::Error) -> SourceError {

@@ -42,6 +42,49 @@ fn wait_named(namespace: &Namespace, words: &[&str]) {
 }
 
 #[test]
+fn inputs_that_are_missing_are_all_named_at_once() {
+    let Some(cluster) = cluster() else { return };
+    let namespace = cluster.namespace("missing");
+    namespace.ok(&["create", "configmap", "files", "--from-literal=here=1"]);
+    let _operator = Operator::start(cluster, &[&namespace], &[]);
+    let item = |key: &str| json!({"key": key, "path": key});
+    let spec = json!({
+        "composeFrom": [
+            {"configMapKeyRef": {"name": "document", "key": "compose.yaml"}},
+            {"configMapKeyRef": {"name": "files", "key": "override.yaml"}},
+        ],
+        "envFrom": [{"secretRef": {"name": "variables"}}],
+        "filesFrom": [
+            {"configMapRef": {"name": "files", "items": [item("here"), item("gone"), item("lost")]}},
+            {"secretRef": {"name": "tokens"}},
+        ],
+    });
+    let stack = json!({
+        "apiVersion": "compose-operator.dev/v1alpha1", "kind": "ComposeStack", "metadata": {"name": "app"}, "spec": spec,
+    });
+    namespace.apply(&stack.to_string());
+    let (reason, message) = namespace.wait_condition("app", "Ready", "False", 20);
+    assert_eq!(reason, "InputNotFound");
+    let named: Vec<&str> = message.lines().map(|line| line.split(" not found").next().unwrap()).collect();
+    let expected = [
+        "spec.filesFrom[0]: ConfigMap \"files\" with key \"gone\"",
+        "spec.filesFrom[0]: ConfigMap \"files\" with key \"lost\"",
+        "spec.filesFrom[1].secretRef: Secret \"tokens\"",
+        "spec.composeFrom[0]: ConfigMap \"document\"",
+        "spec.composeFrom[1]: ConfigMap \"files\" with key \"override.yaml\"",
+        "spec.envFrom[0]: Secret \"variables\"",
+    ];
+    assert_eq!(named, expected, "{message}");
+
+    // Any of them brings the stack back, and is named no longer.
+    namespace.ok(&["create", "configmap", "document", "--from-literal=compose.yaml=services: {}"]);
+    wait_for("the document to be named no longer", 10, || {
+        let message = self::message(&namespace);
+        (!message.contains("document") && message.contains("variables")).then_some(())
+    });
+}
+
+#[test]
 fn an_external_claim_brings_its_stack_on_when_it_arrives_and_when_it_goes() {
     let Some(cluster) = cluster() else { return };
     let namespace = cluster.namespace("claim");

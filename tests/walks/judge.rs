@@ -68,8 +68,7 @@ impl Judge {
         let inputs = match source::gather(&reader, stack).await {
             Ok(inputs) => inputs,
             Err(error) => {
-                let reason =
-                    if matches!(error, SourceError::NotFound { .. }) { "InputNotFound" } else { "InvalidCompose" };
+                let reason = if matches!(error, SourceError::NotFound(_)) { "InputNotFound" } else { "InvalidCompose" };
                 return refused(reason, vec![error.to_string()]);
             }
         };
