@@ -8,6 +8,8 @@ mod names;
 mod pods;
 #[path = "node/rollouts.rs"]
 mod rollouts;
+#[path = "node/secrets.rs"]
+mod secrets;
 #[path = "node/security.rs"]
 mod security;
 #[path = "node/seeding.rs"]
