@@ -13,6 +13,17 @@ const WIDTH: usize = 80;
 /// Words that some reader of YAML takes for something else than a text, in lower case.
 const WORDS: [&str; 11] = ["y", "n", "on", "no", "off", "yes", "nan", "inf", "true", "null", "false"];
 
+/// The bytes of keys that may stand without quotes. Keys are most of what is written, so they are told by a table.
+const IN_KEYS: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = u8::MAX;
+    while byte > 0 {
+        table[byte as usize] = byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'.' | b'-' | b'_');
+        byte -= 1;
+    }
+    table
+};
+
 /// Kubernetes objects.
 #[derive(Debug)]
 pub struct Kubernetes;
@@ -34,7 +45,7 @@ impl Style for Kubernetes {
     }
 
     fn key(out: &mut String, key: &str) {
-        if is_plain(key) && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/.-_".contains(&byte)) {
+        if is_plain(key, |byte| IN_KEYS[usize::from(byte)]) {
             out.push_str(key);
         } else {
             let written = serde_saphyr::to_string(&BTreeMap::from([(key, ())])).unwrap_or_default();
@@ -44,7 +55,7 @@ impl Style for Kubernetes {
     }
 
     fn text(out: &mut String, text: &str, indent: usize) {
-        if is_plain(text) {
+        if is_plain(text, |byte| byte.is_ascii_graphic()) {
             out.push_str(text);
         } else {
             let written = serde_saphyr::to_string(&text).unwrap_or_default();
@@ -68,15 +79,15 @@ impl Style for Kubernetes {
     }
 }
 
-/// Whether a text is one of those, nearly all in Kubernetes objects, that plainly mean nothing but themselves. What else
-/// may stand without quotes is left to the library.
-fn is_plain(text: &str) -> bool {
+/// Whether a text is one of those, nearly all in Kubernetes objects, that plainly mean nothing but themselves, and has only
+/// such bytes. What else may stand without quotes is left to the library.
+fn is_plain(text: &str, is_of_kind: impl Fn(u8) -> bool) -> bool {
     let bytes = text.as_bytes();
     let (Some(first), Some(last)) = (bytes.first(), bytes.last()) else { return false };
     (first.is_ascii_alphabetic() || *first == b'/')
         && *last != b':'
         && bytes.len() <= WIDTH
-        && bytes.iter().all(u8::is_ascii_graphic)
+        && bytes.iter().all(|byte| is_of_kind(*byte))
         && !(bytes.len() <= 5 && WORDS.iter().any(|word| word.eq_ignore_ascii_case(text)))
 }
 
