@@ -1,6 +1,7 @@
 //! Names that two objects would have.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use super::notes::Notes;
 use super::plan::{Plan, Workload, WorkloadObject};
@@ -28,14 +29,17 @@ impl Origin<'_> {
 
 /// Reports names that two objects of a kind would share: one would silently replace the other.
 pub(super) fn note<'p>(plan: &'p Plan, notes: &mut Notes) {
-    let mut taken: BTreeMap<(&str, &str), Origin> = BTreeMap::new();
+    let mut taken: HashMap<(&str, &str), Origin> = HashMap::new();
     let mut take = |kind: &'static str, name: Option<&'p String>, origin: Origin<'p>| {
         let name = name.map_or("", String::as_str);
-        if let Some(other) = taken.get(&(kind, name)) {
-            let message = format!("its {kind} `{name}` is that of {} too: rename one", other.path());
-            notes.error(origin.path(), "NameCollision", message);
-        } else {
-            taken.insert((kind, name), origin);
+        match taken.entry((kind, name)) {
+            Entry::Occupied(other) => {
+                let message = format!("its {kind} `{name}` is that of {} too: rename one", other.get().path());
+                notes.error(origin.path(), "NameCollision", message);
+            }
+            Entry::Vacant(free) => {
+                free.insert(origin);
+            }
         }
     };
     // ConfigMaps and Secrets are named by content, and equal ones are one.
