@@ -197,7 +197,7 @@ fn images(project: &Project) -> BTreeMap<String, ImageStatus> {
         let image = service.container.image.clone();
         (image.clone(), ImageStatus { image, health_check: Some(check.clone()), ..ImageStatus::default() })
     };
-    awaited.map(image).collect()
+    awaited.map(|service| image(service)).collect()
 }
 
 /// The files of a project that the translation looks at.

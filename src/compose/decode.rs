@@ -113,6 +113,12 @@ impl<T: Decode> Decode for Option<T> {
     }
 }
 
+impl<T: Decode> Decode for Box<T> {
+    fn decode(node: &Node, at: &At<'_>, report: &mut Report) -> Option<Self> {
+        T::decode(node, at, report).map(Self::new)
+    }
+}
+
 impl<T: Decode + Default> Decode for Vec<T> {
     fn decode(node: &Node, at: &At<'_>, report: &mut Report) -> Option<Self> {
         if node.as_str().is_some() {

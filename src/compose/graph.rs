@@ -128,7 +128,7 @@ mod tests {
     fn project(edges: &[(&str, &[&str])]) -> Project {
         let mut project = Project::default();
         for (name, upon) in edges {
-            let mut service = Service::default();
+            let mut service = Box::<Service>::default();
             for name in *upon {
                 service.workload.depends_on.insert((*name).to_owned(), ServiceDependency::default());
             }

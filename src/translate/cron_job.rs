@@ -32,7 +32,7 @@ pub(super) fn among_services(project: &Project) -> Cow<'_, Project> {
     for (key, job) in &project.jobs {
         let Job { profiles, triggers: _, container, workload, extensions } = job.clone();
         let service = Service { profiles, container, workload, extensions, ..Service::default() };
-        project.services.insert(key.clone(), service);
+        project.services.insert(key.clone(), Box::new(service));
     }
     Cow::Owned(project)
 }

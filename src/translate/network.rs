@@ -239,7 +239,7 @@ fn note_place(context: &Context, path: &str, container: &ContainerSpec, notes: &
 /// The network that a container's own `mac_address` is for: the one of the highest priority, else the first by name
 /// (Docker Compose, `ServiceConfig.NetworksByPriority`).
 pub(super) fn primary(container: &ContainerSpec) -> Option<&str> {
-    let priority = |joined: &Option<ServiceNetwork>| joined.as_ref().map_or(0, |joined| joined.priority);
+    let priority = |joined: &Option<Box<ServiceNetwork>>| joined.as_ref().map_or(0, |joined| joined.priority);
     let first = container.networks.iter().min_by_key(|(_, joined)| Reverse(priority(joined)));
     first.map(|(key, _)| key.as_str())
 }

@@ -153,9 +153,9 @@ pub struct ContainerSpec {
     /// `bridge`, `host`, `none`, `service:NAME` or `container:NAME`.
     #[serde(skip_serializing_if = "is_default")]
     pub network_mode: String,
-    /// Networks that the container joins, by their key.
+    /// Networks that the container joins, by their key, and how it does, which is hardly ever said.
     #[serde(skip_serializing_if = "is_default")]
-    pub networks: BTreeMap<String, Option<ServiceNetwork>>,
+    pub networks: BTreeMap<String, Option<Box<ServiceNetwork>>>,
     /// Whether the kernel's out-of-memory killer spares the container.
     #[serde(skip_serializing_if = "is_default")]
     pub oom_kill_disable: bool,

@@ -52,8 +52,9 @@ pub type Extensions = BTreeMap<String, Value>;
 pub struct Project {
     /// The project's name: lower case letters, digits, `-` and `_`.
     pub name: String,
-    /// The services that the active profiles enable, by name.
-    pub services: BTreeMap<String, Service>,
+    /// The services that the active profiles enable, by name. Each is in a box: it takes 3 kB, and the nodes of a map that
+    /// grew are half empty.
+    pub services: BTreeMap<String, Box<Service>>,
     /// Jobs, by name.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", serialize_with = "form::jobs")]
     pub jobs: BTreeMap<String, Job>,
@@ -77,7 +78,7 @@ pub struct Project {
     pub extensions: Extensions,
     /// Services that no active profile enables, by name.
     #[serde(skip)]
-    pub disabled_services: BTreeMap<String, Service>,
+    pub disabled_services: BTreeMap<String, Box<Service>>,
     /// The absolute directory that relative paths were resolved against.
     #[serde(skip)]
     pub working_dir: String,

@@ -39,7 +39,7 @@ const SECRET_HOLDERS: [&str; 5] =
 
 /// Notes every attribute that is not mapped, and every value from a Secret that would become readable.
 pub(super) fn note(threads: Threads, project: &Project, notes: &mut Notes) {
-    let services: Vec<_> = project.services.iter().collect();
+    let services: Vec<_> = services(project).collect();
     let of_services = threads.on_parts(&services, |services| {
         let mut notes = Notes::default();
         let walked = walk_services(services.iter().copied(), &mut |path, row| note_one(project, path, row, &mut notes));
@@ -91,8 +91,12 @@ type Row = (&'static str, Treatment);
 pub fn attributes_used(project: &Project) -> Vec<(String, Option<Row>)> {
     let mut used = Vec::new();
     let mut each = |path: &str, row| used.push((path.to_owned(), row));
-    let walked = walk_others(project, &mut each).and_then(|()| walk_services(&project.services, &mut each));
+    let walked = walk_others(project, &mut each).and_then(|()| walk_services(services(project), &mut each));
     if walked.is_ok() { used } else { Vec::new() }
+}
+
+fn services(project: &Project) -> impl Iterator<Item = (&String, &Service)> {
+    project.services.iter().map(|(key, service)| (key, service.as_ref()))
 }
 
 /// Shows every attribute of services by its path, such as `services.web.ports[0].target`, with its row, as deep as the

@@ -37,7 +37,7 @@ fn none() -> Extensions {
 pub(in crate::translate) fn project() -> Project {
     Project {
         name: text(),
-        services: one(service()),
+        services: one(Box::new(service())),
         jobs: one(Job {
             profiles: list(),
             triggers: Some(Triggers {
@@ -185,7 +185,7 @@ fn container() -> ContainerSpec {
         mac_address: text(),
         models: one(Some(ServiceModel { endpoint_var: text(), model_var: text(), extensions: none() })),
         network_mode: text(),
-        networks: one(Some(ServiceNetwork {
+        networks: one(Some(Box::new(ServiceNetwork {
             aliases: list(),
             driver_opts: map(),
             gw_priority: 1,
@@ -197,7 +197,7 @@ fn container() -> ContainerSpec {
             priority: 1,
             use_service_name_alias: Some(false),
             extensions: none(),
-        })),
+        }))),
         oom_kill_disable: true,
         oom_score_adj: 1,
         pid: text(),

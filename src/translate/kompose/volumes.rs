@@ -18,7 +18,7 @@ pub(in crate::translate) fn with_empty_directories(project: Cow<'_, Project>) ->
     let is_empty = |service: &Service| {
         service.container.labels.get(TYPE_LABEL).is_some_and(|kind| kind.eq_ignore_ascii_case("emptyDir"))
     };
-    if !project.services.values().any(is_empty) {
+    if !project.services.values().any(|service| is_empty(service)) {
         return project;
     }
     let mut changed = project.into_owned();
