@@ -172,9 +172,9 @@ fn visit(path: &mut String, place: Place, value: &Value, each: &mut impl FnMut(&
     }
     match value {
         Value::Object(entries) if place.has_keys() => {
-            let any = place.of_any_key();
+            let (any, named) = (place.of_any_key(), place.below("."));
             for (key, value) in entries {
-                let place = any.unwrap_or_else(|| place.key(key));
+                let place = any.unwrap_or_else(|| named.below(key));
                 below(path, &[".", key], |path| visit(path, place, value, each));
             }
         }

@@ -61,11 +61,6 @@ impl Place {
         !self.own.with(".").rows.is_empty()
     }
 
-    /// The place of a key of a mapping.
-    pub(super) fn key(self, key: &str) -> Self {
-        self.below(".").below(key)
-    }
-
     /// The place of every item of a list, when there is one.
     pub(super) fn of_items(self) -> Option<Self> {
         let place = self.below("[]");
