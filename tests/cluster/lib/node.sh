@@ -95,6 +95,8 @@ imageGCHighThresholdPercent: 100
 imageGCLowThresholdPercent: 99
 imageMinimumGCAge: 24h
 serializeImagePulls: false
+# The questions of tests/parity are asked in more pods than the 110 that a node has place for by default.
+maxPods: 240
 kubeAPIQPS: 200
 kubeAPIBurst: 400
 EOF
