@@ -29,7 +29,7 @@ mod volumes;
 
 use std::time::Duration;
 
-use harness::{Cluster, Namespace, Operator, cluster, read, wait_for};
+use harness::{Cluster, Namespace, Operator, cluster, not_run, read, wait_for};
 use serde_json::Value;
 
 /// A stack with a Compose file.
@@ -608,7 +608,7 @@ fn sigterm_ends_the_operator_in_order() {
 fn nothing_is_written_at_rest() {
     let Some(cluster) = cluster() else { return };
     if cluster.audit_log.is_none() {
-        println!("not run: this cluster's audit log is not known");
+        not_run("this cluster's audit log is not known");
         return;
     }
     let namespace = cluster.namespace("rest");

@@ -30,7 +30,7 @@ mod corpus;
 mod harness;
 
 const NAMESPACE: &str = "corpus-dry-run";
-const NO_CORPUS: &str = "not run: there is no corpus at COMPOSE_CORPUS or ../shared/corpus";
+const NO_CORPUS: &str = "there is no corpus at COMPOSE_CORPUS or ../shared/corpus";
 
 /// The projects that have no sensible objects, and why. Docker Engine 20.10 makes no container of them either, as was
 /// tried, but for kompose's label, and for jobs, which Docker Compose does not run yet.
@@ -243,7 +243,7 @@ async fn refused(client: &Client, children: &[Child]) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_real_api_server_accepts_what_the_corpus_becomes() {
-    let Some(corpus) = corpus() else { return println!("{NO_CORPUS}") };
+    let Some(corpus) = corpus() else { return harness::not_run(NO_CORPUS) };
     let Some(cluster) = harness::bare_cluster() else { return };
     let kubeconfig = Kubeconfig::read_from(&cluster.kubeconfig).unwrap();
     let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
@@ -287,7 +287,7 @@ async fn a_real_api_server_accepts_what_the_corpus_becomes() {
 
 #[test]
 fn projects_convert_but_for_those_that_nobody_could_run() {
-    let Some(corpus) = corpus() else { return println!("{NO_CORPUS}") };
+    let Some(corpus) = corpus() else { return harness::not_run(NO_CORPUS) };
     let cases = cases_that_load(&corpus);
     let (mut wrong, mut vanished) = (Vec::new(), 0);
     let mut refused: BTreeMap<&str, Vec<String>> = BTreeMap::new();

@@ -4,6 +4,9 @@
 //! for each of them, shows in the time that the thread has a processor, which other programs hardly add to.
 #![allow(clippy::unwrap_used, reason = "a test fails by a panic")]
 
+#[path = "harness/not_run.rs"]
+mod not_run;
+
 use std::fmt::Write as _;
 
 use allocation_counter::AllocationInfo;
@@ -12,6 +15,7 @@ use compose_operator::compose::{Document, DocumentBody, LoadOptions, Project, Pr
 use compose_operator::parallel::Threads;
 use compose_operator::policy::Policy;
 use compose_operator::translate::{Facts, PROJECT_DIRECTORY, Stack, translate, translate_on};
+use not_run::not_run;
 
 const SMALL: u32 = 150;
 const TIMES: u32 = 4;
@@ -129,7 +133,7 @@ fn compare(what: &str, small: &Work, large: &Work) {
     ];
     match (small.time, large.time) {
         (Some(small), Some(large)) => figures.push(("ns of a processor", small, large)),
-        _ => println!("{what}: not measured: the kernel does not tell how long a thread has had a processor"),
+        _ => not_run(&format!("{what}: the kernel does not tell how long a thread has had a processor")),
     }
     for (unit, small, large) in figures {
         println!("{what}: {small} {unit}, {large} for {TIMES} times the services");
@@ -167,6 +171,6 @@ fn several_threads_come_to_the_same_plan() {
     let (expected, said) = told(Threads::One);
     assert!(children == expected && notes == said, "several threads come to another plan than one");
     if std::thread::available_parallelism().unwrap().get() == 1 {
-        println!("not compared: there is one processor");
+        not_run("there is one processor, so several threads were not compared");
     }
 }

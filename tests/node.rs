@@ -22,7 +22,7 @@ mod workloads;
 use std::time::Duration;
 
 use harness::inside::{inside, running_pod, try_inside};
-use harness::{Namespace, Operator, cluster, read, wait_for};
+use harness::{Namespace, Operator, cluster, not_run, read, wait_for};
 
 /// The page of the Flask example, asked by a pod that stands for somebody outside of the stack.
 fn page(namespace: &Namespace) -> Option<String> {
@@ -279,7 +279,7 @@ fn the_swarm_stack_becomes_ready_and_rests_without_a_write() {
     assert_eq!(namespace.list("pods", "compose-operator.dev/service=web").len(), 3);
     assert_eq!(inside(&namespace, "web", "cat /www/index.html").trim(), "served by a swarm");
     if cluster.audit_log.is_none() {
-        println!("not run: this cluster's audit log is not known, so writes were not counted");
+        not_run("this cluster's audit log is not known, so writes were not counted");
         return;
     }
     let quiet = |what: &str, mark: u64| {

@@ -10,14 +10,14 @@ mod placement;
 use std::collections::BTreeMap;
 
 use harness::inside::running_pods;
-use harness::{Cluster, Namespace, cluster};
+use harness::{Cluster, Namespace, cluster, not_run};
 
 /// The cluster, if it has two nodes; without it, says so and returns nothing.
 fn two_nodes() -> Option<&'static Cluster> {
     let cluster = cluster()?;
     let count = cluster.ok(&["get", "nodes", "-o", "name"]).lines().count();
     if count < 2 {
-        println!("not run: the cluster has {count} node(s); `make nodes-test` starts two");
+        not_run(&format!("the cluster has {count} node(s); `make nodes-test` starts two"));
         return None;
     }
     Some(cluster)

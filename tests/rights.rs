@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 
-use harness::{Cluster, cluster};
+use harness::{Cluster, cluster, not_run};
 use serde_json::Value;
 
 /// The operator's user, and where its own Secret and Lease are.
@@ -23,9 +23,7 @@ type Right = (String, String, String);
 fn the_operator_has_the_rights_that_it_uses_and_no_other() {
     let Some(cluster) = cluster() else { return };
     let (Some(log), Some(_)) = (&cluster.audit_log, std::env::var_os("COMPOSE_OPERATOR_SUITES_RAN")) else {
-        println!(
-            "not run: `make api-test` runs it behind the suites whose requests it compares, and reads their audit log"
-        );
+        not_run("`make api-test` runs it behind the suites whose requests it compares, and reads their audit log");
         return;
     };
     let mut used = Used::read(log);

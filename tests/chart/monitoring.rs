@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::Command;
 
-use crate::harness::{Cluster, read};
+use crate::harness::{Cluster, not_run, read};
 
 /// The metrics that a text names, without the suffixes that their kinds add.
 fn named(text: &str) -> BTreeSet<String> {
@@ -49,7 +49,7 @@ fn every_metric_that_is_used_is_registered() {
 #[test]
 fn alerts_fire_when_they_should() {
     let Some(promtool) = std::env::var_os("PROMTOOL").map(PathBuf::from) else {
-        println!("not run: PROMTOOL names no program; `make chart-test` builds one");
+        not_run("PROMTOOL names no program; `make chart-test` builds one");
         return;
     };
     for args in [

@@ -54,11 +54,11 @@ fn corpus_inputs() -> Option<Vec<Input>> {
 fn kompose_beside_this_project() {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let Some(kompose) = Converter::on_path("kompose", &path) else {
-        println!("not run: no kompose on PATH");
+        harness::not_run("no kompose on PATH");
         return;
     };
     if std::env::var_os("COMPARE").is_none() {
-        println!("not run: it takes several minutes; `make compare` does");
+        harness::not_run("it takes several minutes; `make compare` does");
         return;
     }
     let Some(cluster) = harness::bare_cluster() else { return };

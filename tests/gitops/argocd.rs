@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::harness::{Cluster, wait_for};
+use crate::harness::{Cluster, not_run, wait_for};
 
 /// The namespace of its settings and Applications.
 pub const NAMESPACE: &str = "argocd";
@@ -35,9 +35,7 @@ impl Programs {
             })
         })();
         if programs.is_none() {
-            println!(
-                "not run: ARGOCD, ARGOCD_CRDS, HELM and KUSTOMIZE name no programs; `make argocd-e2e` builds them"
-            );
+            not_run("ARGOCD, ARGOCD_CRDS, HELM and KUSTOMIZE name no programs; `make argocd-e2e` builds them");
         }
         programs
     }
@@ -56,7 +54,7 @@ impl ArgoCd {
     pub fn start(cluster: &'static Cluster) -> Option<Self> {
         let programs = Programs::from_environment()?;
         if std::env::var("COMPOSE_OPERATOR_CLUSTER_MODE").as_deref() != Ok("node") {
-            println!("not run: stacks become healthy on a node only, and this cluster has none of ours");
+            not_run("stacks become healthy on a node only, and this cluster has none of ours");
             return None;
         }
         let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("gitops");

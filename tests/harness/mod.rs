@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
 pub mod inside;
+mod not_run;
 pub mod page;
 pub mod registry;
 
@@ -15,6 +16,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+pub use not_run::not_run;
 use serde_json::Value;
 
 /// Where the definition of HTTPRoutes comes from: a Go module, as does the cluster itself.
@@ -53,7 +55,7 @@ pub fn bare_cluster() -> Option<&'static Cluster> {
         })
     });
     if cluster.is_none() {
-        println!("not run: no cluster was started for this test; `make test` starts one");
+        not_run("no cluster was started for this test; `make test` starts one");
     }
     cluster.as_ref()
 }

@@ -83,7 +83,7 @@ impl Reader {
                 ("yaml", Some(file), _) => std::fs::write(self.directory.join(file), block.text).unwrap(),
                 // A part of a file, or what is printed.
                 ("yaml" | "console" | "json" | "text", ..) => {}
-                ("sh", _, Some(reason)) => println!("not run: {reason}:\n{}", block.text),
+                ("sh", _, Some(reason)) => super::not_run(&format!("{reason}:\n{}", block.text)),
                 ("sh", _, None) => {
                     self.run(block.text);
                     commands += 1;

@@ -1,6 +1,6 @@
 //! Pod Security levels, seen from inside of pods.
 
-use crate::harness::{Operator, cluster};
+use crate::harness::{Operator, cluster, not_run};
 use crate::inside;
 
 #[test]
@@ -41,7 +41,7 @@ fn a_container_sees_all_of_proc_with_users_of_its_own() {
     let namespace = cluster.namespace("unmasked");
     let handlers = namespace.ok(&["get", "nodes", "-o", "jsonpath={.items[*].status.runtimeHandlers[*].features}"]);
     if !handlers.contains(r#""userNamespaces":true"#) {
-        println!("not run: the container runtime of this node gives pods no users of their own");
+        not_run("the container runtime of this node gives pods no users of their own");
         return;
     }
     let _operator = Operator::start(cluster, &[&namespace], &["--allow-privileged"]);

@@ -1,7 +1,7 @@
 //! New volumes, filled from images.
 
 use crate::harness::inside::{inside, try_inside};
-use crate::harness::{Operator, cluster, wait_for};
+use crate::harness::{Operator, cluster, not_run, wait_for};
 
 /// What the image is called that `make node-test` puts onto the node.
 const OPERATOR: &str = "compose-operator:dev";
@@ -42,7 +42,7 @@ spec:
 fn a_new_volume_has_what_the_image_has_and_keeps_what_is_changed() {
     let Some(cluster) = cluster() else { return };
     if std::env::var_os("COMPOSE_OPERATOR_IMAGE_LOADED").is_none() {
-        println!("not run: COMPOSE_OPERATOR_IMAGE_LOADED is not set, so the node may not have the operator's image");
+        not_run("COMPOSE_OPERATOR_IMAGE_LOADED is not set, so the node may not have the operator's image");
         return;
     }
     let namespace = cluster.namespace("seeding");

@@ -20,7 +20,7 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use docker::Docker;
-use harness::{Cluster, Namespace, Operator, cluster};
+use harness::{Cluster, Namespace, Operator, cluster, not_run};
 use operator::Stack;
 use questions::{Answers, Subject, subjects};
 use script::UNANSWERED;
@@ -157,11 +157,11 @@ fn programs_see_what_they_see_in_docker() {
         .collect();
     verdict::print(&verdicts);
     for subject in &left_out {
-        println!(
-            "not run: the {} questions of {}, which need the operator's image (COMPOSE_OPERATOR_IMAGE_LOADED)",
+        not_run(&format!(
+            "the {} questions of {}, which need the operator's image (COMPOSE_OPERATOR_IMAGE_LOADED)",
             subject.questions.len(),
             subject.name
-        );
+        ));
     }
     if record {
         page::write();
