@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use compose_operator::apply::{HashKey, Kind, LiveStore, claims};
+use compose_operator::apply::{HashKey, Kind, LiveStore, Owner, addresses, claims};
 use compose_operator::compose::load;
 use compose_operator::policy::{FORBIDDEN, Policy};
 use compose_operator::source::{self, Reader, References, SourceError};
-use compose_operator::translate::{Child, Note, NoteLevel, Stack, not_honoured, translate};
+use compose_operator::translate::{Child, Note, NoteLevel, Stack, has_host_names, not_honoured, translate};
 use kube::api::{Patch, PatchParams};
 use kube::core::DynamicObject;
 use kube::runtime::watcher::Event;
@@ -80,7 +80,12 @@ impl Judge {
         facts.cluster_domain = Some("cluster.local".to_owned());
         facts.operator_image.clone_from(&self.policy.operator_image);
         let namespace = stack.namespace().unwrap();
-        facts.claims = claims(&live(observed), &namespace);
+        let live = live(observed);
+        facts.claims = claims(&live, &namespace);
+        if has_host_names(&project) {
+            let (name, namespace) = (stack.name_any(), namespace.clone());
+            facts.addresses = Some(addresses(&live, &Owner { name, namespace, uid: stack.uid().unwrap() }));
+        }
         let settings = Stack {
             name: stack.name_any(),
             namespace,
@@ -196,7 +201,7 @@ fn dry_run() -> PatchParams {
 /// What the operator's watches have told it.
 fn live(observed: &Observed) -> std::sync::Arc<LiveStore> {
     let live = LiveStore::new(HashKey::new(b"walk"), &[]);
-    for kind in [Kind::PersistentVolumeClaim, Kind::Job] {
+    for kind in [Kind::PersistentVolumeClaim, Kind::Job, Kind::Service] {
         let mut feed = live.feed(kind, None);
         feed.take(Event::Init);
         for object in observed.objects.values().filter(|object| object["kind"] == kind.as_str()) {
