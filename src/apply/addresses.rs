@@ -13,8 +13,8 @@ use super::standing::is_ours;
 pub fn addresses(live: &LiveStore, owner: &Owner) -> BTreeMap<String, String> {
     let address = |(kind, name, service): (Kind, _, std::sync::Arc<super::Observed>)| {
         let Facts::Service(facts) = &service.facts else { return None };
-        let address = facts.cluster_ip.clone().filter(|address| address != "None" && !address.is_empty());
-        is_ours(owner, kind, &service).then_some((name, address?))
+        let address = facts.address()?.to_owned();
+        is_ours(owner, kind, &service).then_some((name, address))
     };
     live.of_stack(&owner.namespace, &owner.name).into_iter().filter_map(address).collect()
 }

@@ -127,7 +127,7 @@ impl Sender<'_> {
         }
         // Whoever has resolved the name keeps the address.
         let kept = self.live.get(wanted.kind, &self.owner.namespace, &wanted.name).and_then(|live| match &live.facts {
-            Facts::Service(service) => service.cluster_ip.clone().filter(|address| address != "None"),
+            Facts::Service(service) => service.address().map(str::to_owned),
             _ => None,
         });
         let has_address = wanted.object.pointer("/spec/clusterIP").is_some();

@@ -80,6 +80,13 @@ pub struct ServiceFacts {
     pub dual_stack: bool,
 }
 
+impl ServiceFacts {
+    /// Its address, when it has one of its own.
+    pub(super) fn address(&self) -> Option<&str> {
+        self.cluster_ip.as_deref().filter(|address| *address != "None" && !address.is_empty())
+    }
+}
+
 /// What a claim has.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ClaimFacts {
