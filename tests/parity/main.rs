@@ -38,6 +38,10 @@ trait Side {
 /// machine.
 const PATIENCE: Duration = Duration::from_secs(40);
 
+/// How often a question is asked at least: where all pods start at once, a single round of questions can outlast
+/// [`PATIENCE`], and a name server that has no time then is no answer.
+const ROUNDS: u32 = 4;
+
 /// Asks all questions of a subject, each as often as it takes until its answer is `expected`, or until it rests where
 /// nothing is expected.
 fn ask_all(side: &impl Side, subject: &Subject, expected: impl Fn(&str) -> Option<String>) -> BTreeMap<String, String> {
@@ -50,7 +54,9 @@ fn ask_all(side: &impl Side, subject: &Subject, expected: impl Fn(&str) -> Optio
         }
         let start = Instant::now();
         let mut open = stage.questions;
-        while !open.is_empty() && start.elapsed() < patience {
+        let mut rounds = 0;
+        while !open.is_empty() && (rounds < ROUNDS || start.elapsed() < patience) {
+            rounds += 1;
             let mut left = Vec::new();
             for (index, answer) in open.iter().zip(side.ask(subject, &open)) {
                 let rests = expected(&subject.questions[*index].ask)
