@@ -301,6 +301,10 @@ fn memory(target: &str, size: Option<i64>, read_only: bool, path: &str, mounts: 
 }
 
 fn image(context: &Context, mount: &Mount, path: &str, mounts: &mut Mounts, notes: &mut Notes) {
+    if mount.source.is_empty() {
+        notes.error(format!("{path}.source"), "Invalid", "is empty: name the image, or the service whose image it is");
+        return;
+    }
     // The source may be a service, whose image is meant (Compose Specification, "volumes").
     let reference =
         context.units.get(mount.source.as_str()).map_or(mount.source.as_str(), |u| &u.service.container.image);
@@ -368,6 +372,13 @@ mod tests {
         let (_, mounts, notes) = mounted("volumes: [{type: volume, source: ext, target: /d}]");
         assert_eq!(mounts[0].sub_path, None);
         assert_eq!(notes, Vec::<String>::new());
+    }
+
+    #[test]
+    fn an_image_has_to_be_named() {
+        let (volumes, mounts, notes) = mounted("volumes: [{type: image, target: /assets}]");
+        assert!(volumes.is_empty() && mounts.is_empty());
+        assert_eq!(notes, ["services.web.volumes[0].source: Error"]);
     }
 
     #[test]
