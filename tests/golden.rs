@@ -17,6 +17,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use compose_operator::translate::{Gate, Plan, Rollout};
+use compose_operator::yaml::{Kubernetes, to_string};
 use golden_case::{Case, cases};
 use serde_json::{Value, json};
 
@@ -44,7 +45,15 @@ fn golden() {
 fn rendered(case: &Case) -> String {
     let plan = case.plan(&case.project);
     assert_eq!(plan, case.plan(&case.project), "{}: the outcome depends on chance", case.name);
+    let (text, notes) = case.documents(&case.project);
+    assert_eq!(notes, plan.notes, "{}: what is written is said otherwise", case.name);
+    assert_eq!(text, written(&plan), "{}: what is written is not the plan", case.name);
     documents(&plan).iter().map(|document| format!("---\n{}", serde_saphyr::to_string(document).unwrap())).collect()
+}
+
+/// The plan's objects as `kubectl compose convert` writes them.
+fn written(plan: &Plan) -> String {
+    plan.objects().map(|object| format!("---\n{}", to_string::<Kubernetes>(&object).unwrap())).collect()
 }
 
 /// The plan as documents: what is said first, then the objects in the order in which they are applied.

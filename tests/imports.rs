@@ -14,7 +14,7 @@ const RULES: [(&str, &[&str], &[&str]); 14] = [
     ("source", &["source", "api", "compose", "translate", "keyed_hash"], &[]),
     (
         "translate",
-        &["translate", "api", "compose", "policy", "parallel", "keyed_hash"],
+        &["translate", "api", "compose", "policy", "parallel", "keyed_hash", "yaml"],
         &["kube::Client", "kube::Api", "tokio", "SystemTime", "Instant", "std::fs", "std::env", "getrandom"],
     ),
     (

@@ -45,6 +45,28 @@ impl Object<'_> {
             Self::Workload(object) => object.child(),
         }
     }
+
+    /// The object's name.
+    pub(super) fn name(&self) -> &str {
+        let name = match self {
+            Self::ConfigMap(object) => &object.metadata.name,
+            Self::Secret(object) => &object.metadata.name,
+            Self::Claim(object) => &object.metadata.name,
+            Self::NetworkPolicy(object) => &object.metadata.name,
+            Self::NetworkAttachment(object) | Self::HttpRoute(object) => &object.metadata.name,
+            Self::Service(object) => &object.metadata.name,
+            Self::Ingress(object) => &object.metadata.name,
+            Self::Autoscaler(object) => &object.metadata.name,
+            Self::Workload(object) => match object {
+                WorkloadObject::Deployment(object) => &object.metadata.name,
+                WorkloadObject::StatefulSet(object) => &object.metadata.name,
+                WorkloadObject::DaemonSet(object) => &object.metadata.name,
+                WorkloadObject::Job(object) => &object.metadata.name,
+                WorkloadObject::CronJob(object) => &object.metadata.name,
+            },
+        };
+        name.as_deref().unwrap_or_default()
+    }
 }
 
 /// As it is applied, with `apiVersion` and `kind`.

@@ -1,47 +1,43 @@
 //! Names that two objects would have.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use super::notes::Notes;
-use super::plan::{Plan, Workload, WorkloadObject};
+use super::plan::{Plan, WorkloadObject};
 use crate::api::names;
 
-/// What an object was made of.
-#[derive(Clone, Copy)]
-enum Origin<'p> {
-    Volume(&'p str),
-    Networks,
-    Service(&'p str),
-    Workload(&'p Workload),
+/// A name that an object has.
+#[derive(Clone, Debug)]
+pub(super) struct Taken<'p> {
+    kind: &'static str,
+    name: Cow<'p, str>,
+    /// Where what the object was made of stands, as `services` and `web`; without a key, the section has made it.
+    origin: (&'static str, Cow<'p, str>),
 }
 
-impl Origin<'_> {
-    fn path(self) -> String {
-        match self {
-            Self::Volume(key) => format!("volumes.{key}"),
-            Self::Networks => "networks".to_owned(),
-            Self::Service(key) => format!("services.{key}"),
-            Self::Workload(workload) => workload.path(),
+impl<'p> Taken<'p> {
+    fn new(kind: &'static str, name: Option<&'p String>, section: &'static str, key: &'p str) -> Self {
+        Self { kind, name: name.map_or("", String::as_str).into(), origin: (section, key.into()) }
+    }
+
+    /// The same, for when the object is no longer there.
+    pub(super) fn into_owned(self) -> Taken<'static> {
+        let (section, key) = self.origin;
+        Taken { kind: self.kind, name: self.name.into_owned().into(), origin: (section, key.into_owned().into()) }
+    }
+
+    fn path(&self) -> String {
+        match &self.origin {
+            (section, key) if key.is_empty() => (*section).to_owned(),
+            (section, key) => format!("{section}.{key}"),
         }
     }
 }
 
-/// Reports names that two objects of a kind would share: one would silently replace the other.
-pub(super) fn note<'p>(plan: &'p Plan, notes: &mut Notes) {
-    let mut taken: HashMap<(&str, &str), Origin> = HashMap::new();
-    let mut take = |kind: &'static str, name: Option<&'p String>, origin: Origin<'p>| {
-        let name = name.map_or("", String::as_str);
-        match taken.entry((kind, name)) {
-            Entry::Occupied(other) => {
-                let message = format!("its {kind} `{name}` is that of {} too: rename one", other.get().path());
-                notes.error(origin.path(), "NameCollision", message);
-            }
-            Entry::Vacant(free) => {
-                free.insert(origin);
-            }
-        }
-    };
+/// The names that a plan's objects have, but for those that are never another's.
+pub(super) fn names(plan: &Plan) -> impl Iterator<Item = Taken<'_>> {
     // ConfigMaps and Secrets are named by content, and equal ones are one.
     let Plan {
         config_maps: _,
@@ -58,21 +54,22 @@ pub(super) fn note<'p>(plan: &'p Plan, notes: &mut Notes) {
         notes: _,
     } = plan;
     // Two keys may stand for one claim that is there already.
-    for claim in claims.iter().filter(|claim| claim.object.is_some()) {
-        take("claim", Some(&claim.name), Origin::Volume(&claim.volume));
-    }
-    for policy in network_policies {
-        take("NetworkPolicy", policy.metadata.name.as_ref(), Origin::Networks);
-    }
-    for attachment in network_attachments {
-        take("NetworkAttachmentDefinition", attachment.metadata.name.as_ref(), Origin::Networks);
-    }
-    for service in services {
+    let claims = claims
+        .iter()
+        .filter(|claim| claim.object.is_some())
+        .map(|claim| Taken::new("claim", Some(&claim.name), "volumes", &claim.volume));
+    let policies = network_policies
+        .iter()
+        .map(|policy| Taken::new("NetworkPolicy", policy.metadata.name.as_ref(), "networks", ""));
+    let attachments = network_attachments
+        .iter()
+        .map(|it| Taken::new("NetworkAttachmentDefinition", it.metadata.name.as_ref(), "networks", ""));
+    let services = services.iter().map(|service| {
         let labels = service.metadata.labels.as_ref();
         let key = labels.and_then(|labels| labels.get(names::LABEL_SERVICE)).map_or("", String::as_str);
-        take("Service", service.metadata.name.as_ref(), Origin::Service(key));
-    }
-    for workload in workloads {
+        Taken::new("Service", service.metadata.name.as_ref(), "services", key)
+    });
+    let workloads = workloads.iter().map(|workload| {
         let (kind, metadata) = match &workload.object {
             WorkloadObject::Deployment(object) => ("Deployment", &object.metadata),
             WorkloadObject::StatefulSet(object) => ("StatefulSet", &object.metadata),
@@ -80,7 +77,25 @@ pub(super) fn note<'p>(plan: &'p Plan, notes: &mut Notes) {
             WorkloadObject::Job(object) => ("Job", &object.metadata),
             WorkloadObject::CronJob(object) => ("CronJob", &object.metadata),
         };
-        take(kind, metadata.name.as_ref(), Origin::Workload(workload));
+        Taken::new(kind, metadata.name.as_ref(), workload.section(), &workload.service)
+    });
+    claims.chain(policies).chain(attachments).chain(services).chain(workloads)
+}
+
+/// Reports names that two objects of a kind would share: one would silently replace the other.
+pub(super) fn note(names: &[Taken], notes: &mut Notes) {
+    let mut taken: HashMap<(&str, &str), &Taken> = HashMap::with_capacity(names.len());
+    for name in names {
+        match taken.entry((name.kind, &name.name)) {
+            Entry::Occupied(other) => {
+                let message =
+                    format!("its {} `{}` is that of {} too: rename one", name.kind, name.name, other.get().path());
+                notes.error(name.path(), "NameCollision", message);
+            }
+            Entry::Vacant(free) => {
+                free.insert(name);
+            }
+        }
     }
 }
 
@@ -106,7 +121,7 @@ mod tests {
                     b, target: /b}]}}\nvolumes: {a: {name: same}, b: {name: same}}";
         let plan = translate(&fixture::project(text), &fixture::stack(), &Facts::default(), &Policy::default());
         let mut notes = Notes::default();
-        note(&plan, &mut notes);
+        note(&names(&plan).collect::<Vec<_>>(), &mut notes);
         assert_eq!(notes.summary(), ["volumes.b: Error"]);
     }
 }

@@ -10,10 +10,15 @@ use super::dns_label::hash;
 use super::plan::{Workload, WorkloadObject};
 use crate::api::names::ANNOTATION_RESTART_PREFIX;
 
+/// Whether there are services that follow others.
+pub(super) fn is_asked_for(context: &Context) -> bool {
+    let mut dependencies = context.units.values().flat_map(|unit| unit.service.workload.depends_on.values());
+    dependencies.any(|dependency| dependency.restart)
+}
+
 /// Marks the pods of services that follow others, directly or over others.
 pub(super) fn mark(context: &Context, workloads: &mut [Workload]) {
-    let dependencies = context.units.values().flat_map(|unit| unit.service.workload.depends_on.values());
-    if !dependencies.into_iter().any(|dependency| dependency.restart) {
+    if !is_asked_for(context) {
         return;
     }
     let mut prints = Fingerprints { context, plain: BTreeMap::new(), whole: BTreeMap::new() };

@@ -153,46 +153,48 @@ pub(super) fn in_rings<'a>(
     missing.into_keys().collect()
 }
 /// The workloads, each after those that its gates name, and by name where that leaves a choice.
-pub(super) fn in_order(mut workloads: Vec<Workload>) -> Vec<Workload> {
-    workloads.sort_by(|a, b| a.service.cmp(&b.service));
-    let order = order(&workloads);
+pub(super) fn in_order(workloads: Vec<Workload>) -> Vec<Workload> {
+    let waits: Vec<_> = workloads.iter().map(|workload| (workload.service.as_str(), &*workload.gates)).collect();
+    let order = order(&waits);
     let mut waiting: Vec<Option<Workload>> = workloads.into_iter().map(Some).collect();
-    let mut ordered: Vec<Workload> = order.into_iter().filter_map(|index| waiting[index].take()).collect();
-    // A cycle, which the loader refuses: better all of them than none.
-    ordered.extend(waiting.into_iter().flatten());
-    ordered
+    order.into_iter().filter_map(|index| waiting[index].take()).collect()
 }
 
-/// The order of workloads, which are sorted by their names, by their numbers; without those that wait in a ring.
-fn order(workloads: &[Workload]) -> Vec<usize> {
+/// The numbers of workloads, which are told by their names and gates, in that order.
+pub(super) fn order(workloads: &[(&str, &[Gate])]) -> Vec<usize> {
+    let mut by_name: Vec<usize> = (0..workloads.len()).collect();
+    by_name.sort_by_key(|index| workloads[*index].0);
     let places: BTreeMap<&str, usize> =
-        workloads.iter().enumerate().map(|(index, workload)| (workload.service.as_str(), index)).collect();
+        by_name.iter().enumerate().map(|(place, index)| (workloads[*index].0, place)).collect();
     // How many each one waits for, and who waits for each one: so that no round looks at all of them again.
     let mut missing = vec![0_usize; workloads.len()];
     let mut followers: Vec<Vec<usize>> = vec![Vec::new(); workloads.len()];
-    for (index, workload) in workloads.iter().enumerate() {
+    for (place, index) in by_name.iter().enumerate() {
+        let gates = workloads[*index].1;
         let before: BTreeSet<usize> =
-            workload.gates.iter().filter_map(|gate| places.get(gate.service.as_str()).copied()).collect();
-        missing[index] = before.len();
-        for place in before {
-            followers[place].push(index);
+            gates.iter().filter_map(|gate| places.get(gate.service.as_str()).copied()).collect();
+        missing[place] = before.len();
+        for other in before {
+            followers[other].push(place);
         }
     }
-    let mut next: BTreeSet<usize> = (0..workloads.len()).filter(|index| missing[*index] == 0).collect();
+    let mut next: BTreeSet<usize> = (0..workloads.len()).filter(|place| missing[*place] == 0).collect();
     let mut ordered = Vec::with_capacity(workloads.len());
     while !next.is_empty() {
         let mut after = BTreeSet::new();
-        for index in next {
-            for follower in std::mem::take(&mut followers[index]) {
+        for place in next {
+            for follower in std::mem::take(&mut followers[place]) {
                 missing[follower] -= 1;
                 if missing[follower] == 0 {
                     after.insert(follower);
                 }
             }
-            ordered.push(index);
+            ordered.push(by_name[place]);
         }
         next = after;
     }
+    // A cycle, which the loader refuses: better all of them than none.
+    ordered.extend(missing.iter().enumerate().filter(|(_, left)| **left > 0).map(|(place, _)| by_name[place]));
     ordered
 }
 

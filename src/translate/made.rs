@@ -9,7 +9,7 @@ use super::context::{Context, Unit};
 use super::generated::Generated;
 use super::kind::Kind;
 use super::notes::Notes;
-use super::plan::{Member, Workload, WorkloadObject};
+use super::plan::{Member, Plan, Workload, WorkloadObject};
 use super::route::Via;
 use super::{
     autoscaler, cron_job, daemon_set, deployment, discovery, external, gates, host_name, http_route, image_config,
@@ -74,6 +74,26 @@ impl Made {
         self.workloads.append(&mut other.workloads);
         self.generated.append(other.generated);
         self.notes.append(other.notes);
+    }
+
+    /// The objects as a plan, in the order of the services, and what there is to say.
+    pub(super) fn into_plan(self) -> (Plan, Notes) {
+        let Self { named, published, policies, ingresses, http_routes, autoscalers, workloads, generated, notes } =
+            self;
+        let mut services = named;
+        services.extend(published);
+        let plan = Plan {
+            config_maps: generated.config_maps.into_values().collect(),
+            secrets: generated.secrets.into_values().collect(),
+            network_policies: policies,
+            services,
+            ingresses,
+            http_routes,
+            autoscalers,
+            workloads,
+            ..Plan::default()
+        };
+        (plan, notes)
     }
 }
 

@@ -16,6 +16,7 @@ mod deployment;
 mod devices;
 mod discovery;
 mod dns_label;
+mod documents;
 mod drop_in;
 mod environment;
 mod expansion;
@@ -78,6 +79,7 @@ mod volumes_from;
 
 pub use attributes::{ATTRIBUTES, Treatment, attributes_used};
 pub use child::{Child, Object};
+pub use documents::{Documents, documents_on};
 pub use file_object::external_name;
 pub use host_name::has_host_names;
 pub use node_network::is_driver as is_node_network_driver;
@@ -186,53 +188,62 @@ pub fn translate_on(threads: Threads, project: &Project, stack: &Stack, facts: &
     attributes::note(threads, project, &mut notes);
     let simplified = in_plain_words(project);
     let context = Context::new(&simplified, stack, facts, &mut notes);
-    let units: Vec<&Unit> = context.units.values().collect();
-    let mut made = Made::default();
-    for part in threads.on_parts(&units, |units| Made::of(&context, units)) {
-        made.append(part);
-    }
-    let Made { named, published, policies, ingresses, http_routes, autoscalers, mut workloads, generated, notes: said } =
-        made;
-    notes.append(said);
-    let mut services = named;
-    services.extend(alias::services(&context, &mut notes));
-    services.extend(published);
-    services.sort_by(|a, b| a.metadata.name.cmp(&b.metadata.name));
-    let mut network_policies = network_policy::of_networks(&context);
-    network_policies.extend(policies);
-    network_policies.sort_by(|a, b| a.metadata.name.cmp(&b.metadata.name));
-    resources::note_requests(&context, &mut notes);
-    network::note_differences(&context, &mut notes);
-    network::note_what_the_cluster_decides(&context, &mut notes);
-    attachment::note_differences(&context, &mut notes);
-    overlay::note_strangers(&context, &mut notes);
-    mention::note(&context, &mut notes);
-    model_endpoint::note_differences(&context, &mut notes);
-    follow::mark(&context, &mut workloads);
-    seed::add(&context, &mut workloads);
-    let mut plan = Plan {
-        claims: claim::claims(&context, &mut notes),
-        network_policies,
-        network_attachments: attachment::definitions(&context),
-        services,
-        ingresses,
-        http_routes,
-        autoscalers,
-        workloads: gates::in_order(workloads),
-        config_maps: generated.config_maps.into_values().collect(),
-        secrets: generated.secrets.into_values().collect(),
-        notes: Vec::new(),
-    };
-    collision::note(&plan, &mut notes);
+    let mut plan = whole(threads, &context, &mut notes);
+    collision::note(&collision::names(&plan).collect::<Vec<_>>(), &mut notes);
     let judging = tracing::info_span!(target: TRACE_TARGET, "judge by policy");
-    let judged = judging.in_scope(|| policy::judge(&plan, policy));
-    drop(judging);
-    for note in judged {
+    for note in judging.in_scope(|| policy::judge(&plan, policy)) {
         notes.add(note);
     }
-    plan.notes = notes.sorted();
-    taint::redact(project, &mut plan.notes);
+    drop(judging);
+    plan.notes = told(project, notes);
     plan
+}
+
+/// All objects, in their order.
+fn whole(threads: Threads, context: &Context, notes: &mut Notes) -> Plan {
+    let units: Vec<&Unit> = context.units.values().collect();
+    let mut made = Made::default();
+    for part in threads.on_parts(&units, |units| Made::of(context, units)) {
+        made.append(part);
+    }
+    let (mut plan, said) = made.into_plan();
+    notes.append(said);
+    let Plan { claims, network_policies, network_attachments, services, .. } = of_all_services(context, notes);
+    plan.claims = claims;
+    plan.network_policies.extend(network_policies);
+    plan.network_attachments = network_attachments;
+    plan.services.extend(services);
+    plan.services.sort_by(|a, b| a.metadata.name.cmp(&b.metadata.name));
+    plan.network_policies.sort_by(|a, b| a.metadata.name.cmp(&b.metadata.name));
+    follow::mark(context, &mut plan.workloads);
+    seed::add(context, &mut plan.workloads);
+    plan.workloads = gates::in_order(plan.workloads);
+    plan
+}
+
+/// What is made of no service alone, and what there is to say of all together.
+fn of_all_services(context: &Context, notes: &mut Notes) -> Plan {
+    resources::note_requests(context, notes);
+    network::note_differences(context, notes);
+    network::note_what_the_cluster_decides(context, notes);
+    attachment::note_differences(context, notes);
+    overlay::note_strangers(context, notes);
+    mention::note(context, notes);
+    model_endpoint::note_differences(context, notes);
+    Plan {
+        claims: claim::claims(context, notes),
+        network_policies: network_policy::of_networks(context),
+        network_attachments: attachment::definitions(context),
+        services: alias::services(context, notes),
+        ..Plan::default()
+    }
+}
+
+/// Everything there is to say, in the order of the paths, and without values from Secrets.
+fn told(project: &Project, notes: Notes) -> Vec<Note> {
+    let mut notes = notes.sorted();
+    taint::redact(project, &mut notes);
+    notes
 }
 
 /// The project without what is another way to say something: everything else looks at services, their own mounts and

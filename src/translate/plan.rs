@@ -314,7 +314,11 @@ impl WorkloadObject {
 impl Workload {
     /// The path of what it comes from, such as `services.web` or `jobs.backup`.
     pub fn path(&self) -> String {
-        let section = if self.is_job { "jobs" } else { "services" };
-        format!("{section}.{}", self.service)
+        format!("{}.{}", self.section(), self.service)
+    }
+
+    /// The part of the file that it comes from.
+    pub(super) fn section(&self) -> &'static str {
+        if self.is_job { "jobs" } else { "services" }
     }
 }

@@ -45,6 +45,11 @@ impl Task<'_> {
     }
 }
 
+/// Whether there are volumes to fill.
+pub(super) fn is_asked_for(context: &Context) -> bool {
+    !tasks(context).is_empty()
+}
+
 /// Adds the Jobs, and lets what mounts their volumes wait for them.
 pub(super) fn add(context: &Context, workloads: &mut Vec<Workload>) {
     let tasks = tasks(context);

@@ -10,8 +10,9 @@ use compose_operator::api::v1alpha1::{ComposeStackSpec, ImageStatus};
 use compose_operator::compose::{
     Document, DocumentBody, LoadOptions, Project, ProjectFile, ProjectTree, Variable, load,
 };
+use compose_operator::parallel::Threads;
 use compose_operator::policy::Policy;
-use compose_operator::translate::{Facts, PROJECT_DIRECTORY, Plan, Stack, translate};
+use compose_operator::translate::{Facts, Note, PROJECT_DIRECTORY, Plan, Stack, documents_on, translate};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -85,6 +86,14 @@ impl Case {
     /// What becomes of a project in the case's surroundings.
     pub fn plan(&self, project: &Project) -> Plan {
         translate(project, &self.stack, &self.facts, &self.policy)
+    }
+
+    /// The same as text, with what there is to say.
+    pub fn documents(&self, project: &Project) -> (String, Vec<Note>) {
+        let documents = documents_on(Threads::EachProcessor, project, &self.stack, &self.facts, &self.policy).unwrap();
+        let mut text = Vec::new();
+        documents.write(&mut text).unwrap();
+        (String::from_utf8(text).unwrap(), documents.notes)
     }
 }
 

@@ -20,7 +20,9 @@ use super::project::ProjectArgs;
 use crate::compose::{LoadOptions, Project, load};
 use crate::parallel::Threads;
 use crate::policy::{FORBIDDEN, Policy};
-use crate::translate::{NoteLevel, PROJECT_DIRECTORY, Stack, not_honoured, translate_on};
+use crate::translate::{
+    Documents, NoteLevel, PROJECT_DIRECTORY, Plan, Stack, documents_on, not_honoured, translate_on,
+};
 use project_disk::ProjectDisk;
 use report::{Finding, Form, Report};
 
@@ -111,39 +113,59 @@ pub(super) fn convert(args: &ConvertArgs) -> Result<(), ClientError> {
         hash_key,
     };
     let threads = Threads::EachProcessor;
-    let plan = translate_on(threads, &project, &stack, &facts, &args.policy);
+    // What only has to become text need not be there as objects.
+    let (translated, notes) = if args.output == Output::Yaml && !args.stack && !args.explain {
+        let mut documents = documents_on(threads, &project, &stack, &facts, &args.policy)?;
+        let notes = std::mem::take(&mut documents.notes);
+        (Translated::Documents(documents), notes)
+    } else {
+        let mut plan = translate_on(threads, &project, &stack, &facts, &args.policy);
+        let notes = std::mem::take(&mut plan.notes);
+        (Translated::Plan(plan), notes)
+    };
     if args.explain {
-        return output::text(&explain::explain(&project, &plan.notes, args.output)?);
+        return output::text(&explain::explain(&project, &notes, args.output)?);
     }
 
     report.known(&facts, args.facts.is_some())?;
     report.loaded(&project.warnings);
-    let notes = plan.notes.iter().chain(&unreadable);
-    let stops = notes.clone().filter(|note| note.level.stops(stack.spec.unsupported)).count();
-    for note in notes {
+    let all = notes.iter().chain(&unreadable);
+    let stops = all.clone().filter(|note| note.level.stops(stack.spec.unsupported)).count();
+    for note in all {
         report.note(note, &project);
     }
     let fields = not_honoured(&stack.spec);
     for line in &fields {
         report.field(line);
     }
-    if plan.notes.iter().any(|note| note.reason == FORBIDDEN) {
+    if notes.iter().any(|note| note.reason == FORBIDDEN) {
         report.say(&Finding::about_policy());
     }
     if stops + fields.len() > 0 {
-        return Err(report.refusal(stops + fields.len(), rejected_only(&plan.notes, &fields)));
+        return Err(report.refusal(stops + fields.len(), rejected_only(&notes, &fields)));
     }
     report.flush();
     let namespace = args.namespace.as_deref();
     if args.stack {
         let object = stack::compose_stack(namespace, &options, &disk, &project, set, &mut report)?;
-        return output::write(&[object], args.output, threads, &args.output_dir, namespace);
+        return output::write(&[object], args.output, &args.output_dir, namespace);
     }
-    let objects: Vec<_> = plan.objects().collect();
-    output::write(&objects, args.output, threads, &args.output_dir, namespace)?;
+    match &translated {
+        Translated::Documents(documents) => output::write_documents(documents)?,
+        Translated::Plan(plan) => {
+            let objects: Vec<_> = plan.objects().collect();
+            output::write(&objects, args.output, &args.output_dir, namespace)?;
+        }
+    }
     // The process ends here: to give thousands of objects back one by one would take a tenth of its time.
-    std::mem::forget((plan, project));
+    std::mem::forget((translated, project));
     Ok(())
+}
+
+/// What a project has become.
+enum Translated {
+    Plan(Plan),
+    Documents(Documents),
 }
 
 /// Whether `--unsupported=warn` would help.

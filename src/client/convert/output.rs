@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::Write as _;
+use std::io::{BufWriter, Write as _};
 use std::path::Path;
 
 use serde::Serialize;
@@ -10,14 +10,14 @@ use serde_json::{Value, json};
 
 use super::super::ClientError;
 use super::Output;
-use crate::parallel::Threads;
+use crate::translate::Documents;
 use crate::yaml::{Kubernetes, Out, append, to_string};
 
 /// The first line of a kustomization.yaml that a conversion may replace, with the files that it names.
 const HEADER: &str = "# Written by `kubectl compose convert`, which replaces this file and those that it names.";
 
-/// How many objects are text at once: those of a large project would take more room than all the rest.
-const AT_ONCE: usize = 1024;
+/// How many bytes are written at once.
+const AT_ONCE: usize = 1 << 16;
 
 /// Writes text to standard output.
 pub(super) fn text(text: &str) -> Result<(), ClientError> {
@@ -26,15 +26,14 @@ pub(super) fn text(text: &str) -> Result<(), ClientError> {
 }
 
 /// Writes the objects in their order.
-pub(super) fn write<T: Serialize + Sync>(
+pub(super) fn write<T: Serialize>(
     objects: &[T],
     output: Output,
-    threads: Threads,
     directory: &Path,
     namespace: Option<&str>,
 ) -> Result<(), ClientError> {
     match output {
-        Output::Yaml => write_documents(objects, threads),
+        Output::Yaml => text(&documents(objects)?),
         Output::Json => {
             let objects: Vec<Value> = objects.iter().map(value).collect::<Result<_, _>>()?;
             let list = json!({ "apiVersion": "v1", "kind": "List", "items": objects });
@@ -45,14 +44,11 @@ pub(super) fn write<T: Serialize + Sync>(
     }
 }
 
-fn write_documents<T: Serialize + Sync>(objects: &[T], threads: Threads) -> Result<(), ClientError> {
-    let mut stdout = std::io::stdout().lock();
-    for objects in objects.chunks(AT_ONCE) {
-        for part in threads.on_parts(objects, documents) {
-            stdout.write_all(part?.as_bytes()).map_err(|error| ClientError::Output(error.to_string()))?;
-        }
-    }
-    Ok(())
+/// Writes documents in their order.
+pub(super) fn write_documents(documents: &Documents) -> Result<(), ClientError> {
+    let mut stdout = BufWriter::with_capacity(AT_ONCE, std::io::stdout().lock());
+    let written = documents.write(&mut stdout).and_then(|()| stdout.flush());
+    written.map_err(|error| ClientError::Output(error.to_string()))
 }
 
 fn documents<T: Serialize>(objects: &[T]) -> Result<String, ClientError> {

@@ -1,0 +1,254 @@
+//! The objects of a plan as YAML documents, for those who want the text and nothing else.
+//!
+//! The objects of a service take five times the room of their text, so that each is written once it was judged, and
+//! only the text is kept: of a large project, most of the memory that a plan takes, and much of the time that it takes to
+//! get at that memory.
+
+use std::io::{self, Write};
+use std::ops::Range;
+
+use super::child::Object;
+use super::collision::{self, Taken};
+use super::context::{Context, Unit};
+use super::made::Made;
+use super::notes::Notes;
+use super::plan::{Gate, Note, Plan};
+use super::{Facts, Stack, attributes, follow, gates, in_plain_words, of_all_services, seed, told, whole};
+use crate::compose::Project;
+use crate::parallel::Threads;
+use crate::policy::{self, Policy};
+use crate::yaml::{Kubernetes, Out, WriteError, append};
+
+/// So many services are objects at once, on each thread.
+const AT_ONCE: usize = 16;
+
+/// What [`Plan::objects`] would be, written, and what there is to say about it.
+#[derive(Debug)]
+pub struct Documents {
+    /// As [`Plan::notes`].
+    pub notes: Vec<Note>,
+    pages: Vec<Page>,
+    /// The documents in their order: a page, and a place on it.
+    order: Vec<(usize, Range<usize>)>,
+}
+
+impl Documents {
+    /// Writes the documents, each with its `---`.
+    ///
+    /// # Errors
+    /// Those of the writer.
+    pub fn write(&self, out: &mut impl Write) -> io::Result<()> {
+        for (page, place) in &self.order {
+            out.write_all(&self.pages[*page].text.as_bytes()[place.clone()])?;
+        }
+        Ok(())
+    }
+}
+
+/// Does what [`translate`](super::translate) does, on several threads, and writes what it comes to.
+///
+/// # Errors
+/// When an object has no form in YAML, which a test of each kind excludes.
+pub fn documents_on(
+    threads: Threads,
+    project: &Project,
+    stack: &Stack,
+    facts: &Facts,
+    policy: &Policy,
+) -> Result<Documents, WriteError> {
+    let mut notes = Notes::default();
+    attributes::note(threads, project, &mut notes);
+    let simplified = in_plain_words(project);
+    let context = Context::new(&simplified, stack, facts, &mut notes);
+    let mut pages = Vec::new();
+    // These change what other services have become.
+    if follow::is_asked_for(&context) || seed::is_asked_for(&context) {
+        let mut page = Pen::new(policy);
+        page.write(&whole(threads, &context, &mut notes))?;
+        pages.push(page.done());
+    } else {
+        let units: Vec<&Unit> = context.units.values().collect();
+        for page in threads.on_parts(&units, |units| of_services(&context, units, policy)) {
+            pages.push(page?);
+        }
+        let mut page = Pen::new(policy);
+        page.write(&of_all_services(&context, &mut notes))?;
+        pages.push(page.done());
+    }
+    let names: Vec<Taken> = pages.iter_mut().flat_map(|page| std::mem::take(&mut page.names)).collect();
+    collision::note(&names, &mut notes);
+    for page in &mut pages {
+        notes.append(std::mem::take(&mut page.notes));
+    }
+    Ok(Documents { notes: told(project, notes), order: in_order(&pages), pages })
+}
+
+fn of_services(context: &Context, units: &[&Unit], policy: &Policy) -> Result<Page, WriteError> {
+    let mut pen = Pen::new(policy);
+    for units in units.chunks(AT_ONCE) {
+        let (plan, notes) = Made::of(context, units).into_plan();
+        pen.write(&plan)?;
+        pen.page.notes.append(notes);
+    }
+    Ok(pen.done())
+}
+
+/// Some documents, and what has to be known of their objects to put them together with others.
+#[derive(Debug, Default)]
+struct Page {
+    text: String,
+    documents: Vec<Document>,
+    names: Vec<Taken<'static>>,
+    notes: Notes,
+}
+
+#[derive(Debug)]
+struct Document {
+    tier: Tier,
+    /// What it stands in line by, among those of its tier; empty where they are in line already.
+    name: String,
+    /// What has to come before it.
+    gates: Vec<Gate>,
+    place: Range<usize>,
+}
+
+/// Kinds of objects, in the order of [`Plan::objects`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Tier {
+    ConfigMaps,
+    Secrets,
+    Claims,
+    NetworkPolicies,
+    NetworkAttachments,
+    Services,
+    Ingresses,
+    HttpRoutes,
+    Autoscalers,
+    Workloads,
+}
+
+impl Tier {
+    fn of(object: &Object) -> Self {
+        match object {
+            Object::ConfigMap(_) => Self::ConfigMaps,
+            Object::Secret(_) => Self::Secrets,
+            Object::Claim(_) => Self::Claims,
+            Object::NetworkPolicy(_) => Self::NetworkPolicies,
+            Object::NetworkAttachment(_) => Self::NetworkAttachments,
+            Object::Service(_) => Self::Services,
+            Object::Ingress(_) => Self::Ingresses,
+            Object::HttpRoute(_) => Self::HttpRoutes,
+            Object::Autoscaler(_) => Self::Autoscalers,
+            Object::Workload(_) => Self::Workloads,
+        }
+    }
+
+    fn is_by_name(self) -> bool {
+        matches!(self, Self::ConfigMaps | Self::Secrets | Self::NetworkPolicies | Self::Services)
+    }
+
+    /// Whether equal names are equal objects, of which one is enough.
+    fn is_by_content(self) -> bool {
+        matches!(self, Self::ConfigMaps | Self::Secrets)
+    }
+}
+
+/// Fills a page.
+struct Pen<'p> {
+    policy: &'p Policy,
+    out: Out,
+    page: Page,
+}
+
+impl<'p> Pen<'p> {
+    fn new(policy: &'p Policy) -> Self {
+        Self { policy, out: Out::default(), page: Page::default() }
+    }
+
+    /// Judges a part of a plan, and writes its objects.
+    fn write(&mut self, plan: &Plan) -> Result<(), WriteError> {
+        for note in policy::judge(plan, self.policy) {
+            self.page.notes.add(note);
+        }
+        self.page.names.extend(collision::names(plan).map(Taken::into_owned));
+        let mut workloads = plan.workloads.iter();
+        for object in plan.objects() {
+            let start = self.out.text.len();
+            self.out.text.push_str("---\n");
+            append::<Kubernetes>(&mut self.out, &object)?;
+            let tier = Tier::of(&object);
+            let (name, gates) = match tier {
+                Tier::Workloads => {
+                    workloads.next().map(|it| (it.service.clone(), it.gates.clone())).unwrap_or_default()
+                }
+                tier if tier.is_by_name() => (object.name().to_owned(), Vec::new()),
+                _ => Default::default(),
+            };
+            self.page.documents.push(Document { tier, name, gates, place: start..self.out.text.len() });
+        }
+        Ok(())
+    }
+
+    fn done(self) -> Page {
+        Page { text: self.out.text, ..self.page }
+    }
+}
+
+/// Where the documents stand, in the order of [`Plan::objects`].
+fn in_order(pages: &[Page]) -> Vec<(usize, Range<usize>)> {
+    let mut all: Vec<(usize, &Document)> = pages
+        .iter()
+        .enumerate()
+        .flat_map(|(page, it)| it.documents.iter().map(move |document| (page, document)))
+        .collect();
+    all.sort_by_key(|(_, document)| (document.tier, if document.tier.is_by_name() { &*document.name } else { "" }));
+    all.dedup_by(|(_, a), (_, b)| a.tier.is_by_content() && a.tier == b.tier && a.name == b.name);
+    let workloads = all.split_off(all.partition_point(|(_, document)| document.tier < Tier::Workloads));
+    let waits: Vec<_> = workloads.iter().map(|(_, document)| (document.name.as_str(), &*document.gates)).collect();
+    all.extend(gates::order(&waits).into_iter().map(|index| workloads[index]));
+    all.into_iter().map(|(page, document)| (page, document.place.clone())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write as _;
+
+    use super::*;
+    use crate::translate::{fixture, translate};
+    use crate::yaml::to_string;
+
+    /// Enough services for several threads, that share configs, volumes and networks, and wait for each other.
+    #[test]
+    fn what_several_threads_write_is_the_plan() {
+        let mut text = String::from("services:\n");
+        for i in 0..300 {
+            writeln!(
+                text,
+                "  s{i}: {{image: x, configs: [{{source: c{}, target: /c}}], ports: [{{target: 80, published: \"{}\", \
+                 protocol: tcp, mode: ingress}}], networks: {{n{}: {{aliases: [a{}]}}}}, volumes: [{{type: volume, \
+                 source: v{}, target: /d}}], depends_on: {{s{}: {{condition: service_started, required: true}}}}}}",
+                i % 7,
+                8000 + i,
+                i % 3,
+                i % 11,
+                i % 13,
+                if i % 50 == 49 { 400 } else { i + 1 },
+            )
+            .unwrap();
+        }
+        text.push_str("networks: {n0: {name: n0}, n1: {name: n1}, n2: {name: n2}}\nconfigs:\n");
+        (0..7).for_each(|i| writeln!(text, "  c{i}: {{name: c{i}, content: \"{i}\"}}").unwrap());
+        text.push_str("volumes:\n");
+        (0..13).for_each(|i| writeln!(text, "  v{i}: {{name: p_v{i}}}").unwrap());
+        let (project, stack, policy) = (fixture::project(&text), fixture::stack(), Policy::default());
+        let plan = translate(&project, &stack, &Facts::default(), &policy);
+        let documents = documents_on(Threads::EachProcessor, &project, &stack, &Facts::default(), &policy).unwrap();
+        let mut written = Vec::new();
+        documents.write(&mut written).unwrap();
+        let mut expected = String::new();
+        plan.objects().for_each(|it| write!(expected, "---\n{}", to_string::<Kubernetes>(&it).unwrap()).unwrap());
+        assert_eq!(documents.notes, plan.notes);
+        assert!(String::from_utf8(written).unwrap() == expected);
+        assert!(plan.config_maps.len() == 7 && plan.workloads.len() == 300);
+    }
+}
