@@ -140,6 +140,7 @@ fn claim_name(project: &Project, stack: &Stack, key: &str, name: &str) -> String
 /// The claims of the volumes in use.
 pub(super) fn claims(context: &Context, notes: &mut Notes) -> Vec<Claim> {
     let mut claims = Vec::new();
+    let marks = seed::marks(context);
     for (key, backing) in &context.backings {
         let Backing::Claim { name, external } = backing else { continue };
         let volume = context.project.volumes.get(*key);
@@ -154,7 +155,7 @@ pub(super) fn claims(context: &Context, notes: &mut Notes) -> Vec<Claim> {
                 format!("the claim is called `{name}`, since `{wanted}` is no name of a Kubernetes object"),
             );
         }
-        let object = (!external).then(|| claim(context, key, name, volume, notes));
+        let object = (!external).then(|| claim(context, key, name, volume, marks.get(name), notes));
         claims.push(Claim { volume: (*key).to_owned(), name: name.clone(), object });
     }
     claims
@@ -165,6 +166,7 @@ fn claim(
     key: &str,
     name: &str,
     volume: Option<&Volume>,
+    mark: Option<&String>,
     notes: &mut Notes,
 ) -> PersistentVolumeClaim {
     let settings = &context.stack.spec.volumes;
@@ -178,8 +180,8 @@ fn claim(
         ("argocd.argoproj.io/compare-options".to_owned(), "IgnoreExtraneous".to_owned()),
         ("argocd.argoproj.io/sync-options".to_owned(), "Prune=false,Delete=false".to_owned()),
     ]);
-    if let Some(mark) = metadata.name.as_deref().and_then(|name| seed::mark(context, name)) {
-        annotations.insert(ANNOTATION_SEED.to_owned(), mark);
+    if let Some(mark) = mark {
+        annotations.insert(ANNOTATION_SEED.to_owned(), mark.clone());
     }
     for (label, value) in volume.iter().flat_map(|volume| &volume.labels) {
         let known = ["kompose.volume.size", STORAGE_CLASS_LABEL, SELECTOR_LABEL].contains(&label.as_str());

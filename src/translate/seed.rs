@@ -50,10 +50,18 @@ pub(super) fn is_asked_for(context: &Context) -> bool {
     !tasks(context).is_empty()
 }
 
+/// What the annotations of claims say, by claim: the Job that fills it, or that it was filled; nothing when it never is.
+pub(super) fn marks(context: &Context) -> BTreeMap<String, String> {
+    let filled = context.facts.claims.iter().filter(|(_, seed)| **seed == Seed::Done);
+    let mut marks: BTreeMap<String, String> = filled.map(|(claim, _)| (claim.clone(), SEEDED.to_owned())).collect();
+    marks.extend(tasks(context).values().map(|task| (task.claim.to_owned(), task.name())));
+    marks
+}
+
 /// Adds the Jobs, and lets what mounts their volumes wait for them.
 pub(super) fn add(context: &Context, workloads: &mut Vec<Workload>) {
     let tasks = tasks(context);
-    let jobs: Vec<Workload> = tasks.iter().filter_map(|task| job(context, task)).collect();
+    let jobs: Vec<Workload> = tasks.values().filter_map(|task| job(context, task)).collect();
     for workload in workloads.iter_mut() {
         let Some(pod) = workload.object.template().and_then(|template| template.spec.as_ref()) else { continue };
         let claims: BTreeSet<&str> = pod
@@ -63,9 +71,9 @@ pub(super) fn add(context: &Context, workloads: &mut Vec<Workload>) {
             .filter_map(|volume| volume.persistent_volume_claim.as_ref())
             .map(|claim| claim.claim_name.as_str())
             .collect();
-        let gates: Vec<Gate> = tasks
-            .iter()
-            .filter(|task| claims.contains(task.claim))
+        let gates: Vec<Gate> = claims
+            .into_iter()
+            .filter_map(|claim| tasks.get(claim))
             .map(|task| Gate { service: task.name(), condition: GateCondition::Complete, required: true })
             .collect();
         workload.gates.extend(gates);
@@ -73,19 +81,12 @@ pub(super) fn add(context: &Context, workloads: &mut Vec<Workload>) {
     workloads.extend(jobs);
 }
 
-/// What a claim's annotation says: the Job that fills it, or that it was filled; none when it never is.
-pub(super) fn mark(context: &Context, claim: &str) -> Option<String> {
-    if let Some(task) = tasks(context).into_iter().find(|task| task.claim == claim) {
-        return Some(task.name());
-    }
-    (context.facts.claims.get(claim) == Some(&Seed::Done)).then(|| SEEDED.to_owned())
-}
-
-fn tasks<'a>(context: &'a Context<'a>) -> Vec<Task<'a>> {
+/// The volumes to fill, by claim.
+fn tasks<'a>(context: &'a Context<'a>) -> BTreeMap<&'a str, Task<'a>> {
     let is_new = |claim: &str| matches!(context.facts.claims.get(claim), None | Some(Seed::Pending));
     let has_files = context.stack.spec.volumes.volume_mode != Some(VolumeMode::Block);
     if context.facts.operator_image.is_none() || !has_files {
-        return Vec::new();
+        return BTreeMap::new();
     }
     let mut tasks = BTreeMap::new();
     for (key, backing) in &context.backings {
@@ -96,7 +97,7 @@ fn tasks<'a>(context: &'a Context<'a>) -> Vec<Task<'a>> {
             tasks.entry(name.as_str()).or_insert(Task { claim: name, unit, path: &mount.target });
         }
     }
-    tasks.into_values().collect()
+    tasks
 }
 
 /// Whose container Docker would create first, and where it mounts the volume. Only a mount of the whole volume is filled.
@@ -106,12 +107,14 @@ fn first_user<'a>(context: &'a Context<'a>, volume: &str) -> Option<(&'a Unit<'a
         mount.kind == MountKind::Volume && mount.source == volume && !options.nocopy && options.subpath.is_empty()
     };
     let users: BTreeMap<&str, (&Unit, &Mount)> = context
-        .units
-        .values()
+        .users_of(volume)
         .filter(|unit| unit.replicas() != Some(0))
         .filter_map(|unit| Some((unit.key, (unit, unit.service.container.volumes.iter().find(fills)?))))
         .collect();
     let waits_for_another = |key: &str| {
+        if users.len() < 2 {
+            return false;
+        }
         let mut seen = BTreeSet::from([key.to_owned()]);
         let mut left = vec![key.to_owned()];
         while let Some(next) = left.pop() {
@@ -266,7 +269,7 @@ mod tests {
 
     fn named(services: &str, facts: &Facts, stack: &Stack) -> Vec<String> {
         fixture::with_facts(&format!("services: {{{services}}}\n{VOLUMES}"), stack, facts, |context, _| {
-            tasks(context).iter().map(|task| format!("{}:{}", task.unit.key, task.path)).collect()
+            tasks(context).values().map(|task| format!("{}:{}", task.unit.key, task.path)).collect()
         })
     }
 
@@ -316,7 +319,8 @@ mod tests {
             (vec![("shop-data", Seed::Unmarked)], None),
         ] {
             fixture::with_facts(&text, &fixture::stack(), &facts(&claims), |context, _| {
-                let mark = mark(context, "shop-data");
+                let marks = marks(context);
+                let mark = marks.get("shop-data").map(String::as_str);
                 assert_eq!(mark.is_some(), expected.is_some());
                 assert!(mark.unwrap_or_default().starts_with(expected.unwrap_or_default()));
             });
@@ -343,7 +347,7 @@ mod tests {
         let text = format!("services: {{{}}}\n{VOLUMES}", mounting("").replace("image: x", "image: x, user: \"7:8\""));
         let stack = fixture::stack_with(|spec| spec.security = SecurityLevel::Restricted);
         fixture::with_facts(&text, &stack, &facts(&[]), |context, _| {
-            let job = job(context, &tasks(context)[0]).unwrap();
+            let job = job(context, &tasks(context)["shop-data"]).unwrap();
             let pod = job.object.template().unwrap().spec.clone().unwrap();
             let security = pod.containers[0].security_context.clone().unwrap();
             assert_eq!((security.run_as_user, security.run_as_group), (Some(7), Some(8)));
