@@ -24,7 +24,7 @@ SEED ?= 1
 # A directory of its own: other compiler flags would throw away the debug build's work.
 RELEASE_DIR := target/static
 
-.PHONY: help bench bench-scale lint deny unit docs mutate compare corpus-dry-run oracle-soak fault-soak soak loader-mutants crds generate image scan dist demo demo-down api-test node-test nodes-test parity parity-test chart-test argocd-test argocd-e2e hostile fuzz test test-all clean
+.PHONY: help client bench bench-scale lint deny unit docs mutate compare corpus-dry-run oracle-soak fault-soak soak loader-mutants crds generate image scan dist demo demo-down api-test node-test nodes-test parity parity-test chart-test argocd-test argocd-e2e hostile fuzz test test-all clean
 
 help: ## List the commands
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -152,11 +152,14 @@ test: ## Run all tests, as CI does
 test-all: ## Run the long campaigns as well
 	@GITOPS_SECONDS_AT_REST=300 hack/test lint deny unit oracle-soak loader-mutants corpus-dry-run api-test fault-soak soak node-test nodes-test parity chart-test argocd-test argocd-e2e scan hostile fuzz
 
-bench: ## Compare the speed and memory of `kubectl compose config` and `convert` with those of Docker Compose
+client: ## Write dist/kubectl-compose, a static program for Linux
 	@rustup target list --installed | grep -qx $(TARGET) || rustup target add $(TARGET)
 	RUSTFLAGS="-C target-feature=+crt-static" \
 	  cargo build --locked --release --target $(TARGET) --target-dir $(RELEASE_DIR) --bin kubectl-compose
-	@cd hack/bench && GOWORK=off GOFLAGS= go run . $(CURDIR)/$(RELEASE_DIR)/$(TARGET)/release/kubectl-compose "$$(../docker-compose)"
+	@install -D -t dist $(RELEASE_DIR)/$(TARGET)/release/kubectl-compose
+
+bench: client ## Compare the speed and memory of `kubectl compose config` and `convert` with those of Docker Compose
+	@cd hack/bench && GOWORK=off GOFLAGS= go run . $(CURDIR)/dist/kubectl-compose "$$(../docker-compose)"
 
 bench-scale: ## Measure the operator with SCALE_STACKS stacks, 2000 unless told, on a cluster without kubelets
 	@rustup target list --installed | grep -qx $(TARGET) || rustup target add $(TARGET)
