@@ -118,23 +118,32 @@ fn random(seed: usize, part: usize) -> TestRng {
 
 /// What each walk is to do: a document is one walk's, since what it has of the nodes can be had but once.
 fn errands(catalogue: &Catalogue, rng: &mut TestRng) -> Vec<VecDeque<Errand>> {
-    let mut all = Vec::new();
+    let mut errands: Vec<Vec<Errand>> = vec![Vec::new(); WALKS];
+    let idlest = |errands: &[Vec<Errand>]| (0..WALKS).min_by_key(|walk| steps_of(&errands[*walk])).unwrap();
+    let mut walks: BTreeMap<usize, usize> = BTreeMap::new();
     // Each row in one document, whichever has it.
     for row in promised() {
         let documents: Vec<usize> =
             (0..catalogue.documents.len()).filter(|it| catalogue.documents[*it].without.contains_key(row)).collect();
         let document = documents[usize::try_from(rng.next_u32()).unwrap() % documents.len()];
-        all.push((document % WALKS, Errand::Row(document, row)));
+        let walk = *walks.entry(document).or_insert_with(|| idlest(&errands));
+        errands[walk].push(Errand::Row(document, row));
     }
-    all.extend((0..catalogue.changes.len()).map(|change| (change % WALKS, Errand::Change(change))));
-    for last in (1..all.len()).rev() {
-        all.swap(last, usize::try_from(rng.next_u32()).unwrap() % (last + 1));
+    for change in 0..catalogue.changes.len() {
+        let walk = idlest(&errands);
+        errands[walk].push(Errand::Change(change));
     }
-    let mut errands = vec![VecDeque::new(); WALKS];
-    for (walk, errand) in all {
-        errands[walk].push_back(errand);
+    for of_walk in &mut errands {
+        for last in (1..of_walk.len()).rev() {
+            of_walk.swap(last, usize::try_from(rng.next_u32()).unwrap() % (last + 1));
+        }
     }
-    errands
+    errands.into_iter().map(VecDeque::from).collect()
+}
+
+/// How many steps errands take at least: a row is taken out of the whole document.
+fn steps_of(errands: &[Errand]) -> usize {
+    errands.iter().map(|errand| if matches!(errand, Errand::Row(..)) { 2 } else { 1 }).sum()
 }
 
 /// What pods of golden cases need of the cluster.
