@@ -139,15 +139,18 @@ fn programs_see_what_they_see_in_docker() {
     let docker = Docker::from_environment();
     match &docker {
         Some(docker) => println!("compared with: {}", docker.version()),
-        None => println!("compared with: the recorded answers, for Docker Engine was not started (`make parity` does)"),
+        None => println!(
+            "compared with: the recorded answers of {}, for Docker Engine was not started (`make parity` does)",
+            recorded.asked
+        ),
     }
     let expected = match &docker {
         Some(docker) if record => {
             let answers = ask_docker(docker, &subjects, None);
-            questions::record(recorded, &answers);
+            questions::record(recorded, docker.version(), &answers);
             answers
         }
-        _ => questions::of(&recorded, &subjects),
+        _ => questions::of(&recorded.answers, &subjects),
     };
     let (live, ours) = std::thread::scope(|scope| {
         let docker = docker.as_ref().filter(|_| !record);
@@ -181,7 +184,7 @@ fn programs_see_what_they_see_in_docker() {
 
 #[test]
 fn the_record_and_the_page_are_of_these_questions() {
-    let recorded = questions::recorded();
+    let recorded = questions::recorded().answers;
     let subjects = subjects();
     let asked: BTreeMap<_, Vec<_>> = subjects
         .iter()

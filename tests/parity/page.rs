@@ -24,7 +24,8 @@ pub fn text() -> String {
         for question in &subject.questions {
             let Some(difference) = &question.differs else { continue };
             differences += 1;
-            let docker = recorded.get(name).and_then(|answers| answers.get(&question.ask)).cloned().unwrap_or_default();
+            let docker =
+                recorded.answers.get(name).and_then(|answers| answers.get(&question.ask)).cloned().unwrap_or_default();
             writeln!(
                 rows,
                 "| {name} | {} | {} | {} | {} |",
@@ -43,7 +44,8 @@ pub fn text() -> String {
 The same Compose files run under Docker Compose and under the operator, and programs inside are asked the same
 questions: what they can reach and by which names, what is in their environment and file systems, whom they run as, what they
 may do, when they start, stop and start again. Of {asked} questions, {same} are answered as in Docker, to the letter. The other
-{differences} are the differences below; the test fails when one of them changes or is gone.
+{differences} are the differences below; the test fails when one of them changes or is gone. Docker's answers are those of
+{docker}.
 
 `make parity` asks both sides and writes Docker's answers to
 [docker.json](../tests/parity/docker.json); `make test` asks the operator, and Docker as well where it is there.
@@ -58,7 +60,8 @@ may do, when they start, stop and start again. Of {asked} questions, {same} are 
 | subject and its Compose file | questions |
 | --- | --- |
 {list}",
-        same = asked - differences
+        same = asked - differences,
+        docker = recorded.asked
     )
 }
 

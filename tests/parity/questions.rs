@@ -4,10 +4,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use regex::Regex;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// Docker's answers, by subject and question.
 pub type Answers = BTreeMap<String, BTreeMap<String, String>>;
+
+/// `docker.json`: what Docker answered, and which Docker.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Record {
+    pub asked: String,
+    pub answers: Answers,
+}
 
 /// A Compose file, its project directory, and the questions.
 pub struct Subject {
@@ -198,7 +206,7 @@ pub fn wanted() -> Vec<Subject> {
 }
 
 /// Docker's answers as they were recorded.
-pub fn recorded() -> Answers {
+pub fn recorded() -> Record {
     std::fs::read_to_string(directory().join("docker.json"))
         .map(|text| serde_json::from_str(&text).unwrap())
         .unwrap_or_default()
@@ -220,10 +228,17 @@ pub fn of(answers: &Answers, subjects: &[Subject]) -> Answers {
         .collect()
 }
 
-/// Writes the answers of subjects over those that were recorded before.
-pub fn record(mut recorded: Answers, answers: &Answers) {
-    recorded.extend(answers.clone());
-    recorded.retain(|subject, _| directory().join(subject).join("questions.yaml").is_file());
+/// Writes the answers of subjects over those that were recorded before, which have to be of the same Docker if any is left.
+pub fn record(mut recorded: Record, asked: String, answers: &Answers) {
+    recorded.answers.extend(answers.clone());
+    recorded.answers.retain(|subject, _| directory().join(subject).join("questions.yaml").is_file());
+    let all_anew = recorded.answers.keys().all(|subject| answers.contains_key(subject));
+    assert!(
+        all_anew || recorded.asked == asked,
+        "the other answers are of {}, not of {asked}: record all subjects",
+        recorded.asked
+    );
+    recorded.asked = asked;
     let text = serde_json::to_string_pretty(&recorded).unwrap() + "\n";
     std::fs::write(directory().join("docker.json"), text).unwrap();
 }
