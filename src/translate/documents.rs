@@ -13,7 +13,7 @@ use super::context::{Context, Unit};
 use super::made::Made;
 use super::notes::Notes;
 use super::plan::{Gate, Note, Plan};
-use super::{Facts, Stack, attributes, follow, gates, in_plain_words, of_all_services, seed, told, whole};
+use super::{Facts, Stack, follow, gates, in_context, of_all_services, seed, told, whole};
 use crate::compose::Project;
 use crate::parallel::Threads;
 use crate::policy::{self, Policy};
@@ -56,31 +56,31 @@ pub fn documents_on(
     facts: &Facts,
     policy: &Policy,
 ) -> Result<Documents, WriteError> {
-    let mut notes = Notes::default();
-    attributes::note(threads, project, &mut notes);
-    let simplified = in_plain_words(project);
-    let context = Context::new(&simplified, stack, facts, &mut notes);
-    let mut pages = Vec::new();
-    // These change what other services have become.
-    if follow::is_asked_for(&context) || seed::is_asked_for(&context) {
-        let mut page = Pen::new(policy);
-        page.write(&whole(threads, &context, &mut notes))?;
-        pages.push(page.done());
-    } else {
-        let units: Vec<&Unit> = context.units.values().collect();
-        for page in threads.on_parts(&units, |units| of_services(&context, units, policy)) {
-            pages.push(page?);
+    in_context(threads, project, stack, facts, |context, mut notes| {
+        let mut pages = Vec::new();
+        // These change what other services have become.
+        if follow::is_asked_for(context) || seed::is_asked_for(context) {
+            pages.push(page_of(&whole(threads, context, &mut notes), policy)?);
+        } else {
+            let units: Vec<&Unit> = context.units.values().collect();
+            for page in threads.on_parts(&units, |units| of_services(context, units, policy)) {
+                pages.push(page?);
+            }
+            pages.push(page_of(&of_all_services(context, &mut notes), policy)?);
         }
-        let mut page = Pen::new(policy);
-        page.write(&of_all_services(&context, &mut notes))?;
-        pages.push(page.done());
-    }
-    let names: Vec<Taken> = pages.iter_mut().flat_map(|page| std::mem::take(&mut page.names)).collect();
-    collision::note(&names, &mut notes);
-    for page in &mut pages {
-        notes.append(std::mem::take(&mut page.notes));
-    }
-    Ok(Documents { notes: told(project, notes), order: in_order(&pages), pages })
+        let names: Vec<Taken> = pages.iter_mut().flat_map(|page| std::mem::take(&mut page.names)).collect();
+        collision::note(&names, &mut notes);
+        for page in &mut pages {
+            notes.append(std::mem::take(&mut page.notes));
+        }
+        Ok(Documents { notes: told(project, notes), order: in_order(&pages), pages })
+    })
+}
+
+fn page_of(plan: &Plan, policy: &Policy) -> Result<Page, WriteError> {
+    let mut pen = Pen::new(policy);
+    pen.write(plan)?;
+    Ok(pen.done())
 }
 
 fn of_services(context: &Context, units: &[&Unit], policy: &Policy) -> Result<Page, WriteError> {

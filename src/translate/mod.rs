@@ -184,19 +184,32 @@ pub fn translate(project: &Project, stack: &Stack, facts: &Facts, policy: &Polic
 
 /// Does what [`translate`] does, and comes to the same plan, on several threads.
 pub fn translate_on(threads: Threads, project: &Project, stack: &Stack, facts: &Facts, policy: &Policy) -> Plan {
+    in_context(threads, project, stack, facts, |context, mut notes| {
+        let mut plan = whole(threads, context, &mut notes);
+        collision::note(&collision::names(&plan).collect::<Vec<_>>(), &mut notes);
+        let judging = tracing::info_span!(target: TRACE_TARGET, "judge by policy");
+        for note in judging.in_scope(|| policy::judge(&plan, policy)) {
+            notes.add(note);
+        }
+        drop(judging);
+        plan.notes = told(project, notes);
+        plan
+    })
+}
+
+/// Decides what is decided before the first object is made, and does the work with it and with what there is to say so far.
+fn in_context<R>(
+    threads: Threads,
+    project: &Project,
+    stack: &Stack,
+    facts: &Facts,
+    work: impl FnOnce(&Context, Notes) -> R,
+) -> R {
     let mut notes = Notes::default();
     attributes::note(threads, project, &mut notes);
     let simplified = in_plain_words(project);
     let context = Context::new(&simplified, stack, facts, &mut notes);
-    let mut plan = whole(threads, &context, &mut notes);
-    collision::note(&collision::names(&plan).collect::<Vec<_>>(), &mut notes);
-    let judging = tracing::info_span!(target: TRACE_TARGET, "judge by policy");
-    for note in judging.in_scope(|| policy::judge(&plan, policy)) {
-        notes.add(note);
-    }
-    drop(judging);
-    plan.notes = told(project, notes);
-    plan
+    work(&context, notes)
 }
 
 /// All objects, in their order.
