@@ -121,10 +121,12 @@ fn errands(catalogue: &Catalogue, rng: &mut TestRng) -> Vec<VecDeque<Errand>> {
     let mut errands: Vec<Vec<Errand>> = vec![Vec::new(); WALKS];
     let idlest = |errands: &[Vec<Errand>]| (0..WALKS).min_by_key(|walk| steps_of(&errands[*walk])).unwrap();
     let mut walks: BTreeMap<usize, usize> = BTreeMap::new();
-    // Each row in one document, whichever has it.
+    // Each row in one document, whichever has it: what is taken out of an error is not seen to go.
     for row in promised() {
-        let documents: Vec<usize> =
+        let having: Vec<usize> =
             (0..catalogue.documents.len()).filter(|it| catalogue.documents[*it].without.contains_key(row)).collect();
+        let applicable: Vec<usize> = having.iter().copied().filter(|it| catalogue.documents[*it].applicable).collect();
+        let documents = if applicable.is_empty() { having } else { applicable };
         let document = documents[usize::try_from(rng.next_u32()).unwrap() % documents.len()];
         let walk = *walks.entry(document).or_insert_with(|| idlest(&errands));
         errands[walk].push(Errand::Row(document, row));

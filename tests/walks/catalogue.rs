@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use compose_operator::api::v1alpha1::Unsupported;
 use compose_operator::compose::{DocumentBody, project_to_json};
-use compose_operator::translate::{ATTRIBUTES, PROJECT_DIRECTORY, attributes_used, external_name};
+use compose_operator::translate::{ATTRIBUTES, Facts, PROJECT_DIRECTORY, attributes_used, external_name, translate};
 use regex::Regex;
 use serde_json::{Map, Value, json};
 
@@ -27,6 +28,8 @@ pub struct Document {
     pub inputs: Vec<Value>,
     /// The file without a row, for each row that can be taken out of it.
     pub without: BTreeMap<&'static str, String>,
+    /// Whether the whole of it can be applied here, where no registry answers: some cases are about errors.
+    pub applicable: bool,
 }
 
 /// All that walks go between.
@@ -53,6 +56,7 @@ impl Catalogue {
             spec: json!({"composeFile": BASE}),
             inputs: Vec::new(),
             without: BTreeMap::new(),
+            applicable: true,
         };
         let documents = std::iter::once(base).chain(cases().iter().map(document)).collect();
         Self { documents, changes: changes() }
@@ -128,7 +132,10 @@ fn document(case: &Case) -> Document {
         let spec = json!({"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Mi"}}});
         inputs.push(object("PersistentVolumeClaim", &claim.name, &json!({"spec": spec})));
     }
-    Document { name: case.name.clone(), spec, inputs, without: without(case, text) }
+    let facts = Facts { images: BTreeMap::new(), ..case.facts.clone() };
+    let whole = translate(&case.project, &case.stack, &facts, &crate::policy());
+    let applicable = !whole.notes.iter().any(|note| note.level.stops(Unsupported::Warn));
+    Document { name: case.name.clone(), spec, inputs, without: without(case, text), applicable }
 }
 
 /// The case's file without each of the rows that it uses.
