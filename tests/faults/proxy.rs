@@ -130,7 +130,11 @@ async fn pass(State((client, plan)): State<(Client, Arc<Plan>)>, request: Reques
     let body = to_bytes(body, usize::MAX).await.unwrap();
     let mut place = parts.uri.path_and_query().unwrap().as_str().to_owned();
     // In pages is listed what is then watched; the one of a single entry asks whether the resource is there.
-    let is_list = place.contains("limit=") && !place.contains("limit=1&") && !place.ends_with("limit=1");
+    // Further pages are of the version of their first.
+    let is_list = place.contains("limit=")
+        && !place.contains("limit=1&")
+        && !place.ends_with("limit=1")
+        && !place.contains("continue=");
     if let (true, Some((version, lists))) = (is_list, plan.stale.lock().unwrap().as_mut()) {
         let _ = write!(place, "&resourceVersion={version}&resourceVersionMatch=Exact");
         *lists += 1;
