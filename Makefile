@@ -152,9 +152,11 @@ test: ## Run all tests, as CI does
 test-all: ## Run the long campaigns as well
 	@GITOPS_SECONDS_AT_REST=300 hack/test lint deny unit oracle-soak loader-mutants corpus-dry-run api-test fault-soak soak node-test nodes-test parity chart-test argocd-test argocd-e2e scan hostile fuzz
 
+# At a fixed address, as kubectl itself is: to move the program takes a tenth of the time of a small project. The operator,
+# which listens, is not built so.
 client: ## Write dist/kubectl-compose, a static program for Linux
 	@rustup target list --installed | grep -qx $(TARGET) || rustup target add $(TARGET)
-	RUSTFLAGS="-C target-feature=+crt-static" \
+	RUSTFLAGS="-C target-feature=+crt-static -C relocation-model=static" \
 	  cargo build --locked --release --target $(TARGET) --target-dir $(RELEASE_DIR) --bin kubectl-compose
 	@install -D -t dist $(RELEASE_DIR)/$(TARGET)/release/kubectl-compose
 
