@@ -111,6 +111,10 @@ func repairTimes(api *client, log string, stacks, count int) ([]repair, error) {
 			}
 		}
 	}
+	// The pods of the last Deployment are still on their way, and their stack's status with them.
+	if err := untilQuiet(log); err != nil {
+		return nil, err
+	}
 	if err := divide(repairs, log, since); err != nil {
 		return nil, err
 	}
