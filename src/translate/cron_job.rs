@@ -94,8 +94,10 @@ fn note_manual(manual: Option<bool>, unscheduled: bool, path: &str, notes: &mut 
 
 fn scheduled(schedule: &Schedule, path: &str, spec: CronJobSpec, notes: &mut Notes) -> CronJobSpec {
     let (zone, expression) = cron::split_zone(&schedule.cron);
-    if let Err(problem) = cron::check(expression) {
-        notes.error(format!("{path}.cron"), "Invalid", problem);
+    let problem = cron::check(expression).err();
+    let is_understood = problem.is_none();
+    if let Some(problem) = problem {
+        notes.rejected(format!("{path}.cron"), format!("{problem}; without a schedule, the job is started by hand"));
     }
     let zone = if schedule.timezone.is_empty() { zone } else { Some(schedule.timezone.as_str()) };
     let skips = schedule.missed_fires == "skip";
@@ -118,11 +120,11 @@ fn scheduled(schedule: &Schedule, path: &str, spec: CronJobSpec, notes: &mut Not
         );
     }
     CronJobSpec {
-        schedule: expression.to_owned(),
+        schedule: if is_understood { expression } else { NEVER }.to_owned(),
         // The platform's own time, as when nothing is given.
         time_zone: zone.filter(|zone| *zone != "Local").map(str::to_owned),
         starting_deadline_seconds: skips.then_some(DEADLINE_SECONDS),
-        suspend: Some(false),
+        suspend: Some(!is_understood),
         ..spec
     }
 }
@@ -207,8 +209,10 @@ mod tests {
     }
 
     #[test]
-    fn an_expression_that_cannot_be_read_is_an_error() {
+    fn a_job_whose_expression_cannot_be_read_is_left_to_people() {
         let plan = plan("{schedule: [{cron: \"0 25 * * *\", missed_fires: skip}]}");
-        assert_eq!(noted(&plan), ["jobs.backup.triggers.schedule[0].cron: Error"]);
+        assert_eq!(noted(&plan), ["jobs.backup.triggers.schedule[0].cron: Rejected"]);
+        let spec = &specs(&plan)[0].1;
+        assert_eq!((spec.schedule.as_str(), spec.suspend), (NEVER, Some(true)));
     }
 }

@@ -118,7 +118,7 @@ pub(super) fn kompose(path: &str, service: &Service, drop_in: &mut DropIn, notes
         match taken {
             Taken::Yes => {}
             Taken::Wrong(expected) => {
-                notes.error(path, "Invalid", format!("`{value}` is not understood: expected {expected}"));
+                notes.rejected(path, format!("`{value}` is not understood: expected {expected}"));
             }
             Taken::Differs(how) => notes.approximated(path, how),
             Taken::Elsewhere(place) => {
@@ -129,15 +129,11 @@ pub(super) fn kompose(path: &str, service: &Service, drop_in: &mut DropIn, notes
     }
     let label = |name: &str| format!("{path}.labels.kompose.{name}");
     if kompose.expose.as_ref().is_some_and(|expose| expose.places.is_empty()) {
-        notes.error(
-            label("service.expose"),
-            "Invalid",
-            "is missing: the TLS secret and the class are those of its Ingress",
-        );
+        notes.rejected(label("service.expose"), "is missing: the TLS secret and the class are those of its Ingress");
         kompose.expose = None;
     }
     if kompose.init.as_ref().is_some_and(|init| init.image.is_empty()) {
-        notes.error(label("init.containers.image"), "Invalid", "is missing: the init container needs an image");
+        notes.rejected(label("init.containers.image"), "is missing: the init container needs an image");
         kompose.init = None;
     }
     if kompose.cron.as_ref().is_some_and(|cron| cron.schedule.is_empty()) {
@@ -154,7 +150,7 @@ pub(super) fn kompose(path: &str, service: &Service, drop_in: &mut DropIn, notes
         );
     }
     if kompose.node_port.is_some() && service.workload.ports.len() != 1 {
-        notes.error(label("service.nodeport.port"), "Invalid", "is for a service that publishes one port");
+        notes.rejected(label("service.nodeport.port"), "is for a service that publishes one port");
         kompose.node_port = None;
     }
     if kompose.autoscaler.is_some() && drop_in.replicas.is_none() {
@@ -203,9 +199,11 @@ impl Kompose {
             }
             "service.expose.ingress-class-name" => self.expose.get_or_insert_default().class = some,
             "service.nodeport.port" => {
+                let Some(port) = number.filter(|port| (1..=65535).contains(port)) else {
+                    return Taken::Wrong("a port");
+                };
                 self.publish = self.publish.or(Some(PublishType::NodePort));
-                self.node_port = number;
-                return expect(number.is_some_and(|port| (1..=65535).contains(&port)), "a port");
+                self.node_port = Some(port);
             }
             "service.external-traffic-policy" => match word.as_str() {
                 "cluster" => self.external_traffic_policy = Some("Cluster"),
@@ -238,8 +236,10 @@ impl Kompose {
                 return expect(number.is_some(), "the number of a group");
             }
             "cronjob.schedule" => {
+                if cron::check(value).is_err() {
+                    return Taken::Wrong("a schedule such as `0 3 * * *`");
+                }
                 value.clone_into(&mut self.cron.get_or_insert_default().schedule);
-                return expect(cron::check(value).is_ok(), "a schedule such as `0 3 * * *`");
             }
             "cronjob.concurrency_policy" => {
                 let policy =
@@ -273,8 +273,10 @@ impl Kompose {
                 }
             }
             "volume.size" => {
+                if Amount::parse(value).is_none() {
+                    return Taken::Wrong("a size such as `10Gi`");
+                }
                 self.volume_size = some;
-                return expect(Amount::parse(value).is_some(), "a size such as `10Gi`");
             }
             "volume.storage-class-name" => self.storage_class = some,
             "volume.subpath" => self.sub_path = some.map(|path| path.trim_matches('/').to_owned()),
@@ -400,34 +402,38 @@ mod tests {
     #[test]
     fn what_is_not_understood_is_said_by_its_path() {
         for (labels, level) in [
-            ("kompose.service.type: external", "Error"),
-            ("kompose.service.expose: \"a_b\"", "Error"),
-            ("kompose.service.nodeport.port: \"30000\"", "Error"),
-            ("kompose.service.external-traffic-policy: any", "Error"),
-            ("kompose.service.healthcheck.readiness.interval: soon", "Error"),
-            ("kompose.service.healthcheck.liveness.tcp_port: x", "Error"),
-            ("kompose.init.containers.command: \"'a\"", "Error"),
-            ("kompose.hpa.cpu: \"0\"", "Error"),
-            ("kompose.controller.type: pod", "Error"),
-            ("kompose.volume.size: huge", "Error"),
-            ("kompose.service.group: \"\"", "Error"),
-            ("kompose.cronjob.schedule: daily", "Error"),
-            ("kompose.cronjob.concurrency_policy: Never", "Error"),
-            ("kompose.cronjob.backoff_limit: x", "Error"),
+            ("kompose.service.type: external", "Rejected"),
+            ("kompose.service.expose: \"a_b\"", "Rejected"),
+            ("kompose.service.nodeport.port: \"30000\"", "Rejected"),
+            ("kompose.service.external-traffic-policy: any", "Rejected"),
+            ("kompose.service.healthcheck.readiness.interval: soon", "Rejected"),
+            ("kompose.service.healthcheck.liveness.tcp_port: x", "Rejected"),
+            ("kompose.init.containers.command: \"'a\"", "Rejected"),
+            ("kompose.hpa.cpu: \"0\"", "Rejected"),
+            ("kompose.controller.type: pod", "Rejected"),
+            ("kompose.volume.size: huge", "Rejected"),
+            ("kompose.service.group: \"\"", "Rejected"),
+            ("kompose.cronjob.schedule: daily", "Rejected"),
+            ("kompose.cronjob.concurrency_policy: Never", "Rejected"),
+            ("kompose.cronjob.backoff_limit: x", "Rejected"),
             ("kompose.volume.type: hostPath", "Approximated"),
-            ("kompose.volume.type: disk", "Error"),
+            ("kompose.volume.type: disk", "Rejected"),
             ("kompose.service.name_override: b", "Approximated"),
             ("kompose.service.typo: a", "Approximated"),
             ("kompose.ephemeral-storage.limit: 1Gi", "Approximated"),
         ] {
             let key = labels.split_once(": ").unwrap().0;
-            let (_, _, notes) = read(labels, "");
+            let (kompose, drop_in, notes) = read(labels, "");
+            // These are wrong by what stands beside them.
+            if level == "Rejected" && !key.starts_with("kompose.cronjob.") && !key.ends_with("nodeport.port") {
+                assert_eq!((kompose, drop_in), Default::default(), "{labels}");
+            }
             assert!(notes.contains(&format!("services.web.labels.{key}: {level}")), "{labels}: {notes:?}");
         }
         let (kompose, _, notes) = read("kompose.service.expose.tls-secret: s", "");
         assert_eq!(
             (kompose.expose, notes),
-            (None, vec!["services.web.labels.kompose.service.expose: Error".to_owned()])
+            (None, vec!["services.web.labels.kompose.service.expose: Rejected".to_owned()])
         );
     }
 }

@@ -29,13 +29,18 @@ impl Mounts {
     pub(super) fn add(&mut self, volume: Volume, mut mount: VolumeMount, path: &str, notes: &mut Notes) {
         mount.name.clone_from(&volume.name);
         if !mount.mount_path.starts_with('/') || mount.mount_path.contains(':') {
-            notes.error(path, "Invalid", format!("`{}` is no absolute path without a colon", mount.mount_path));
+            notes.rejected(
+                path,
+                format!(
+                    "`{}` is no place in the container: expected an absolute path without a colon",
+                    mount.mount_path
+                ),
+            );
             return;
         }
         if let Some((_, other)) = self.mounts.get(&mount.mount_path) {
-            notes.error(
+            notes.rejected(
                 path,
-                "DuplicateMount",
                 format!("`{}` is the target of {other} already: a path has one mount", mount.mount_path),
             );
             return;
@@ -219,6 +224,13 @@ fn bind(
         notes.rejected(path, "a cluster has no Docker engine to talk to");
         return;
     }
+    if is_of_windows(&mount.source) {
+        notes.rejected(
+            path,
+            format!("`{}` is a path of Windows, and on no node of Linux: mount a volume", mount.source),
+        );
+        return;
+    }
     if !mount.source.starts_with('/') {
         notes.error(
             path,
@@ -239,6 +251,16 @@ fn bind(
     };
     notes.approximated(path, "is the directory of the node that the pod happens to run on; each node has its own");
     mounts.add(volume, volume_mount, path, notes);
+}
+
+/// Whether a path begins with a drive, as in `C:\\data`, or with a backslash.
+fn is_of_windows(path: &str) -> bool {
+    let mut characters = path.chars();
+    match (characters.next(), characters.next()) {
+        (Some('\\'), _) => true,
+        (Some(drive), Some(':')) => drive.is_ascii_alphabetic(),
+        _ => false,
+    }
 }
 
 fn bind_options(options: &BindOptions, mount: &mut VolumeMount, path: &str, notes: &mut Notes) {
@@ -414,7 +436,19 @@ mod tests {
     fn a_path_has_one_mount() {
         let (_, mounts, notes) = mounted("tmpfs: [/run], volumes: [{type: volume, target: /run}]");
         assert_eq!(mounts.len(), 1);
-        assert_eq!(notes, ["services.web.tmpfs[0]: Error", "services.web.volumes[0]: Approximated"]);
+        assert_eq!(notes, ["services.web.tmpfs[0]: Rejected", "services.web.volumes[0]: Approximated"]);
+    }
+
+    #[test]
+    fn what_no_container_can_have_is_left_out() {
+        let (volumes, mounts, notes) = mounted(
+            "volumes: [{type: volume, target: data}, {type: volume, source: data, target: '/a:b'}, {type: bind, source: \
+             'C:\\x', target: /x}, {type: bind, source: '\\\\host\\x', target: /y}, {type: bind, source: \"~/x\", target: /z}]",
+        );
+        assert!(volumes.is_empty() && mounts.is_empty(), "{mounts:?}");
+        let of = |index: usize| notes.iter().any(|it| *it == format!("services.web.volumes[{index}]: Rejected"));
+        assert!((0..4).all(of), "{notes:?}");
+        assert!(notes.contains(&"services.web.volumes[4]: Error".to_owned()), "{notes:?}");
     }
 
     #[test]

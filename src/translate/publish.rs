@@ -182,7 +182,10 @@ fn published(port: &Port, path: &str, notes: &mut Notes) -> Option<i32> {
     }
     let published = ports::published(port);
     if published.is_none() {
-        notes.error(format!("{path}.published"), "Invalid", format!("`{}` is no port", port.published));
+        notes.rejected(
+            format!("{path}.published"),
+            format!("`{}` is no port: expected a number from 1 to 65535, or a range", port.published),
+        );
     }
     published
 }
@@ -238,7 +241,7 @@ mod tests {
     fn ranges_and_doubles() {
         let ports = "{target: 80, published: 8000-8010, protocol: tcp}, {target: 80, published: \"8000\", protocol: \
                      tcp}, {target: 81, published: \"8000\", protocol: tcp}, {target: 82, protocol: tcp}, {target: 83, \
-                     published: \"0\", protocol: tcp}";
+                     published: \"0\", protocol: tcp}, {target: 84, published: \"example.com:80\", protocol: tcp}";
         let (spec, notes) = published_by(PublishType::LoadBalancer, ports);
         assert_eq!(numbers(&spec.unwrap()), [(8000, None)]);
         assert_eq!(
@@ -247,7 +250,8 @@ mod tests {
                 "services.web.ports[0].published: Approximated",
                 "services.web.ports[2]: Rejected",
                 "services.web.ports[3]: Approximated",
-                "services.web.ports[4]: Approximated"
+                "services.web.ports[4]: Approximated",
+                "services.web.ports[5].published: Rejected"
             ]
         );
     }
