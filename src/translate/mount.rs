@@ -324,7 +324,7 @@ fn memory(target: &str, size: Option<i64>, read_only: bool, path: &str, mounts: 
 
 fn image(context: &Context, mount: &Mount, path: &str, mounts: &mut Mounts, notes: &mut Notes) {
     if mount.source.is_empty() {
-        notes.error(format!("{path}.source"), "Invalid", "is empty: name the image, or the service whose image it is");
+        notes.rejected(format!("{path}.source"), "is empty: name the image, or the service whose image it is");
         return;
     }
     // The source may be a service, whose image is meant (Compose Specification, "volumes").
@@ -400,7 +400,7 @@ mod tests {
     fn an_image_has_to_be_named() {
         let (volumes, mounts, notes) = mounted("volumes: [{type: image, target: /assets}]");
         assert!(volumes.is_empty() && mounts.is_empty());
-        assert_eq!(notes, ["services.web.volumes[0].source: Error"]);
+        assert_eq!(notes, ["services.web.volumes[0].source: Rejected"]);
     }
 
     #[test]
