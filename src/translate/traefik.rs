@@ -4,6 +4,11 @@ use super::context::Unit;
 use super::notes::Notes;
 use super::route::Place;
 
+/// How deep the parentheses of a rule may stand in each other: people write two or three.
+const MAX_DEPTH: usize = 32;
+/// How many places a service's rules may lead to.
+const MAX_PLACES: usize = 256;
+
 /// What labels say of a service's routers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Routers {
@@ -28,6 +33,9 @@ pub(super) fn routers(unit: &Unit, notes: &mut Notes) -> Routers {
         match parts.as_slice() {
             ["enable"] if value.eq_ignore_ascii_case("false") => return Routers::Off,
             ["http", "routers", _, "rule"] => match rule(value) {
+                Ok(found) if places.len() + found.len() > MAX_PLACES => {
+                    notes.rejected(path, format!("is one rule too many: {}", too_many()));
+                }
                 Ok(found) => places.extend(found),
                 Err(problem) => notes.rejected(path, problem),
             },
@@ -74,9 +82,9 @@ fn labels<'a>(unit: &Unit<'a>) -> impl Iterator<Item = (String, &'a str, &'a str
 /// The places of a rule: `Host` and `PathPrefix`, joined by `&&` and `||`.
 fn rule(text: &str) -> Result<Vec<Place>, String> {
     let mut rest = text.trim();
-    let conditions = alternatives(&mut rest)?;
+    let conditions = alternatives(&mut rest, 0)?;
     if !rest.is_empty() {
-        return Err(format!("cannot be read from `{rest}` on"));
+        return Err(unreadable(rest));
     }
     let place =
         |condition: Condition| Place { host: condition.host, path: condition.path.unwrap_or_else(|| "/".to_owned()) };
@@ -89,18 +97,21 @@ struct Condition {
     path: Option<String>,
 }
 
-fn alternatives(rest: &mut &str) -> Result<Vec<Condition>, String> {
-    let mut all = conjunction(rest)?;
+fn alternatives(rest: &mut &str, depth: usize) -> Result<Vec<Condition>, String> {
+    let mut all = conjunction(rest, depth)?;
     while eat(rest, "||") {
-        all.extend(conjunction(rest)?);
+        all.extend(bounded(conjunction(rest, depth)?, all.len())?);
     }
     Ok(all)
 }
 
-fn conjunction(rest: &mut &str) -> Result<Vec<Condition>, String> {
-    let mut all = matcher(rest)?;
+fn conjunction(rest: &mut &str, depth: usize) -> Result<Vec<Condition>, String> {
+    let mut all = matcher(rest, depth)?;
     while eat(rest, "&&") {
-        let right = matcher(rest)?;
+        let right = matcher(rest, depth)?;
+        if all.len() * right.len() > MAX_PLACES {
+            return Err(too_many());
+        }
         let mut both = Vec::new();
         for (left, right) in all.iter().flat_map(|left| right.iter().map(move |right| (left, right))) {
             if left.host.is_some() && right.host.is_some() || left.path.is_some() && right.path.is_some() {
@@ -116,25 +127,50 @@ fn conjunction(rest: &mut &str) -> Result<Vec<Condition>, String> {
     Ok(all)
 }
 
-fn matcher(rest: &mut &str) -> Result<Vec<Condition>, String> {
+fn matcher(rest: &mut &str, depth: usize) -> Result<Vec<Condition>, String> {
     if eat(rest, "(") {
-        let all = alternatives(rest)?;
+        // Each one is a call upon the stack of the thread, and the text may be a megabyte of them.
+        if depth >= MAX_DEPTH {
+            return Err(format!("has parentheses more than {MAX_DEPTH} deep: write the rule with fewer"));
+        }
+        let all = alternatives(rest, depth + 1)?;
         return if eat(rest, ")") { Ok(all) } else { Err("lacks a closing parenthesis".to_owned()) };
     }
-    let (name, after) = rest.split_once('(').ok_or_else(|| format!("cannot be read from `{rest}` on"))?;
+    let (name, after) = rest.split_once('(').ok_or_else(|| unreadable(rest))?;
     let (arguments, after) = after.split_once(')').ok_or_else(|| "lacks a closing parenthesis".to_owned())?;
     let values = arguments.split(',').map(|value| value.trim().trim_matches(['`', '"', '\'']).to_owned());
     let make: fn(String) -> Condition = match name.trim() {
         "Host" => |host| Condition { host: Some(host.to_ascii_lowercase()), path: None },
         "PathPrefix" => |path| Condition { host: None, path: Some(path) },
-        other => return Err(format!("`{other}` has no counterpart: only Host and PathPrefix are understood")),
+        other => {
+            let other = begin(other);
+            return Err(format!("`{other}` has no counterpart: only Host and PathPrefix are understood"));
+        }
     };
-    let all: Vec<Condition> = values.map(make).collect();
+    let all = bounded(values.map(make).collect(), 0)?;
     if all.iter().any(|one| one.path.as_ref().is_some_and(|path| !path.starts_with('/'))) {
         return Err("has a path that does not begin with a slash".to_owned());
     }
     *rest = after.trim_start();
     Ok(all)
+}
+
+/// The conditions, where they and so many others are not too many.
+fn bounded(conditions: Vec<Condition>, others: usize) -> Result<Vec<Condition>, String> {
+    if conditions.len() + others > MAX_PLACES { Err(too_many()) } else { Ok(conditions) }
+}
+
+fn too_many() -> String {
+    format!("a service leads to at most {MAX_PLACES} hosts and paths: split it, or name fewer")
+}
+
+fn unreadable(rest: &str) -> String {
+    format!("cannot be read from `{}` on", begin(rest))
+}
+
+/// As much of a text as helps to find it.
+fn begin(text: &str) -> &str {
+    text.char_indices().nth(60).map_or(text, |(end, _)| &text[..end])
 }
 
 fn eat(rest: &mut &str, word: &str) -> bool {
@@ -184,6 +220,42 @@ mod tests {
                 places(text)
             );
         }
+    }
+
+    #[test]
+    fn hostile_rules_are_refused_soon() {
+        let hosts = |count: usize| (0..count).map(|host| format!("`{host}.a`")).collect::<Vec<_>>().join(",");
+        let paths = |count: usize| (0..count).map(|path| format!("`/{path}`")).collect::<Vec<_>>().join(",");
+        let and = |host: usize, path: usize| format!("Host({}) && PathPrefix({})", hosts(host), paths(path));
+        for (text, part) in [
+            ("(".repeat(1 << 20), "deep"),
+            (format!("{}Host(`a`){}", "(".repeat(33), ")".repeat(33)), "deep"),
+            (format!("Host({})", hosts(257)), "at most"),
+            (["Host(`a`)"; 257].join(" || "), "at most"),
+            (and(20_000, 20_000), "at most"),
+            (and(16, 17), "at most"),
+            ("x".repeat(1 << 20), "cannot be read"),
+            (format!("{}(`a`)", "x".repeat(1 << 20)), "no counterpart"),
+        ] {
+            let places = places(&text);
+            assert!(places[0].starts_with("error: ") && places[0].contains(part), "{part}: {}", places[0]);
+            assert!(places[0].len() < 200, "{part}: {}", places[0].len());
+        }
+        assert_eq!(places(&format!("{}Host(`a`){}", "(".repeat(32), ")".repeat(32))), ["a/"]);
+        assert_eq!(places(&and(16, 16)).len(), 256);
+    }
+
+    #[test]
+    fn the_places_of_all_rules_are_bounded() {
+        let hosts: Vec<String> = (0..200).map(|host| format!("`{host}.a`")).collect();
+        let rule = |name: &str| format!("traefik.http.routers.{name}.rule: \"Host({})\"", hosts.join(","));
+        let text = format!("services: {{web: {{image: x, labels: {{{}, {}}}}}}}", rule("a"), rule("b"));
+        fixture::with(&text, |context, _| {
+            let mut notes = Notes::default();
+            let Routers::Given { places, .. } = routers(&context.units["web"], &mut notes) else { panic!("no places") };
+            assert_eq!(places.len(), 200);
+            assert_eq!(notes.summary(), ["services.web.labels.traefik.http.routers.b.rule: Rejected"]);
+        });
     }
 
     #[test]
