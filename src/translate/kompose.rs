@@ -1,14 +1,18 @@
 //! kompose's labels, which people have in their files already (kompose, "Labels").
 
 mod checks;
+mod precedence;
 mod volumes;
 
 pub(super) use checks::checks;
+pub(super) use precedence::paths;
 pub(super) use volumes::{sub_paths, with_empty_directories};
 
 use std::net::IpAddr;
 
 use k8s_openapi::api::core::v1::{Container, PodSecurityContext, PodSpec};
+
+use precedence::{fill, give_way};
 
 use super::context::Unit;
 use super::cron;
@@ -105,6 +109,7 @@ struct Init {
 /// Reads the labels. What `x-kubernetes` says too stays as it is there.
 pub(super) fn kompose(path: &str, service: &Service, drop_in: &mut DropIn, notes: &mut Notes) -> Kompose {
     let mut kompose = Kompose::default();
+    let workload = drop_in.workload;
     let deploy = service.deploy.iter().flat_map(|deploy| &deploy.labels).map(|label| ("deploy.labels", label));
     let container = service.container.labels.iter().map(|label| ("labels", label));
     for (attribute, (key, value)) in container.chain(deploy) {
@@ -124,9 +129,11 @@ pub(super) fn kompose(path: &str, service: &Service, drop_in: &mut DropIn, notes
             Taken::Elsewhere(place) => {
                 notes.approximated(path, format!("is not honoured: kompose reads it from `{place}`"));
             }
+            Taken::Yields(entry) => notes.approximated(path, precedence::problem(entry)),
             Taken::Unknown => notes.approximated(path, "is not honoured: kompose has no label of this name"),
         }
     }
+    give_way(&mut kompose, path, service, (workload, drop_in), notes);
     let label = |name: &str| format!("{path}.labels.kompose.{name}");
     if kompose.expose.as_ref().is_some_and(|expose| expose.places.is_empty()) {
         notes.rejected(label("service.expose"), "is missing: the TLS secret and the class are those of its Ingress");
@@ -165,6 +172,7 @@ enum Taken {
     Wrong(&'static str),
     Differs(&'static str),
     Elsewhere(&'static str),
+    Yields(&'static str),
     Unknown,
 }
 
@@ -179,7 +187,7 @@ impl Kompose {
                 "clusterip" => self.publish = Some(PublishType::ClusterIP),
                 "nodeport" => self.publish = Some(PublishType::NodePort),
                 "loadbalancer" => self.publish = Some(PublishType::LoadBalancer),
-                "headless" => drop_in.discovery = drop_in.discovery.or(Some(HEADLESS)),
+                "headless" => return fill(&mut drop_in.discovery, HEADLESS, "internal_service_type"),
                 _ => return Taken::Wrong("clusterip, nodeport, loadbalancer or headless"),
             },
             "service.expose" => {
@@ -217,18 +225,24 @@ impl Kompose {
             // Pods are shared before labels are read.
             "service.group" => return expect(some.is_some(), "the name of a group"),
             "controller.type" => match kind(&word).filter(|kind| *kind != Kind::Job) {
-                Some(kind) => drop_in.workload = drop_in.workload.or(Some(kind)),
+                Some(kind) => return fill(&mut drop_in.workload, kind, "workload"),
                 None if word == "replicationcontroller" => {
-                    drop_in.workload = drop_in.workload.or(Some(Kind::Deployment));
-                    return Taken::Differs("is a Deployment, which took the place of ReplicationControllers");
+                    return match fill(&mut drop_in.workload, Kind::Deployment, "workload") {
+                        Taken::Yes => Taken::Differs("is a Deployment, which took the place of ReplicationControllers"),
+                        other => other,
+                    };
                 }
                 None => return Taken::Wrong("deployment, daemonset or statefulset"),
             },
             "controller.port.expose" | "controller.expose.port" => self.host_ports = word == "true",
-            "serviceaccount-name" => drop_in.service_account = drop_in.service_account.take().or(some),
-            "image-pull-secret" => drop_in.pull_secret = drop_in.pull_secret.take().or(some),
+            "serviceaccount-name" => {
+                return some.map_or(Taken::Yes, |name| fill(&mut drop_in.service_account, name, "serviceAccountName"));
+            }
+            "image-pull-secret" => {
+                return some.map_or(Taken::Yes, |name| fill(&mut drop_in.pull_secret, name, "pull_secret"));
+            }
             "image-pull-policy" => match pull_policy(&word) {
-                Some(policy) => drop_in.pull_policy = drop_in.pull_policy.or(Some(policy)),
+                Some(policy) => return fill(&mut drop_in.pull_policy, policy, "pull_policy"),
                 None => return Taken::Wrong("Always, IfNotPresent or Never"),
             },
             "security-context.fsgroup" => {

@@ -32,7 +32,7 @@ pub(super) struct Handler {
 }
 
 impl Handler {
-    fn is_given(&self) -> bool {
+    pub(super) fn is_given(&self) -> bool {
         *self != Self::default()
     }
 
