@@ -48,7 +48,10 @@ pub(super) fn service(context: &Context, unit: &Unit, notes: &mut Notes) -> Opti
         metadata,
         spec: Some(ServiceSpec {
             type_: Some(kind.to_owned()),
-            load_balancer_class: settings.class_name.clone().filter(|_| publish == PublishType::LoadBalancer),
+            load_balancer_class: settings
+                .class_name
+                .clone()
+                .filter(|_| publish == PublishType::LoadBalancer && settings.kind == publish),
             external_traffic_policy: unit
                 .kompose
                 .external_traffic_policy
@@ -254,6 +257,21 @@ mod tests {
                 "services.web.ports[5].published: Rejected"
             ]
         );
+    }
+
+    #[test]
+    fn a_class_is_for_the_type_that_it_is_given_with() {
+        let text = "services: {web: {image: x, labels: {kompose.service.type: loadbalancer}, ports: [{target: 80, \
+                    published: \"80\", protocol: tcp}]}}";
+        for (kind, class) in [(PublishType::LoadBalancer, Some("c")), (PublishType::Ingress, None)] {
+            let stack = fixture::stack_with(|spec| {
+                (spec.publish.kind, spec.publish.class_name) = (kind, Some("c".to_owned()));
+            });
+            fixture::with_stack(text, &stack, |context, notes| {
+                let spec = service(context, &context.units["web"], notes).and_then(|service| service.spec).unwrap();
+                assert_eq!((spec.type_.as_deref(), spec.load_balancer_class.as_deref()), (Some("LoadBalancer"), class));
+            });
+        }
     }
 
     #[test]

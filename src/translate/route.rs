@@ -133,11 +133,13 @@ fn exposed(context: &Context, unit: &Unit, expose: &Expose, notes: &mut Notes) -
     for place in &mut places {
         place.host = place.host.take().or_else(|| settings.host.clone());
     }
+    // Of another type, it names a Gateway, or what makes load balancers.
+    let class = settings.class_name.as_ref().filter(|_| settings.kind == PublishType::Ingress);
     Some(Route {
         via: Via::Ingress,
         places,
         target,
-        class: expose.class.clone().or_else(|| settings.class_name.clone()),
+        class: expose.class.as_ref().or(class).cloned(),
         tls: expose.tls.clone().or_else(|| settings.tls_secret_name.clone()),
     })
 }
@@ -274,6 +276,23 @@ mod tests {
             assert_eq!(routes.get("web").map(|route| route.target.port), expected, "{list}");
             assert_eq!(said, notes, "{list}");
         }
+    }
+
+    #[test]
+    fn a_class_is_for_the_type_that_it_is_given_with() {
+        let port = "ports: [{target: 80, published: \"80\", protocol: tcp}]";
+        let text = |labels: &str| format!("services: {{web: {{image: x, labels: {{{labels}}}, {port}}}}}");
+        let class_of = |kind: PublishType, labels: &str| {
+            routed(&text(labels), by(kind, ""), true).0.remove("web").and_then(|route| route.class)
+        };
+        let label = "kompose.service.expose: a.com";
+        assert_eq!(class_of(PublishType::Ingress, label).as_deref(), Some("web"));
+        for other in [PublishType::Gateway, PublishType::LoadBalancer, PublishType::ClusterIP] {
+            assert_eq!(class_of(other, label), None, "{other:?}");
+            let own = class_of(other, &format!("{label}, kompose.service.expose.ingress-class-name: own"));
+            assert_eq!(own.as_deref(), Some("own"), "{other:?}");
+        }
+        assert_eq!(class_of(PublishType::Gateway, "").as_deref(), Some("web"));
     }
 
     #[test]
