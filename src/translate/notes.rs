@@ -49,10 +49,33 @@ impl Notes {
     }
 }
 
+/// How many words of a list a message has.
+const FEW: usize = 5;
+
+/// The first words of a list and how many more there are: people read messages, and lists may be long.
+pub(super) fn first_few<T: AsRef<str>>(words: &[T]) -> String {
+    let few: Vec<&str> = words.iter().take(FEW).map(AsRef::as_ref).collect();
+    let few = few.join(", ");
+    if words.len() > FEW { format!("{few} and {} more", words.len() - FEW) } else { few }
+}
+
 #[cfg(test)]
 impl Notes {
     /// The notes as `path: Level`, to compare with in tests.
     pub(super) fn summary(self) -> Vec<String> {
         self.sorted().iter().map(|note| format!("{}: {}", note.path, note.level.as_str())).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_lists_are_cut_short() {
+        let words: Vec<String> = (0..500).map(|number| format!("s{number}")).collect();
+        assert_eq!(first_few(&words[..1]), "s0");
+        assert_eq!(first_few(&words[..5]), "s0, s1, s2, s3, s4");
+        assert_eq!(first_few(&words), "s0, s1, s2, s3, s4 and 495 more");
     }
 }

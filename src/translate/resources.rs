@@ -11,7 +11,7 @@ use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
 use super::context::{Context, Unit};
 use super::devices;
-use super::notes::Notes;
+use super::notes::{Notes, first_few};
 use super::quantity::{Amount, docker_bytes};
 use crate::compose::model::{Resource, Service};
 
@@ -86,7 +86,7 @@ pub(super) fn note_requests(context: &Context, notes: &mut Notes) {
             format!(
                 "nothing is reserved for {}: small requests ({cpu} {cpus}, {memory} {bytes}) are made where there is \
                  none; set deploy.resources.reservations, or spec.resources for all",
-                without.join(", ")
+                first_few(&without)
             ),
         );
     }
@@ -210,6 +210,16 @@ mod tests {
             resources_of("deploy: {resources: {limits: {cpus: 0.5, memory: \"536870912\"}}}", |_| {});
         assert_eq!(limits, "cpu=500m memory=512Mi");
         assert_eq!(requests, "cpu=10m memory=32Mi");
+    }
+
+    #[test]
+    fn a_few_of_those_without_requests_are_named() {
+        let services: Vec<String> = (0..9).map(|number| format!("s{number}: {{image: x}}")).collect();
+        fixture::with(&format!("services: {{{}}}", services.join(", ")), |context, notes| {
+            note_requests(context, notes);
+            let note = std::mem::take(notes).sorted().remove(0);
+            assert!(note.message.starts_with("nothing is reserved for s0, s1, s2, s3, s4 and 4 more: "), "{note:?}");
+        });
     }
 
     #[test]
