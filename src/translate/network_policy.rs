@@ -17,7 +17,7 @@ use super::context::{Context, Unit};
 use super::dns_label::{MAX_LABEL, label};
 use super::labels::{self, Labels};
 use super::network::{Membership, is_host_mode, is_none_mode, memberships};
-use super::ports::PortKey;
+use super::ports::{MAX_LISTED, PortKey};
 use super::publish;
 use crate::api::names;
 use crate::api::v1alpha1::NetworkPolicyMode;
@@ -121,7 +121,6 @@ fn deny_policy(context: &Context, unit: &Unit) -> NetworkPolicy {
 /// Published ports are open to everybody, as on a Docker host, or to those whom the stack names.
 fn published_policy(context: &Context, unit: &Unit, open: &[PortKey]) -> NetworkPolicy {
     let peers = &context.stack.spec.network_policy.published_from;
-    let ports = open.iter().map(|key| port(key.port, key.protocol)).collect();
     policy(
         context,
         label(&format!("{}-published", unit.name), MAX_LABEL),
@@ -133,11 +132,40 @@ fn published_policy(context: &Context, unit: &Unit, open: &[PortKey]) -> Network
             policy_types: Some(vec!["Ingress".to_owned()]),
             ingress: Some(vec![NetworkPolicyIngressRule {
                 from: (!peers.is_empty()).then(|| peers.clone()),
-                ports: Some(ports),
+                ports: Some(open_ports(open)),
             }]),
             egress: None,
         },
     )
+}
+
+/// Ports one by one, but those of a wide range: what does not know `endPort` sees the first port of a range only
+/// (Kubernetes, "Network Policies", "Targeting a range of ports").
+fn open_ports(open: &[PortKey]) -> Vec<NetworkPolicyPort> {
+    let mut runs: BTreeMap<&str, Vec<(i32, i32)>> = BTreeMap::new();
+    for key in open {
+        let runs = runs.entry(key.protocol).or_default();
+        match runs.last_mut() {
+            Some((_, last)) if *last + 1 == key.port => *last = key.port,
+            _ => runs.push((key.port, key.port)),
+        }
+    }
+    let mut list = Vec::new();
+    for (protocol, (first, last)) in
+        runs.into_iter().flat_map(|(key, runs)| runs.into_iter().map(move |run| (key, run)))
+    {
+        if usize::try_from(last - first).is_ok_and(|more| more >= MAX_LISTED) {
+            list.push(NetworkPolicyPort { end_port: Some(last), ..port(first, protocol) });
+        } else {
+            list.extend((first..=last).map(|number| port(number, protocol)));
+        }
+    }
+    let number = |port: &NetworkPolicyPort| match &port.port {
+        Some(IntOrString::Int(number)) => *number,
+        _ => 0,
+    };
+    list.sort_by(|a, b| (number(a), &a.protocol).cmp(&(number(b), &b.protocol)));
+    list
 }
 
 fn policy(context: &Context, name: String, spec: NetworkPolicySpec) -> NetworkPolicy {
@@ -206,6 +234,23 @@ mod tests {
     fn policies(context: &Context) -> Vec<NetworkPolicy> {
         let of_services = context.units.values().flat_map(|unit| of_service(context, unit));
         of_networks(context).into_iter().chain(of_services).collect()
+    }
+
+    #[test]
+    fn a_wide_range_is_one_entry() {
+        let keys = |protocol, ports: std::ops::RangeInclusive<i32>| ports.map(move |port| PortKey { port, protocol });
+        let mut open: Vec<PortKey> =
+            keys("UDP", 10_000..=20_000).chain(keys("TCP", 10_000..=10_099)).chain(keys("TCP", 80..=80)).collect();
+        open.sort_unstable();
+        let list = open_ports(&open);
+        assert_eq!(list.len(), 102);
+        assert_eq!((list[0].port.clone(), list[0].end_port), (Some(IntOrString::Int(80)), None));
+        assert_eq!((list[1].protocol.as_deref(), list[1].end_port), (Some("TCP"), None));
+        assert_eq!((list[2].protocol.as_deref(), list[2].end_port), (Some("UDP"), Some(20_000)));
+        let mut small: Vec<PortKey> = keys("TCP", 80..=82).chain(keys("UDP", 81..=81)).collect();
+        small.sort_unstable();
+        let expected: Vec<_> = small.iter().map(|key| port(key.port, key.protocol)).collect();
+        assert_eq!(open_ports(&small), expected);
     }
 
     fn is_selected(selector: &LabelSelector, labels: &Labels) -> bool {

@@ -15,7 +15,7 @@ pub(super) struct PortKey {
 }
 
 /// A range beyond this is not listed port by port in a Service.
-const MAX_LISTED: usize = 100;
+pub(super) const MAX_LISTED: usize = 100;
 
 /// The container's ports that the file speaks of: `expose` and the targets of `ports`.
 pub(super) fn declared(service: &Service) -> BTreeSet<PortKey> {

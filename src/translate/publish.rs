@@ -1,12 +1,15 @@
 //! Published ports.
 
+use std::collections::BTreeSet;
+use std::collections::btree_map::{BTreeMap, Entry};
+
 use k8s_openapi::api::core::v1::{Service, ServicePort, ServiceSpec};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use super::context::{Context, Unit};
 use super::discovery::port_name;
 use super::dns_label::{MAX_LABEL, label};
-use super::notes::Notes;
+use super::notes::{Notes, first_few};
 use super::ports::{self, PortKey};
 use super::{labels, network};
 use crate::api::v1alpha1::PublishType;
@@ -14,6 +17,10 @@ use crate::compose::model::Port;
 
 /// The ports that a node can open unless the API server is told otherwise (`--service-node-port-range`).
 const NODE_PORTS: std::ops::RangeInclusive<i32> = 30000..=32767;
+
+/// How many ports of a service are published. etcd takes an object of some 1.5 MB, in which each port is there twice (once
+/// as managed), and each of them is a rule on each node.
+const MAX_PORTS: usize = 1000;
 
 /// The Service of a service's published ports.
 pub(super) fn service(context: &Context, unit: &Unit, notes: &mut Notes) -> Option<Service> {
@@ -36,7 +43,7 @@ pub(super) fn service(context: &Context, unit: &Unit, notes: &mut Notes) -> Opti
             format!("{}.ports", unit.path),
             format!(
                 "reachable inside of the cluster only, at {}: set spec.publish.type to expose it",
-                addresses.join(", ")
+                first_few(&addresses)
             ),
         );
     }
@@ -88,6 +95,8 @@ pub(super) fn open_targets(context: &Context, unit: &Unit) -> Vec<PortKey> {
 
 fn service_ports(context: &Context, unit: &Unit, kind: &str, notes: &mut Notes) -> Vec<ServicePort> {
     let mut list: Vec<ServicePort> = Vec::new();
+    let mut targets: BTreeMap<(i32, &str), i32> = BTreeMap::new();
+    let mut names: BTreeSet<&String> = BTreeSet::new();
     for (index, port) in unit.service.workload.ports.iter().enumerate().filter(|(_, port)| port.mode != "host") {
         let path = format!("{}.ports[{index}]", unit.path);
         if network::is_host_mode(unit.pod) {
@@ -100,11 +109,16 @@ fn service_ports(context: &Context, unit: &Unit, kind: &str, notes: &mut Notes) 
         }
         let Some(published) = published(port, &path, notes) else { continue };
         let key = ports::target(port);
-        let same = |other: &&ServicePort| other.port == published && other.protocol.as_deref() == Some(key.protocol);
-        if let Some(other) = list.iter().find(same) {
-            if other.target_port != Some(IntOrString::Int(key.port)) {
-                notes.rejected(path, format!("port {published} leads to another port of the container already"));
+        match targets.entry((published, key.protocol)) {
+            Entry::Vacant(place) => place.insert(key.port),
+            Entry::Occupied(other) => {
+                if *other.get() != key.port {
+                    notes.rejected(path, format!("port {published} leads to another port of the container already"));
+                }
+                continue;
             }
+        };
+        if list.len() == MAX_PORTS {
             continue;
         }
         if !port.name.is_empty() && !ports::can_be_name(&port.name) {
@@ -113,8 +127,7 @@ fn service_ports(context: &Context, unit: &Unit, kind: &str, notes: &mut Notes) 
                 "is no name of a port in a cluster: use lower case letters, digits and hyphens",
             );
         }
-        let is_free = |name: &&String| !list.iter().any(|other| other.name.as_ref() == Some(*name));
-        let name = Some(&port.name).filter(|name| ports::can_be_name(name)).filter(is_free).cloned();
+        let name = Some(&port.name).filter(|name| ports::can_be_name(name)).filter(|name| names.insert(name)).cloned();
         let name = name.unwrap_or_else(|| port_name(PortKey { port: published, protocol: key.protocol }));
         let node_port = unit.kompose.node_port.or_else(|| NODE_PORTS.contains(&published).then_some(published));
         let node_port = node_port.filter(|_| kind == "NodePort");
@@ -130,11 +143,21 @@ fn service_ports(context: &Context, unit: &Unit, kind: &str, notes: &mut Notes) 
             app_protocol: (!port.app_protocol.is_empty()).then(|| port.app_protocol.clone()),
         });
     }
+    if targets.len() > MAX_PORTS {
+        notes.rejected(
+            format!("{}.ports", unit.path),
+            format!(
+                "publishes {} ports, of which a Service holds the first {MAX_PORTS}: publish fewer, or let the service \
+                 use the node's network (`network_mode: host`), where all ports are open",
+                targets.len()
+            ),
+        );
+    }
     if let Some(route) = &unit.route
         && !list.iter().any(|port| leads_to(port, route.target))
     {
-        let taken = |number: &i32| list.iter().any(|port| port.port == *number);
-        if let Some(port) = (route.target.port..=65535).find(|number| !taken(number)) {
+        let taken: BTreeSet<i32> = list.iter().map(|port| port.port).collect();
+        if let Some(port) = (route.target.port..=65535).find(|number| !taken.contains(number)) {
             list.push(ServicePort {
                 name: Some(port_name(PortKey { port, protocol: route.target.protocol })),
                 port,
@@ -257,6 +280,19 @@ mod tests {
                 "services.web.ports[5].published: Rejected"
             ]
         );
+    }
+
+    #[test]
+    fn wide_ranges_are_bounded() {
+        let range = |count: u16| {
+            let port = |port: u16| format!("{{target: {port}, published: \"{port}\", protocol: udp}}");
+            (10_000..10_000 + count).map(port).collect::<Vec<_>>().join(", ")
+        };
+        let (spec, notes) = published_by(PublishType::LoadBalancer, &range(1000));
+        assert_eq!((spec.unwrap().ports.unwrap().len(), notes.len()), (1000, 0));
+        let (spec, notes) = published_by(PublishType::LoadBalancer, &range(10_001));
+        assert_eq!(spec.unwrap().ports.unwrap().len(), 1000);
+        assert_eq!(notes, ["services.web.ports: Rejected"]);
     }
 
     #[test]
