@@ -7,7 +7,7 @@ use k8s_openapi::api::core::v1::{PersistentVolumeClaim, PersistentVolumeClaimSpe
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 
 use super::context::Context;
-use super::dns_label::{self, is_qualified_name};
+use super::dns_label;
 use super::labels;
 use super::notes::Notes;
 use super::plan::Claim;
@@ -191,13 +191,10 @@ fn claim(
                 "is not honoured: kompose has no label of this name for volumes",
             );
         }
-        if is_qualified_name(label) {
-            annotations.entry(label.clone()).or_insert_with(|| value.clone());
+        if let Some(problem) = labels::refused(label) {
+            notes.ignored(format!("volumes.{key}.labels.{label}"), problem);
         } else {
-            notes.ignored(
-                format!("volumes.{key}.labels.{label}"),
-                "is left out, since it is no valid key of a Kubernetes annotation",
-            );
+            annotations.entry(label.clone()).or_insert_with(|| value.clone());
         }
     }
     metadata.annotations = Some(annotations);
@@ -358,6 +355,16 @@ mod tests {
         assert_eq!(size_of(&claims[0]), "2Gi");
         let (_, notes) = claims_of("{name: p_data, labels: {kompose.volume.size: huge}}");
         assert_eq!(notes, ["volumes.data.labels.kompose.volume.size: Error"]);
+    }
+
+    #[test]
+    fn labels_of_the_operator_are_its_own() {
+        let (claims, notes) = claims_of("{name: p_data, labels: {compose-operator.dev/seed: x, \"a b\": x, own: x}}");
+        let metadata = &claims[0].object.as_ref().unwrap().metadata;
+        let annotations = metadata.annotations.as_ref().unwrap();
+        assert_eq!((annotations.get(ANNOTATION_SEED), annotations.get("own").map(String::as_str)), (None, Some("x")));
+        let refused = ["a b", ANNOTATION_SEED].map(|label| format!("volumes.data.labels.{label}: Ignored"));
+        assert_eq!(notes, refused);
     }
 
     #[test]

@@ -113,7 +113,8 @@ pub(super) fn annotations(labels: &BTreeMap<String, String>) -> Option<BTreeMap<
     (!annotations.is_empty()).then_some(annotations)
 }
 
-fn refused(key: &str) -> Option<&'static str> {
+/// Why a label of the file is not taken over; none when it is.
+pub(super) fn refused(key: &str) -> Option<&'static str> {
     if is_ours(key) {
         Some("is left out, since the operator sets this key itself")
     } else if is_qualified_name(key) {
