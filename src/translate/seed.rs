@@ -16,6 +16,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use super::claim::{Backing, SUB_PATH};
 use super::context::{Context, Unit};
 use super::dns_label::{MAX_LABEL, hash, label};
+use super::expansion::literal;
 use super::notes::Notes;
 use super::plan::{Gate, GateCondition, Workload, WorkloadObject};
 use super::security::{container_context, seccomp};
@@ -146,7 +147,7 @@ fn job(context: &Context, task: &Task) -> Option<Workload> {
         // What there is to say about it was said of the service.
         image_pull_policy: Some(container::pull_policy(context, unit, &mut Notes::default()).to_owned()),
         command: Some(
-            [&program, "seed", "--from", task.path, "--to", &format!("{VOLUME}/{SUB_PATH}")]
+            [&program, "seed", "--from", &literal(task.path), "--to", &format!("{VOLUME}/{SUB_PATH}")]
                 .map(str::to_owned)
                 .to_vec(),
         ),
@@ -292,6 +293,17 @@ mod tests {
         assert_eq!(named(&plain, &Facts::default(), &fixture::stack()), [""; 0]);
         let block = fixture::stack_with(|spec| spec.volumes.volume_mode = Some(VolumeMode::Block));
         assert_eq!(named(&plain, &facts(&[]), &block), [""; 0]);
+    }
+
+    #[test]
+    fn kubernetes_expands_no_variable_in_the_path() {
+        let text = format!("services: {{{}}}\n{VOLUMES}", mounting("").replace("target: /d", "target: \"/a$(X)\""));
+        fixture::with_facts(&text, &fixture::stack(), &facts(&[]), |context, _| {
+            let mut workloads = Vec::new();
+            add(context, &mut workloads);
+            let pod = workloads[0].object.template().unwrap().spec.as_ref().unwrap();
+            assert_eq!(pod.containers[0].command.as_ref().unwrap()[2..4], ["--from", "/a$$(X)"]);
+        });
     }
 
     #[test]
