@@ -8,8 +8,6 @@ pub(super) use checks::checks;
 pub(super) use precedence::paths;
 pub(super) use volumes::{sub_paths, with_empty_directories};
 
-use std::net::IpAddr;
-
 use k8s_openapi::api::core::v1::{Container, PodSecurityContext, PodSpec};
 
 use precedence::{fill, give_way};
@@ -17,13 +15,13 @@ use precedence::{fill, give_way};
 use super::context::Unit;
 use super::cron;
 use super::discovery::HEADLESS;
-use super::dns_label::{MAX_LABEL, is_host_name, label};
+use super::dns_label::{MAX_LABEL, label};
 use super::drop_in::{DropIn, Replicas, kind, pull_policy};
 use super::expansion::literals;
 use super::kind::Kind;
 use super::notes::Notes;
 use super::quantity::Amount;
-use super::route::Place;
+use super::route::{Place, is_host};
 use crate::api::v1alpha1::PublishType;
 use crate::compose::model::Service;
 use crate::compose::words;
@@ -327,9 +325,7 @@ fn place(text: &str) -> Option<Place> {
     let text = text.trim();
     let (host, path) =
         text.split_once('/').map_or_else(|| (text, "/".to_owned()), |(host, path)| (host, format!("/{path}")));
-    let plain = host.strip_prefix("*.").unwrap_or(host);
-    let valid = is_host_name(plain) && host.parse::<IpAddr>().is_err();
-    valid.then(|| Place { host: Some(host.to_owned()), path })
+    is_host(host).then(|| Place { host: Some(host.to_owned()), path })
 }
 
 /// A command: a list of JSON, or words.

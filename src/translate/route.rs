@@ -1,8 +1,10 @@
 //! Ways in by HTTP: which service is reached under which host and path, and by which of its ports.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 use super::context::{Context, Unit};
+use super::dns_label::is_host_name;
 use super::kompose::Expose;
 use super::notes::Notes;
 use super::ports::{self, PortKey};
@@ -42,6 +44,11 @@ pub(super) enum Via {
 pub(super) struct Place {
     pub(super) host: Option<String>,
     pub(super) path: String,
+}
+
+/// Whether a way in can have this host: a DNS name, in which an asterisk may stand for the first label.
+pub(super) fn is_host(text: &str) -> bool {
+    is_host_name(text.strip_prefix("*.").unwrap_or(text)) && text.parse::<IpAddr>().is_err()
 }
 
 /// The routes of all services.

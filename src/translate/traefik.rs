@@ -2,7 +2,7 @@
 
 use super::context::Unit;
 use super::notes::Notes;
-use super::route::Place;
+use super::route::{Place, is_host};
 
 /// How deep the parentheses of a rule may stand in each other: people write two or three.
 const MAX_DEPTH: usize = 32;
@@ -151,6 +151,10 @@ fn matcher(rest: &mut &str, depth: usize) -> Result<Vec<Condition>, String> {
     if all.iter().any(|one| one.path.as_ref().is_some_and(|path| !path.starts_with('/'))) {
         return Err("has a path that does not begin with a slash".to_owned());
     }
+    if let Some(host) = all.iter().filter_map(|one| one.host.as_deref()).find(|host| !is_host(host)) {
+        let host = begin(host);
+        return Err(format!("asks for `{host}`, which is no DNS name: use letters, digits and hyphens between dots"));
+    }
     *rest = after.trim_start();
     Ok(all)
 }
@@ -212,6 +216,10 @@ mod tests {
             ("(Host(`a`)", "parenthesis"),
             ("Host(`a`) PathPrefix(`/b`)", "PathPrefix"),
             ("PathPrefix(`b`)", "slash"),
+            ("Host(`a_b.com`)", "no DNS name"),
+            ("Host(`10.0.0.1`) || Host(`a.com`)", "no DNS name"),
+            ("Host(`::1`)", "no DNS name"),
+            ("Host(``)", "no DNS name"),
             ("", "cannot be read"),
         ] {
             assert!(
