@@ -24,6 +24,9 @@ pub(super) const SAFE_SYSCTLS: [&str; 11] = [
     "net.ipv4.tcp_wmem",
 ];
 
+/// The greatest number of a user or a group (Kubernetes, `IsValidUserID`).
+const MAX_ID: i64 = 2_147_483_647;
+
 /// The whole of /proc, without what container runtimes hide of it.
 const UNMASKED: &str = "Unmasked";
 
@@ -51,6 +54,13 @@ pub(super) fn container_context(unit: &Unit, notes: &mut Notes) -> Option<Securi
         if let Err(problem) = security_option(option, &mut context) {
             notes.rejected(format!("{}.security_opt[{index}]", unit.path), problem);
         }
+        // The API server refuses both together (Kubernetes, `validateSecurityContext`).
+        if context.privileged == Some(true) && context.allow_privilege_escalation.take() == Some(false) {
+            notes.approximated(
+                format!("{}.security_opt[{index}]", unit.path),
+                "is not honoured: Kubernetes has no privileged container without new privileges; leave `privileged` out",
+            );
+        }
     }
     (context != SecurityContext::default()).then_some(context)
 }
@@ -62,10 +72,12 @@ pub(super) fn pod_context(unit: &Unit, pod: &mut PodSpec, notes: &mut Notes) {
     let mut groups = Vec::new();
     for (index, group) in container.group_add.iter().enumerate() {
         match group.parse::<i64>() {
-            Ok(group) => groups.push(group),
-            Err(_) => notes.rejected(
+            Ok(group) if (0..=MAX_ID).contains(&group) => groups.push(group),
+            _ => notes.rejected(
                 format!("{}.group_add[{index}]", unit.path),
-                format!("Kubernetes knows groups by number only: give the number of `{group}` in the image"),
+                format!(
+                    "Kubernetes knows groups by number only: give the number of `{group}` in the image, from 0 to {MAX_ID}"
+                ),
             ),
         }
     }
@@ -75,6 +87,16 @@ pub(super) fn pod_context(unit: &Unit, pod: &mut PodSpec, notes: &mut Notes) {
         let path = format!("{}.sysctls.{name}", unit.path);
         if !is_sysctl_name(name) {
             notes.rejected(path, "is no kernel parameter, such as net.core.somaxconn");
+            continue;
+        }
+        if let Some(attribute) = of_node(name, pod.host_network == Some(true), container.ipc == "host") {
+            notes.rejected(
+                path,
+                format!(
+                    "would be set for the whole node, which `{attribute}: host` shares with the pod, and is refused, as \
+                     by Docker: set it on the nodes, or leave `{attribute}` out"
+                ),
+            );
             continue;
         }
         if !SAFE_SYSCTLS.contains(&name.as_str()) {
@@ -142,6 +164,17 @@ pub(super) fn fit_node_network(pod: &mut PodSpec) {
     }
 }
 
+/// The attribute that puts the pod into the node's namespace to which a kernel parameter belongs (Kubernetes,
+/// `ValidateHostSysctl`).
+fn of_node(name: &str, host_network: bool, host_ipc: bool) -> Option<&'static str> {
+    let name = name.replace('/', ".");
+    let of_ipc = ["kernel.shm", "kernel.msg", "kernel.sem", "fs.mqueue."];
+    if host_network && name.starts_with("net.") {
+        return Some("network_mode");
+    }
+    (host_ipc && of_ipc.iter().any(|prefix| name.starts_with(prefix))).then_some("ipc")
+}
+
 /// Whether the API server takes a kernel parameter of this name: words of lower-case letters, digits, `-` and `_` between
 /// dots or slashes (Kubernetes, `SysctlContainSlashFmt`).
 fn is_sysctl_name(name: &str) -> bool {
@@ -198,7 +231,9 @@ fn user(unit: &Unit, container: &ContainerSpec, context: &mut SecurityContext, n
         return;
     }
     let (user, group) = container.user.split_once(':').map_or((container.user.as_str(), None), |(u, g)| (u, Some(g)));
-    let number = |text: &str| if text == "root" { Some(0) } else { text.parse::<i64>().ok().filter(|id| *id >= 0) };
+    let number = |text: &str| {
+        if text == "root" { Some(0) } else { text.parse::<i64>().ok().filter(|id| (0..=MAX_ID).contains(id)) }
+    };
     let group_number = group.filter(|group| !group.is_empty()).map(number);
     match (number(user), group_number) {
         (Some(user), None) => context.run_as_user = Some(user),
@@ -210,7 +245,7 @@ fn user(unit: &Unit, container: &ContainerSpec, context: &mut SecurityContext, n
             format!("{}.user", unit.path),
             format!(
                 "Kubernetes knows users and groups by number only: give the numbers of `{}` in the image, such as \
-                 `1000:1000`",
+                 `1000:1000`, from 0 to {MAX_ID}",
                 container.user
             ),
         ),
@@ -305,7 +340,7 @@ mod tests {
             assert_eq!((security.run_as_user, security.run_as_group), (Some(uid), gid), "{user}");
             assert_eq!(notes, Vec::<String>::new());
         }
-        for user in ["node", "1000:users", "-1"] {
+        for user in ["node", "1000:users", "-1", "4000000000", "1000:4000000000"] {
             let (security, _, notes) = secured(&format!("user: \"{user}\""));
             assert_eq!(security.run_as_user, None);
             assert_eq!(notes, ["services.web.user: Rejected"], "{user}");
@@ -336,6 +371,48 @@ mod tests {
         assert_eq!(security.app_armor_profile.unwrap().type_, "Unconfined");
         assert_eq!(security.se_linux_options.unwrap().type_.as_deref(), Some("svirt_t"));
         assert_eq!(notes, ["services.web.security_opt[3]: Rejected"]);
+    }
+
+    #[test]
+    fn what_is_privileged_may_gain_privileges() {
+        let (security, _, notes) = secured("privileged: true, security_opt: [label=disable, no-new-privileges=true]");
+        assert_eq!((security.privileged, security.allow_privilege_escalation), (Some(true), None));
+        assert!(notes.contains(&"services.web.security_opt[1]: Approximated".to_owned()), "{notes:?}");
+    }
+
+    #[test]
+    fn groups_are_numbers() {
+        let (_, pod, notes) = secured("group_add: [\"-1\", \"44\", \"2147483648\"]");
+        assert_eq!(pod.security_context.unwrap().supplemental_groups.unwrap(), [44]);
+        assert_eq!(notes, ["services.web.group_add[0]: Rejected", "services.web.group_add[2]: Rejected"]);
+    }
+
+    #[test]
+    fn kernel_parameters_of_the_node_are_left_to_it() {
+        let names = ["net.core.somaxconn", "net/ipv4/tcp_rmem", "kernel.shmmax", "kernel.sem", "fs.mqueue.msg_max"];
+        let sysctls = names.map(|name| format!("{name}: \"1\"")).join(", ");
+        let look = |mode: &str| {
+            fixture::with(
+                &format!("services: {{web: {{image: x, {mode}, sysctls: {{{sysctls}}}}}}}"),
+                |context, notes| {
+                    let host_network = mode.starts_with("network_mode").then_some(true);
+                    let mut pod = PodSpec { host_network, ..PodSpec::default() };
+                    pod_context(&context.units["web"], &mut pod, notes);
+                    let kept = pod.security_context.unwrap().sysctls.unwrap().into_iter().map(|sysctl| sysctl.name);
+                    let kept: Vec<String> = kept.filter(|name| name != UNPRIVILEGED_PORTS).collect();
+                    let refused = std::mem::take(notes).summary();
+                    (kept, refused.into_iter().filter(|note| note.ends_with("Rejected")).collect::<Vec<_>>())
+                },
+            )
+        };
+        let refused = |names: &[&str]| {
+            names.iter().map(|name| format!("services.web.sysctls.{name}: Rejected")).collect::<Vec<_>>()
+        };
+        let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        let ipc = ["fs.mqueue.msg_max", "kernel.sem", "kernel.shmmax"];
+        assert_eq!(look("network_mode: host"), (owned(&ipc), refused(&names[..2])));
+        assert_eq!(look("ipc: host"), (owned(&names[..2]), refused(&ipc)));
+        assert_eq!(look("pid: host").1, Vec::<String>::new());
     }
 
     #[test]

@@ -292,7 +292,8 @@ pub(super) fn join(context: &Context, unit: &Unit, pod: &mut PodSpec, generated:
         if is_shared(context, member, &member.service.container.ipc) {
             share_memory(pod, &mut container);
         }
-        if is_shared(context, member, &member.service.container.pid) {
+        // The node's processes are those of all containers already.
+        if pod.host_pid != Some(true) && is_shared(context, member, &member.service.container.pid) {
             pod.share_process_namespace = Some(true);
         }
         pre_start::add_volumes(pod, volumes);
@@ -423,6 +424,12 @@ mod tests {
         let ports = self::plan(&format!("{label}, expose: [\"80\"]"), &format!("{label}, expose: [\"80\"]"));
         assert!(noted(&ports).contains(&"services.web.ports: Error".to_owned()), "{:?}", noted(&ports));
         assert_eq!(self::plan(label, ", labels: {kompose.service.group: other}").workloads.len(), 2);
+    }
+
+    #[test]
+    fn the_processes_of_the_node_are_shared_already() {
+        let pod = pod(&plan(", pid: host", ", pid: \"service:vpn\""));
+        assert_eq!((pod.host_pid, pod.share_process_namespace, pod.containers.len()), (Some(true), None, 2));
     }
 
     #[test]
