@@ -28,6 +28,18 @@ pub(super) fn split_zone(text: &str) -> (Option<&str>, &str) {
     }
 }
 
+/// Whether a time zone may be called so; which ones there are, the API server finds in its own files (Kubernetes,
+/// `validateTimeZone`).
+pub(super) fn is_zone(text: &str) -> bool {
+    let is_part = |part: &str| {
+        (1..=14).contains(&part.len())
+            && !matches!(part, "." | "..")
+            && !part.starts_with('-')
+            && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-+".contains(&b))
+    };
+    text.split('/').all(is_part)
+}
+
 /// Checks an expression.
 ///
 /// # Errors
@@ -107,6 +119,16 @@ mod tests {
             "1,,2 * * * *",
         ] {
             assert!(check(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn names_of_zones() {
+        for zone in ["UTC", "Etc/GMT+1", "America/Argentina/Buenos_Aires", "America/Port-au-Prince"] {
+            assert!(is_zone(zone), "{zone}");
+        }
+        for zone in ["", "Europe/", "/Paris", "../etc", "Europe/Paris now", "-1", "Europe/Paris_and_surroundings"] {
+            assert!(!is_zone(zone), "{zone}");
         }
     }
 

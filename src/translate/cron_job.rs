@@ -95,11 +95,23 @@ fn note_manual(manual: Option<bool>, unscheduled: bool, path: &str, notes: &mut 
 fn scheduled(schedule: &Schedule, path: &str, spec: CronJobSpec, notes: &mut Notes) -> CronJobSpec {
     let (zone, expression) = cron::split_zone(&schedule.cron);
     let problem = cron::check(expression).err();
-    let is_understood = problem.is_none();
+    let mut is_understood = problem.is_none();
     if let Some(problem) = problem {
         notes.rejected(format!("{path}.cron"), format!("{problem}; without a schedule, the job is started by hand"));
     }
-    let zone = if schedule.timezone.is_empty() { zone } else { Some(schedule.timezone.as_str()) };
+    let (place, zone) =
+        if schedule.timezone.is_empty() { ("cron", zone) } else { ("timezone", Some(schedule.timezone.as_str())) };
+    // The platform's own time, as when nothing is given.
+    let mut zone = zone.filter(|zone| !zone.eq_ignore_ascii_case("Local"));
+    if let Some(unknown) = zone.take_if(|zone| !cron::is_zone(zone)) {
+        notes.rejected(
+            format!("{path}.{place}"),
+            format!(
+                "`{unknown}` is no time zone, such as `Europe/Paris`; without a schedule, the job is started by hand"
+            ),
+        );
+        is_understood = false;
+    }
     let skips = schedule.missed_fires == "skip";
     // A CronJob that may not overlap begins a run that came due meanwhile as soon as it can, unless it is too late.
     if schedule.concurrency == "queue" {
@@ -121,8 +133,7 @@ fn scheduled(schedule: &Schedule, path: &str, spec: CronJobSpec, notes: &mut Not
     }
     CronJobSpec {
         schedule: if is_understood { expression } else { NEVER }.to_owned(),
-        // The platform's own time, as when nothing is given.
-        time_zone: zone.filter(|zone| *zone != "Local").map(str::to_owned),
+        time_zone: zone.map(str::to_owned),
         starting_deadline_seconds: skips.then_some(DEADLINE_SECONDS),
         suspend: Some(!is_understood),
         ..spec
@@ -206,6 +217,22 @@ mod tests {
         assert_eq!(noted(&plan("{manual: false}")), ["jobs.backup.triggers.manual: Rejected"]);
         let scheduled = plan("{manual: false, schedule: [{cron: \"@daily\", missed_fires: skip}]}");
         assert_eq!(noted(&scheduled), ["jobs.backup.triggers.manual: Approximated"]);
+    }
+
+    #[test]
+    fn a_job_whose_time_zone_cannot_be_read_is_left_to_people() {
+        for (schedule, path) in [
+            ("cron: \"@daily\", timezone: \"Mars X\"", "timezone"),
+            ("cron: \"TZ=../x @daily\"", "cron"),
+            ("cron: \"TZ= @daily\"", "cron"),
+        ] {
+            let plan = plan(&format!("{{schedule: [{{{schedule}, missed_fires: skip}}]}}"));
+            assert_eq!(noted(&plan), [format!("jobs.backup.triggers.schedule[0].{path}: Rejected")]);
+            let spec = &specs(&plan)[0].1;
+            assert_eq!((spec.time_zone.as_deref(), spec.suspend), (None, Some(true)), "{schedule}");
+        }
+        let local = plan("{schedule: [{cron: \"@daily\", timezone: local, missed_fires: skip}]}");
+        assert_eq!((specs(&local)[0].1.time_zone.as_deref(), noted(&local)), (None, vec![]));
     }
 
     #[test]
