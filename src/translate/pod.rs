@@ -165,6 +165,35 @@ fn host_aliases(context: &Context, unit: &Unit, notes: &mut Notes) -> Option<Vec
 /// How many servers a pod may name (Kubernetes, `MaxDNSNameservers`; the C library reads no more either).
 const MAX_NAME_SERVERS: usize = 3;
 
+/// How many domains a pod may search, and how long they may be together (Kubernetes, `MaxDNSSearchPaths` and
+/// `MaxDNSSearchListChars`).
+const MAX_SEARCHES: (usize, usize) = (32, 2048);
+
+/// The domains of `dns_search`, as the API server takes them.
+fn searches(unit: &Unit, notes: &mut Notes) -> Vec<String> {
+    let mut searches: Vec<String> = Vec::new();
+    let mut length = 0;
+    let given = unit.service.container.dns_search.iter().enumerate();
+    for (index, search) in given.filter(|(_, search)| !search.is_empty()) {
+        let path = format!("{}.dns_search[{index}]", unit.path);
+        // Nobody tells names by their case (RFC 1035, section 2.3.3).
+        let domain = search.to_lowercase();
+        let name = domain.strip_suffix('.').unwrap_or(&domain);
+        length += domain.len() + 1;
+        if domain != "." && !dns_label::is_host_name(&name.replace('_', "x")) {
+            notes.rejected(path, format!("`{search}` is no domain: use a DNS name such as `corp.example.com`"));
+        } else if searches.len() == MAX_SEARCHES.0 || length > MAX_SEARCHES.1 {
+            notes.rejected(
+                path,
+                format!("a pod searches {} domains of {} characters at most", MAX_SEARCHES.0, MAX_SEARCHES.1),
+            );
+        } else {
+            searches.push(domain);
+        }
+    }
+    searches
+}
+
 /// Resolver settings, added to the cluster's own so that the names of services keep resolving.
 fn dns_config(unit: &Unit, notes: &mut Notes) -> Option<PodDNSConfig> {
     let container = &unit.service.container;
@@ -197,7 +226,7 @@ fn dns_config(unit: &Unit, notes: &mut Notes) -> Option<PodDNSConfig> {
     let list = |list: &[String]| (!list.is_empty()).then(|| list.to_vec());
     let config = PodDNSConfig {
         nameservers: list(&servers),
-        searches: list(&container.dns_search),
+        searches: list(&searches(unit, notes)),
         options: (!options.is_empty()).then_some(options),
     };
     (config != PodDNSConfig::default()).then_some(config)
@@ -240,6 +269,19 @@ mod tests {
         assert_eq!(spec.termination_grace_period_seconds, Some(10));
         let spec = pod("stop_grace_period: 1m30s").0.spec.unwrap();
         assert_eq!(spec.termination_grace_period_seconds, Some(90));
+    }
+
+    #[test]
+    fn domains_are_as_the_api_server_takes_them() {
+        let searched = |list: &str| {
+            let (template, notes) = pod(&format!("dns_search: [{list}]"));
+            (template.spec.unwrap().dns_config.and_then(|config| config.searches).unwrap_or_default(), notes)
+        };
+        let (searches, notes) = searched("Corp.Example.com, a_b.example.com., \".\", \"\", a..b, \"a b\"");
+        assert_eq!(searches, ["corp.example.com", "a_b.example.com.", "."]);
+        assert_eq!(notes, ["services.web.dns_search[4]: Rejected", "services.web.dns_search[5]: Rejected"]);
+        let (searches, notes) = searched(&["a.com"; 33].join(","));
+        assert_eq!((searches.len(), notes), (32, vec!["services.web.dns_search[32]: Rejected".to_owned()]));
     }
 
     #[test]
