@@ -8,7 +8,7 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use super::context::{Context, Unit};
 use super::discovery::port_name;
-use super::dns_label::{MAX_LABEL, label};
+use super::dns_label::{MAX_LABEL, is_qualified_name, label};
 use super::notes::{Notes, first_few};
 use super::ports::{self, PortKey};
 use super::{labels, network};
@@ -121,6 +121,12 @@ fn service_ports(context: &Context, unit: &Unit, kind: &str, notes: &mut Notes) 
         if list.len() == MAX_PORTS {
             continue;
         }
+        if !port.app_protocol.is_empty() && !is_qualified_name(&port.app_protocol) {
+            notes.ignored(
+                format!("{path}.app_protocol"),
+                "is left out, for Kubernetes takes no such word: write it like `http` or `kubernetes.io/h2c`",
+            );
+        }
         if !port.name.is_empty() && !ports::can_be_name(&port.name) {
             notes.ignored(
                 format!("{path}.name"),
@@ -140,7 +146,7 @@ fn service_ports(context: &Context, unit: &Unit, kind: &str, notes: &mut Notes) 
             protocol: Some(key.protocol.to_owned()),
             target_port: Some(IntOrString::Int(key.port)),
             node_port,
-            app_protocol: (!port.app_protocol.is_empty()).then(|| port.app_protocol.clone()),
+            app_protocol: Some(&port.app_protocol).filter(|word| is_qualified_name(word)).cloned(),
         });
     }
     if targets.len() > MAX_PORTS {
@@ -293,6 +299,17 @@ mod tests {
         let (spec, notes) = published_by(PublishType::LoadBalancer, &range(10_001));
         assert_eq!(spec.unwrap().ports.unwrap().len(), 1000);
         assert_eq!(notes, ["services.web.ports: Rejected"]);
+    }
+
+    #[test]
+    fn what_is_no_protocol_of_a_cluster_is_left_out() {
+        let port = |word: &str| format!("{{target: 80, published: \"80\", protocol: tcp, app_protocol: \"{word}\"}}");
+        for (word, kept) in [("kubernetes.io/h2c", true), ("a b", false)] {
+            let (spec, notes) = published_by(PublishType::LoadBalancer, &port(word));
+            let protocol = spec.unwrap().ports.unwrap().remove(0).app_protocol;
+            assert_eq!((protocol.as_deref(), notes.is_empty()), (Some(word).filter(|_| kept), kept));
+            assert!(kept || notes == ["services.web.ports[0].app_protocol: Ignored"], "{notes:?}");
+        }
     }
 
     #[test]
