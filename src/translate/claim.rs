@@ -90,7 +90,7 @@ fn backing(project: &Project, stack: &Stack, key: &str, volume: &Volume, notes: 
     let value_of = |name: &str| o.iter().find_map(|word| word.strip_prefix(name)?.strip_prefix('='));
     let kept_on = match option("type") {
         "tmpfs" => Some(Backing::Memory { size: value_of("size").and_then(docker_bytes) }),
-        "nfs" | "nfs4" => value_of("addr").map(|server| Backing::Nfs {
+        "nfs" | "nfs4" => value_of("addr").filter(|server| !server.is_empty()).map(|server| Backing::Nfs {
             server: server.to_owned(),
             path: option("device").trim_start_matches(':').to_owned(),
         }),
@@ -107,6 +107,14 @@ fn backing(project: &Project, stack: &Stack, key: &str, volume: &Volume, notes: 
                 "NotInProject",
                 "the project directory is on no node: give an absolute path, or leave out the options for an ordinary \
                  volume",
+            );
+            return Backing::Claim { name, external: false };
+        }
+        Some(Backing::Nfs { path: device, .. }) if !device.starts_with('/') => {
+            notes.error(
+                format!("{path}.driver_opts.device"),
+                "Invalid",
+                "names no directory of the server: give its absolute path behind a colon, such as `:/srv/data`",
             );
             return Backing::Claim { name, external: false };
         }
@@ -388,6 +396,18 @@ mod tests {
                 assert_eq!(context.backings["data"], backing);
                 assert_eq!(std::mem::take(notes).summary(), Vec::<String>::new());
             });
+        }
+    }
+
+    #[test]
+    fn a_share_has_a_directory() {
+        for device in ["", ", device: \":\"", ", device: \":srv\""] {
+            let (_, notes) = claims_of(&format!("{{driver_opts: {{type: nfs, o: \"addr=10.0.0.1\"{device}}}}}"));
+            fixture::with(
+                &format!("{SERVICE}volumes: {{data: {{driver_opts: {{type: nfs, o: \"addr=10.0.0.1\"{device}}}}}}}"),
+                |context, _| assert!(matches!(context.backings["data"], Backing::Claim { .. }), "{device}"),
+            );
+            assert_eq!(notes, ["volumes.data.driver_opts.device: Error"], "{device}");
         }
     }
 
