@@ -84,6 +84,8 @@ pub struct Request<'a> {
     pub inventory: &'a [InventoryEntry],
     /// Whether objects that left the plan are deleted.
     pub prune: bool,
+    /// Whether claims outlive the stack: then those that left the plan do too, whatever was asked for when they were made.
+    pub retain: bool,
     /// Whether what is not watched is read and compared too.
     pub verify: bool,
     /// Whether a former pass over the same plan has found that no name of it is somebody else's.

@@ -28,6 +28,8 @@ pub struct Outcome {
     pub again: Option<Duration>,
     /// The claims of volumes that are no longer in the document: data is never pruned.
     pub left_claims: Vec<String>,
+    /// The same that still belong to the stack: who deletes it, deletes them.
+    pub owned_claims: Vec<String>,
     /// The names that others hold. Nothing was sent.
     pub conflicts: Vec<Conflict>,
     /// What went wrong.

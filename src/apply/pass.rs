@@ -21,7 +21,7 @@ use super::record::Record;
 use super::report::{Remark, report_services, report_volumes};
 use super::rollout::Course;
 use super::send::Sender;
-use super::standing::{Standing, is_ours};
+use super::standing::{Standing, is_ours, is_owned};
 use super::view::Scene;
 use super::wanted::{Tiers, Wanted, WantedWorkload};
 use super::{Owner, Request};
@@ -371,10 +371,14 @@ impl<'a> Pass<'a> {
         let labelled = labelled.into_iter().filter(|(kind, _, live)| is_ours(owner, *kind, live));
         let labelled = labelled.map(|(kind, name, _)| (kind, name));
         let surplus = surplus(self.request.inventory, labelled, &wanted, &owner.namespace);
+        self.disown(&surplus).await;
         let survivors = self.prune(surplus, tiers).await;
-        self.outcome.left_claims.extend(
-            survivors.iter().filter(|(kind, _)| *kind == Kind::PersistentVolumeClaim).map(|(_, name)| name.clone()),
-        );
+        for (_, name) in survivors.iter().filter(|(kind, _)| *kind == Kind::PersistentVolumeClaim) {
+            let live = self.sender.live.get(Kind::PersistentVolumeClaim, &owner.namespace, name);
+            let goes = live.is_some_and(|live| is_owned(owner, &live));
+            let claims = if goes { &mut self.outcome.owned_claims } else { &mut self.outcome.left_claims };
+            claims.push(name.clone());
+        }
         for (kind, name) in survivors {
             let id = super::inventory::id(&owner.namespace, &name, kind);
             let record = self.records.get(id.as_str()).cloned().unwrap_or_default();
@@ -422,6 +426,24 @@ impl<'a> Pass<'a> {
             record.done = job.complete && applied.template == record.applied.template;
         }
         self.next.insert(id, (wanted.kind, wanted.name.clone(), record));
+    }
+
+    /// Claims that left the plan are in no tier, so that what is asked for them by now is done here. It is no pruning, and
+    /// trouble elsewhere does not hold it back: somebody may delete the stack for it.
+    async fn disown(&mut self, surplus: &BTreeSet<(Kind, String)>) {
+        if !self.request.retain || !self.outcome.conflicts.is_empty() {
+            return;
+        }
+        let kind = Kind::PersistentVolumeClaim;
+        for (_, name) in surplus.iter().filter(|(of, _)| *of == kind) {
+            match self.sender.disown(name).await {
+                Ok(true) => {
+                    self.outcome.changes.push(Change { kind, name: name.clone(), action: Action::Configured });
+                }
+                Ok(false) => {}
+                Err(failure) => self.outcome.errors.extend(failure.on(kind, name)),
+            }
+        }
     }
 
     async fn prune(&mut self, mut surplus: BTreeSet<(Kind, String)>, tiers: &Tiers<'a>) -> BTreeSet<(Kind, String)> {

@@ -6,14 +6,14 @@ use std::sync::Arc;
 use kube::Client;
 use kube::api::{Api, DeleteParams, Patch, PatchParams, Preconditions, PropagationPolicy};
 use kube::core::DynamicObject;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::Owner;
 use super::error::Failure;
 use super::kind::Kind;
 use super::live::{LiveStore, Observed, Seen, observe};
 use super::readiness::Facts;
-use super::standing::is_ours;
+use super::standing::{is_ours, is_owned};
 use super::wanted::Wanted;
 use crate::api::names::FIELD_MANAGER;
 
@@ -120,6 +120,34 @@ impl Sender<'_> {
             }
             Err(failure) => Err(failure),
         }
+    }
+
+    /// Takes the stack's ownership off a claim, and nothing else: a patch that had the rest of it would set what others may
+    /// have changed of a claim that is no longer in the plan. Says whether there was something to take.
+    pub async fn disown(&self, name: &str) -> Result<bool, Failure> {
+        let kind = Kind::PersistentVolumeClaim;
+        let mut live = self.live.get(kind, &self.owner.namespace, name);
+        for _ in 0..LOOKS {
+            let Some(owned) = live.filter(|live| is_owned(self.owner, live) && !live.deleting) else {
+                return Ok(false);
+            };
+            let change = Patch::Strategic(json!({"metadata": {
+                "uid": owned.uid.text(),
+                "resourceVersion": owned.version.text(),
+                "ownerReferences": [{"$patch": "delete", "uid": self.owner.uid}],
+            }}));
+            let by = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+            match self.api(kind).patch(name, &by, &change).await.map_err(|error| Failure::of(kind, &error)) {
+                Ok(object) => {
+                    self.remember(kind, &object);
+                    return Ok(true);
+                }
+                Err(Failure::NotFound) => return Ok(false),
+                Err(Failure::Conflict) => live = self.read(kind, name).await?,
+                Err(failure) => return Err(failure),
+            }
+        }
+        Err(Failure::Conflict)
     }
 
     /// The untyped API of a kind in the stack's namespace.

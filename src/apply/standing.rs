@@ -33,8 +33,13 @@ pub(super) enum Standing {
 
 /// Whether an object belongs to a stack: by ownerReference; a claim, which outlives its stack, by its labels.
 pub(super) fn is_ours(owner: &Owner, kind: Kind, live: &Observed) -> bool {
-    live.owners.iter().any(|of| of.uid == owner.uid)
+    is_owned(owner, live)
         || kind == Kind::PersistentVolumeClaim && live.stack.as_ref().is_some_and(|stack| *stack == owner.name)
+}
+
+/// Whether an object goes with the stack.
+pub(super) fn is_owned(owner: &Owner, live: &Observed) -> bool {
+    live.owners.iter().any(|of| of.uid == owner.uid)
 }
 
 /// Compares.

@@ -22,7 +22,7 @@ use super::spans::{self, step};
 use crate::api::ComposeStack;
 use crate::api::condition::{READY, Reason};
 use crate::api::names::ANNOTATION_RECONCILE_REQUESTED;
-use crate::api::v1alpha1::ImageStatus;
+use crate::api::v1alpha1::{ImageStatus, Reclaim};
 use crate::apply::{self, Applier, Class, Outcome, Owner, Request};
 use crate::compose;
 use crate::policy;
@@ -298,7 +298,8 @@ async fn applied(client: &Client, stack: &ComposeStack, context: &Context, plan:
     let owner = owner(stack);
     let verify = context.memory.is_verification_due(stack, interval(stack)) || is_requested(stack);
     let inventory = stack.status.as_ref().map_or(&[][..], |status| &status.inventory);
-    let request = Request { plan, inventory, prune: stack.spec.prune, verify, looked };
+    let retain = stack.spec.volumes.reclaim == Reclaim::Retain;
+    let request = Request { plan, inventory, prune: stack.spec.prune, retain, verify, looked };
     Applier::new(client, &context.live, &owner).apply(request).await
 }
 

@@ -13,6 +13,11 @@ use crate::translate::{Note, NoteLevel};
 /// How many warnings the status holds; the count tells of the rest.
 const WARNINGS: usize = 100;
 
+/// What is to be known of a claim that left the document.
+const KEPT: &str = "it keeps its data, so delete it when nobody needs them";
+/// The same where it belongs to the stack still.
+const OWNED: &str = "it keeps its data until the stack is deleted, and is deleted with it; set spec.volumes.reclaim to Retain to keep it";
+
 /// The pass that is reported.
 #[derive(Clone, Copy, Debug)]
 pub struct Pass<'a> {
@@ -70,7 +75,10 @@ pub fn next(old: Option<&ComposeStackStatus>, pass: &Pass<'_>, now: Timestamp) -
     };
     if let Some(warnings) = pass.warnings {
         let left: Vec<Warning> = match pass.finding {
-            Finding::Applied(outcome) => outcome.left_claims.iter().map(|claim| left(claim)).collect(),
+            Finding::Applied(outcome) => {
+                let kept = outcome.left_claims.iter().map(|claim| left(claim, KEPT));
+                kept.chain(outcome.owned_claims.iter().map(|claim| left(claim, OWNED))).collect()
+            }
             _ => Vec::new(),
         };
         status.warnings = warnings.iter().chain(&left).take(WARNINGS).cloned().collect();
@@ -100,14 +108,12 @@ pub fn next(old: Option<&ComposeStackStatus>, pass: &Pass<'_>, now: Timestamp) -
 }
 
 /// The document no longer has the volume, so there is no path of an attribute to name.
-fn left(claim: &str) -> Warning {
+fn left(claim: &str, what: &str) -> Warning {
     Warning {
         path: "volumes".to_owned(),
         level: "Warning".to_owned(),
         reason: "VolumeLeft".to_owned(),
-        message: format!(
-            "PersistentVolumeClaim {claim} is of a volume that is no longer in the document; it keeps its data, so delete it when nobody needs them"
-        ),
+        message: format!("PersistentVolumeClaim {claim} is of a volume that is no longer in the document; {what}"),
     }
 }
 

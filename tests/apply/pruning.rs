@@ -43,6 +43,46 @@ async fn what_leaves_the_plan_is_deleted_but_for_data_and_what_is_kept() {
     assert_eq!(stage.log.take(), [""; 0], "survivors cost no request");
 }
 
+/// Whoever asks that claims be kept means the old ones too.
+#[tokio::test]
+async fn a_claim_that_left_the_plan_goes_with_the_stack_until_claims_are_to_be_kept() {
+    let Some(mut stage) = Stage::new().await else { return };
+    let owner = stage.owner.clone();
+    let make = Make(&owner);
+    let mut claim = make.claim("data", "1Gi");
+    let object = claim.object.as_mut().unwrap();
+    object.metadata.owner_references = Some(vec![crate::plans::object(make.owner_reference())]);
+    let with = Plan { claims: vec![claim], ..Plan::default() };
+    stage.retain = false;
+    stage.settle(&with).await;
+    let outcome = stage.settle(&Plan::default()).await;
+    assert_eq!((outcome.changes, outcome.left_claims), (vec![], vec![]));
+    assert_eq!(outcome.owned_claims, ["shop-data"]);
+
+    let other: ConfigMap = stage.create(json!({"metadata": {"name": "other"}})).await;
+    let theirs = json!({"apiVersion": "v1", "kind": "ConfigMap", "name": "other", "uid": other.metadata.uid});
+    let both = json!({"metadata": {"ownerReferences": [make.owner_reference(), theirs]}});
+    stage.meddle::<PersistentVolumeClaim>(Kind::PersistentVolumeClaim, "shop-data", both).await;
+    stage.retain = true;
+    stage.log.take();
+    let outcome = stage.pass_with(&Plan::default(), false, false).await;
+    assert_eq!(told(&outcome), ["configured PersistentVolumeClaim shop-data"]);
+    assert_eq!(stage.log.take(), ["PATCH persistentvolumeclaims/shop-data"]);
+    assert_eq!((outcome.left_claims, outcome.owned_claims), (vec!["shop-data".to_owned()], vec![]));
+    let kept = stage.json::<PersistentVolumeClaim>("shop-data").await;
+    let owners = kept["metadata"]["ownerReferences"].as_array().unwrap();
+    assert_eq!(owners.iter().map(|owner| &owner["kind"]).collect::<Vec<_>>(), ["ConfigMap"]);
+    assert_eq!(kept["metadata"]["labels"], serde_json::to_value(&with.claims[0].object).unwrap()["metadata"]["labels"]);
+    stage.pass(&Plan::default()).await;
+    assert_eq!(stage.log.take(), [""; 0], "it is done once");
+
+    // Back in the plan, it is the stack's as before.
+    stage.retain = false;
+    assert_eq!(told(&stage.settle(&with).await), ["repaired PersistentVolumeClaim shop-data"]);
+    let again = stage.json::<PersistentVolumeClaim>("shop-data").await;
+    assert_eq!(again["metadata"]["ownerReferences"].as_array().unwrap().len(), 2);
+}
+
 #[tokio::test]
 async fn a_lost_inventory_hides_nothing_from_pruning() {
     let Some(mut stage) = Stage::new().await else { return };

@@ -82,6 +82,8 @@ pub struct Stage {
     pub inventory: Vec<InventoryEntry>,
     /// Whether the next pass is told that all names were looked at before.
     pub looked: bool,
+    /// Whether claims outlive the stack.
+    pub retain: bool,
     /// The operator's client for what is not logged.
     unlogged: Client,
     watches: JoinHandle<()>,
@@ -103,7 +105,18 @@ impl Stage {
         let stack = Api::namespaced(admin.clone(), &namespace).create(&PostParams::default(), &stack).await.unwrap();
         let owner = Owner { name: "shop".to_owned(), namespace, uid: stack.uid().unwrap() };
         let (live, watches) = watch(&unlogged, &owner.namespace).await;
-        Some(Self { admin, client, log, owner, live, inventory: Vec::new(), looked: false, unlogged, watches })
+        Some(Self {
+            admin,
+            client,
+            log,
+            owner,
+            live,
+            inventory: Vec::new(),
+            looked: false,
+            retain: true,
+            unlogged,
+            watches,
+        })
     }
 
     /// A new operator that knows only what is in the status.
@@ -127,7 +140,8 @@ impl Stage {
     }
 
     pub async fn pass_with(&mut self, plan: &Plan, prune: bool, verify: bool) -> Outcome {
-        let request = Request { plan, inventory: &self.inventory, prune, verify, looked: self.looked };
+        let (inventory, retain, looked) = (&self.inventory, self.retain, self.looked);
+        let request = Request { plan, inventory, prune, retain, verify, looked };
         let outcome = Applier::new(&self.client, &self.live, &self.owner).apply(request).await;
         self.inventory.clone_from(&outcome.inventory);
         outcome

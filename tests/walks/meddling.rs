@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use compose_operator::api::names::{ANNOTATION_PRUNE, LABEL_MANAGED_BY, PRUNE_DISABLED};
+use compose_operator::api::v1alpha1::Reclaim;
 use compose_operator::apply::Kind;
 use kube::Api;
 use kube::api::{DeleteParams, Patch, PatchParams};
@@ -135,10 +136,15 @@ impl Walker<'_> {
         let goes = |object: &Value| {
             ["ownerReferences", "deletionTimestamp"].iter().any(|field| object["metadata"].get(field).is_some())
         };
+        // Also of those that the document no longer has, and that were once to go with it.
+        let retains = observed.stack.spec.volumes.reclaim == Reclaim::Retain;
+        let outlives = |object: &Value| {
+            if retains { object["metadata"].get("deletionTimestamp").is_none() } else { !goes(object) }
+        };
         let stays: BTreeSet<(&String, &str)> = observed
             .objects
             .iter()
-            .filter(|(id, object)| id.starts_with("PersistentVolumeClaim/") && !goes(object))
+            .filter(|(id, object)| id.starts_with("PersistentVolumeClaim/") && outlives(object))
             .map(|(id, object)| (id, uid(object)))
             .collect();
         self.stacks().delete(STACK, &DeleteParams::default()).await.unwrap();

@@ -183,10 +183,13 @@ fn warnings_are_capped_and_counted_and_stay_while_nothing_new_is_known() {
 
 #[test]
 fn a_claim_that_left_the_document_is_told() {
-    let left = Outcome { left_claims: vec![word("shop-data")], ..outcome(vec![]) };
+    let left =
+        Outcome { left_claims: vec![word("shop-data")], owned_claims: vec![word("shop-logs")], ..outcome(vec![]) };
     let status = next(None, &Pass { warnings: Some(&[]), ..pass(Finding::Applied(&left)) }, at(0));
-    assert_eq!(status.warning_count, Some(1));
-    assert!(status.warnings[0].message.starts_with("PersistentVolumeClaim shop-data "));
+    assert_eq!(status.warning_count, Some(2));
+    let [data, logs] = &status.warnings[..] else { panic!("{:?}", status.warnings) };
+    assert!(data.message.starts_with("PersistentVolumeClaim shop-data ") && data.message.contains("delete it when"));
+    assert!(logs.message.starts_with("PersistentVolumeClaim shop-logs ") && logs.message.contains("deleted with it"));
     assert_eq!(short(&status).0, "True");
 }
 
