@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use kube::api::PropagationPolicy;
+use serde_json::Value;
 
 use super::error::{ApplyError, Category, Class, Failure};
 use super::kind::Kind;
@@ -21,6 +22,8 @@ pub(super) enum Brought {
     Same,
     /// It is there, and this is remembered of it.
     Sent(Action, Record),
+    /// It cannot be changed and is not to be made anew, and this is remembered of it.
+    Left(Record),
     /// It was deleted to be made anew, once it is gone.
     Replacing(String),
     /// It is not there yet.
@@ -104,6 +107,9 @@ impl Sender<'_> {
     ) -> Result<Brought, Failure> {
         match result {
             Ok(observed) => Ok(sent(action, wanted, &observed)),
+            Err(Failure::Invalid { immutable: true, .. }) if let Some(live) = self.same_run(wanted) => {
+                Ok(Brought::Left(remembered(wanted, &live)))
+            }
             Err(Failure::Invalid { immutable: true, .. }) if matches!(wanted.kind, Kind::Job | Kind::Service) => {
                 self.replace(wanted, seen).await
             }
@@ -116,6 +122,15 @@ impl Sender<'_> {
             }
             Err(failure) => Err(failure),
         }
+    }
+
+    /// The Job that runs, or ran, what is wanted, though its template reads otherwise: a Secret was rotated, and has another
+    /// name. Of another definition it would have been replaced, and how often it is to succeed is not part of that.
+    fn same_run(&self, wanted: &Wanted) -> Option<Arc<Observed>> {
+        let completions = wanted.object.pointer("/spec/completions").and_then(Value::as_i64).unwrap_or(1);
+        let live = self.live.get(wanted.kind, &self.owner.namespace, &wanted.name)?;
+        let alike = matches!(&live.facts, Facts::Job(job) if i64::from(job.desired) == completions);
+        alike.then_some(live)
     }
 
     /// Deletes and makes anew what holds no data.
@@ -144,10 +159,11 @@ impl Sender<'_> {
 }
 
 fn sent(action: Action, wanted: &Wanted, observed: &Observed) -> Brought {
-    Brought::Sent(
-        action,
-        Record { applied: wanted.applied.clone(), owned: observed.owned.clone(), ..Record::default() },
-    )
+    Brought::Sent(action, remembered(wanted, observed))
+}
+
+fn remembered(wanted: &Wanted, observed: &Observed) -> Record {
+    Record { applied: wanted.applied.clone(), owned: observed.owned.clone(), ..Record::default() }
 }
 
 fn foreign(wanted: &Wanted, reason: &str) -> Brought {

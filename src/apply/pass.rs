@@ -311,7 +311,7 @@ impl<'a> Pass<'a> {
         let brought: Vec<_> = stream::iter(work.collect::<Vec<_>>()).buffered(CONCURRENCY).collect().await;
         let mut there = BTreeSet::new();
         for (wanted, brought) in brought {
-            if matches!(brought, Brought::Same | Brought::Sent(..)) {
+            if matches!(brought, Brought::Same | Brought::Sent(..) | Brought::Left(_)) {
                 there.insert(wanted.id(self.owner()));
             }
             self.note(wanted, brought);
@@ -323,6 +323,9 @@ impl<'a> Pass<'a> {
         let (kind, name) = (wanted.kind, wanted.name.clone());
         match brought {
             Brought::Same => {}
+            Brought::Left(record) => {
+                self.next.insert(wanted.id(self.owner()), (kind, name, record));
+            }
             Brought::Sent(action, record) => {
                 let id = wanted.id(self.owner());
                 let is_back = action == Action::Configured && self.back.contains(&id);

@@ -62,7 +62,8 @@ pub(super) fn standing(owner: &Owner, wanted: &Wanted, live: Option<&Observed>, 
         (Kind::Job, Facts::Job(job)) => {
             let known = live.applied.as_ref().or_else(|| record.map(|record| &record.applied));
             let same_definition = known.is_some_and(|known| known.template == wanted.applied.template);
-            if same_definition && job.complete {
+            // Where it runs or gave up, and could not be changed, the record is of what it was left at.
+            if same_definition && (job.complete || untouched) {
                 return Standing::Same;
             }
             if !same_definition {

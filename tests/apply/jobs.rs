@@ -3,7 +3,7 @@
 use compose_operator::apply::{Action, Kind};
 use compose_operator::translate::Plan;
 use k8s_openapi::api::batch::v1::Job;
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::{Pod, Secret};
 use kube::ResourceExt;
 use kube::api::{Patch, PatchParams};
 use serde_json::json;
@@ -33,6 +33,43 @@ async fn a_changed_job_is_made_anew_once_the_pods_of_the_old_one_are_gone() {
     pods.patch(&old, &PatchParams::default(), &hold(None)).await.unwrap();
     stage.until(&plan, "the new Job", |outcome| count(outcome, Action::Created) == 1).await;
     assert_eq!(stage.json::<Job>("migrate").await["spec"]["template"]["spec"]["containers"][0]["image"], "web:2");
+}
+
+#[tokio::test]
+async fn a_job_that_runs_or_failed_is_not_made_anew_for_a_rotated_secret() {
+    let Some(mut stage) = Stage::new().await else { return };
+    let owner = stage.owner.clone();
+    let make = Make(&owner);
+    let with = |secret: &str| Plan {
+        secrets: vec![make.secret(secret)],
+        ..of([make.job("migrate", "web:1", &[json!({"secretRef": {"name": secret}})])])
+    };
+    stage.settle(&with("shop-password-1111")).await;
+    stage.eventually("its pod is created", async || !stage.pods("migrate").await.is_empty()).await;
+    let uid = stage.json::<Job>("migrate").await["metadata"]["uid"].clone();
+    let is_left = async |stage: &mut Stage, secret: &str| {
+        let plan = with(secret);
+        assert_eq!(told(&stage.settle(&plan).await), [format!("created Secret {secret}")]);
+        assert_eq!(stage.json::<Job>("migrate").await["metadata"]["uid"], uid);
+        stage.log.take();
+        stage.pass(&plan).await;
+        assert_eq!(stage.log.take(), [""; 0], "it is not tried again at rest");
+    };
+    is_left(&mut stage, "shop-password-2222").await;
+    // Its next pod would start with the old one.
+    stage.delete::<Pod>(&stage.pods("migrate").await[0].name_any()).await;
+    stage.pass_with(&with("shop-password-2222"), true, true).await;
+    assert!(stage.get::<Secret>("shop-password-1111").await.is_some());
+
+    stage.eventually("another pod", async || !stage.pods("migrate").await.is_empty()).await;
+    stage.end_pods("migrate", 3).await;
+    let plan = with("shop-password-2222");
+    stage.until(&plan, "failure", |outcome| states(outcome)["migrate"] == "Failed").await;
+    is_left(&mut stage, "shop-password-3333").await;
+    // Another definition runs.
+    let plan = of([make.job("migrate", "web:2", &[])]);
+    stage.until(&plan, "the new Job", |outcome| count(outcome, Action::Created) == 1).await;
+    assert_ne!(stage.json::<Job>("migrate").await["metadata"]["uid"], uid);
 }
 
 #[tokio::test]

@@ -106,6 +106,10 @@ fn a_job_runs_once_per_definition() {
     let relabelled = Wanted { applied: Applied { whole: "other".into(), ..one.applied.clone() }, ..one.clone() };
     assert_eq!(judged(&relabelled, &live(&one, facts(true)), &record(&one)).0, Standing::Same);
     assert_eq!(judged(&relabelled, &live(&one, facts(false)), &record(&one)).0, update(Action::Configured));
+    // It could not be changed, and was left.
+    let left = record(&relabelled);
+    assert_eq!(judged(&relabelled, &live(&one, facts(false)), &left).0, Standing::Same);
+    assert_eq!(judged(&two, &live(&one, facts(false)), &left).0, Standing::Replace { seen: seen() });
     let done = Record { done: true, ..record(&one) };
     assert_eq!(standing(&owner(), &relabelled, None, Some(&done)), Standing::Same);
     assert_eq!(standing(&owner(), &two, None, Some(&done)), Standing::Create);
