@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use k8s_openapi::api::apps::v1::{ControllerRevision, ReplicaSet};
+use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
 use kube::api::{ApiResource, ListParams, PropagationPolicy};
@@ -106,6 +107,8 @@ impl Sender<'_> {
         let resources = [
             ApiResource::erase::<ReplicaSet>(&()),
             ApiResource::erase::<ControllerRevision>(&()),
+            // Between two pods of a run, nothing else names what the next one starts with.
+            ApiResource::erase::<Job>(&()),
             ApiResource::erase::<Pod>(&()),
         ];
         for resource in resources {

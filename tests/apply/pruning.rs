@@ -1,9 +1,10 @@
 //! What leaves the plan leaves the cluster, with exceptions.
 
-use compose_operator::api::names::{ANNOTATION_PRUNE, PRUNE_DISABLED};
+use compose_operator::api::names::{ANNOTATION_PRUNE, LABEL_STACK, PRUNE_DISABLED};
 use compose_operator::apply::Kind;
 use compose_operator::translate::Plan;
 use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
+use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Secret, Service};
 use kube::api::ListParams;
 use serde_json::json;
@@ -108,6 +109,38 @@ async fn nothing_is_pruned_while_something_is_wrong() {
     assert_eq!(outcome.inventory.len(), 1, "it is not forgotten either");
     stage.delete::<ConfigMap>("shop-config-1").await;
     assert_eq!(told(&stage.settle(&plan).await), ["created ConfigMap shop-config-1", "pruned Service old"]);
+}
+
+/// A run of a CronJob has no pod when one failed and the next is not made yet.
+#[tokio::test]
+async fn configuration_stays_while_a_run_without_a_pod_may_start_with_it() {
+    let Some(mut stage) = Stage::new().await else { return };
+    let owner = stage.owner.clone();
+    let make = Make(&owner);
+    let old = Plan {
+        config_maps: vec![make.config_map("shop-config-1", "one")],
+        secrets: vec![make.secret("shop-password-1")],
+        ..Plan::default()
+    };
+    stage.settle(&old).await;
+    let from = json!([{"configMapRef": {"name": "shop-config-1"}}, {"secretRef": {"name": "shop-password-1"}}]);
+    let container = json!({"name": "main", "image": "web:1", "envFrom": from});
+    let _: Job = stage
+        .create(json!({
+            "metadata": {"name": "report-1", "labels": {LABEL_STACK: owner.name}},
+            "spec": {"suspend": true, "template": {"spec": {"restartPolicy": "Never", "containers": [container]}}},
+        }))
+        .await;
+    stage.pass_with(&Plan::default(), true, true).await;
+    let there = async |stage: &Stage| {
+        let config = stage.get::<ConfigMap>("shop-config-1").await.is_some();
+        (config, stage.get::<Secret>("shop-password-1").await.is_some())
+    };
+    assert_eq!(there(&stage).await, (true, true));
+    stage.delete::<Job>("report-1").await;
+    stage.eventually("the run is gone", async || stage.get::<Job>("report-1").await.is_none()).await;
+    stage.pass_with(&Plan::default(), true, true).await;
+    assert_eq!(there(&stage).await, (false, false));
 }
 
 #[tokio::test]
