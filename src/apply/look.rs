@@ -32,7 +32,8 @@ pub(super) async fn look<'w>(
         return Ok(Looked { wanted, standing: Standing::Same, changes_pods: false });
     }
     if looked && !verify && known.is_none() && sender.live.watches(wanted.kind) {
-        return Ok(Looked { wanted, standing: Standing::Create, changes_pods: true });
+        let changes_pods = changes_pods(&Standing::Create, wanted, None, record);
+        return Ok(Looked { wanted, standing: Standing::Create, changes_pods });
     }
     let live = if told {
         known

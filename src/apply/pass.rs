@@ -26,7 +26,7 @@ use super::view::Scene;
 use super::wanted::{Tiers, Wanted, WantedWorkload};
 use super::{Owner, Request};
 use crate::api::names::TRACE_TARGET;
-use crate::translate::Plan;
+use crate::translate::{Gate, Plan};
 
 /// How many requests of a stack are under way at once: a stack may not crowd out the others.
 const CONCURRENCY: usize = 4;
@@ -222,9 +222,13 @@ impl<'a> Pass<'a> {
             for workload in tiers.workloads.iter().filter(|workload| workload.level == level) {
                 let id = workload.wanted.id(self.owner());
                 let Some(look) = looked.get(&id) else { continue };
-                let holds_nothing = !look.changes_pods || self.back.contains(&id);
+                // What ran before and was deleted waits for no gate, but for what it cannot run without or beside.
+                let is_gone = look.standing == Standing::Create;
+                let holds_nothing = !look.changes_pods && !is_gone || self.back.contains(&id);
+                let gates = if look.changes_pods { &workload.workload.gates[..] } else { &[] };
                 if holds_nothing
-                    || self.may_start(workload, tiers, &scene) && self.is_alone(workload).instrument(wave.clone()).await
+                    || self.may_start(workload, gates, tiers, &scene)
+                        && self.is_alone(workload).instrument(wave.clone()).await
                 {
                     ready.push((workload, look));
                 }
@@ -239,7 +243,13 @@ impl<'a> Pass<'a> {
     }
 
     /// Asks the gates of a workload that is to start new pods.
-    fn may_start(&mut self, workload: &WantedWorkload<'a>, tiers: &Tiers<'a>, scene: &Scene<'_>) -> bool {
+    fn may_start(
+        &mut self,
+        workload: &WantedWorkload<'a>,
+        gates: &[Gate],
+        tiers: &Tiers<'a>,
+        scene: &Scene<'_>,
+    ) -> bool {
         let service = &workload.workload.service;
         if let Some(held) = &self.held {
             self.outcome.waiting.push(format!("{service} {held}"));
@@ -253,7 +263,7 @@ impl<'a> Pass<'a> {
             self.outcome.waiting.push(format!("{service} {waits}"));
             self.remarks.entry(service.clone()).or_default().message = Some(waits);
         }
-        for gate in &workload.workload.gates {
+        for gate in gates {
             let dependency = tiers.workloads.iter().find(|other| other.workload.service == gate.service);
             let view = dependency.map(|other| scene.view(&other.wanted, self.record(&other.wanted)));
             let settled = self.settled.contains(&gate.service);

@@ -112,7 +112,14 @@ pub(super) fn changes_pods(
     record: Option<&Record>,
 ) -> bool {
     match standing {
-        Standing::Create | Standing::Replace { .. } => true,
+        // A Job that is gone starts again from its beginning; of what keeps pods running, the same ran before.
+        Standing::Create => {
+            wanted.kind == Kind::Job
+                || record.is_none_or(|record| {
+                    record.applied.template.is_none() || record.applied.template != wanted.applied.template
+                })
+        }
+        Standing::Replace { .. } => true,
         Standing::Update { .. } => {
             // When somebody removed the annotation, the inventory still knows.
             let known = live.and_then(|live| live.applied.as_ref()).or_else(|| record.map(|record| &record.applied));

@@ -35,9 +35,23 @@ async fn gates_hold_back_new_pods_and_neither_repairs_nor_scaling() {
     stage.until(&plan, "db is not ready", |outcome| states(outcome)["db"] == "Progressing").await;
     stage.meddle::<Deployment>(Kind::Deployment, "web", json!({"spec": {"replicas": 0}})).await;
     assert_eq!(told(&stage.settle(&plan).await), ["repaired Deployment web"]);
+    for looked in [false, true] {
+        stage.looked = looked;
+        stage.delete::<Deployment>("web").await;
+        stage.out_of_sight(Kind::Deployment, "web").await;
+        assert_eq!(told(&stage.settle(&plan).await), ["created Deployment web"]);
+    }
+    stage.looked = false;
     let plan = of([make.stateful_set("db", "db:1"), web("web:1", 2)]);
     assert_eq!(told(&stage.settle(&plan).await), ["configured Deployment web"]);
     let plan = of([make.stateful_set("db", "db:1"), web("web:2", 2)]);
+    let outcome = stage.settle(&plan).await;
+    assert_eq!(outcome.changes, []);
+    assert_eq!(outcome.waiting, ["web waits for db: service_healthy, 0/1 ready"]);
+
+    // Nor does it when it is to start for the lack of the old one.
+    stage.delete::<Deployment>("web").await;
+    stage.out_of_sight(Kind::Deployment, "web").await;
     let outcome = stage.settle(&plan).await;
     assert_eq!(outcome.changes, []);
     assert_eq!(outcome.waiting, ["web waits for db: service_healthy, 0/1 ready"]);

@@ -79,6 +79,10 @@ fn only_a_difference_is_sent_and_only_new_pods_wait() {
     let absent = standing(&owner(), &one, None, Some(&record(&one)));
     assert_eq!(absent, Standing::Create);
     assert!(changes_pods(&absent, &one, None, None));
+    assert!(!changes_pods(&absent, &one, None, Some(&record(&one))), "it ran before");
+    assert!(changes_pods(&absent, &workload(1, "web:2"), None, Some(&record(&one))));
+    assert!(changes_pods(&absent, &one, None, Some(&Record::default())), "nothing is known of what ran");
+    assert!(changes_pods(&absent, &job("web:1"), None, Some(&record(&job("web:1")))), "it would run again");
     let leaving = Observed { deleting: true, ..there };
     assert!(matches!(judged(&one, &leaving, &record(&one)).0, Standing::Wait { holds: true, .. }));
 }
