@@ -202,9 +202,25 @@ impl LiveStore {
         self.externals.set(namespace, stack, claims);
     }
 
-    /// Forgets what a stack that is gone used.
+    /// Forgets what a stack that is gone used, and what it had that no watch tells of.
     pub fn forget(&self, namespace: &str, stack: &str) {
         self.externals.set(namespace, stack, &BTreeSet::new());
+        self.drop_unwatched(namespace, |_, _, observed| observed.stack.as_ref().is_some_and(|of| of == stack));
+    }
+
+    /// Forgets an object that was read and is not there, unless a watch tells of it: that knows when.
+    pub(super) fn found_none(&self, kind: Kind, namespace: &str, name: &str) {
+        self.drop_unwatched(namespace, |of, named, _| of == kind && *named == *name);
+    }
+
+    fn drop_unwatched(&self, namespace: &str, is_gone: impl Fn(Kind, &Packed, &Observed) -> bool) {
+        self.write(|namespaces| {
+            let Some(objects) = namespaces.get_mut(namespace) else { return };
+            objects.retain(|(kind, name), observed| self.watches(*kind) || !is_gone(*kind, name, observed));
+            if objects.is_empty() {
+                namespaces.remove(namespace);
+            }
+        });
     }
 
     /// The stacks that use an object that is not their own.

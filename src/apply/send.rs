@@ -38,6 +38,9 @@ impl Sender<'_> {
     /// Reads an object that the store does not know.
     pub async fn read(&self, kind: Kind, name: &str) -> Result<Option<Arc<Observed>>, Failure> {
         let object = self.api(kind).get_opt(name).await.map_err(|error| Failure::of(kind, &error))?;
+        if object.is_none() {
+            self.live.found_none(kind, &self.owner.namespace, name);
+        }
         Ok(object.map(|object| self.remember(kind, &object)))
     }
 

@@ -130,6 +130,19 @@ async fn a_secret_that_a_pod_cannot_start_without_is_made_again() {
     assert_eq!(stage.pass(&plan).await.again, None);
 }
 
+/// Nothing tells that a Secret is gone, so that one that left the plan is looked for once, and then is known to be.
+#[tokio::test]
+async fn a_secret_that_somebody_deleted_leaves_the_inventory() {
+    let Some(mut stage) = Stage::new().await else { return };
+    let owner = stage.owner.clone();
+    let plan = Plan { secrets: vec![Make(&owner).secret("shop-password-1")], ..Plan::default() };
+    stage.settle(&plan).await;
+    stage.delete::<Secret>("shop-password-1").await;
+    assert_eq!(stage.pass(&Plan::default()).await.inventory.len(), 1, "at rest it is believed");
+    stage.pass_with(&Plan::default(), true, true).await;
+    assert_eq!(stage.pass(&Plan::default()).await.inventory, []);
+}
+
 #[tokio::test]
 async fn what_others_change_of_ours_is_repaired_and_what_is_theirs_is_left() {
     let Some(mut stage) = Stage::new().await else { return };

@@ -122,6 +122,24 @@ async fn the_store_is_synced_when_every_feed_has_had_a_list() {
     assert!(is_synced(&store).await, "a later list does not take that back");
 }
 
+/// Secrets are in no watch, so that nothing else takes them back.
+#[test]
+fn what_no_watch_tells_of_is_forgotten_with_its_stack_or_once_it_is_not_found() {
+    let store = store();
+    for name in ["one", "two"] {
+        store.put(Kind::Secret, &object(name, name, 1, 0));
+    }
+    store.put(Kind::Deployment, &object("web", "1", 1, 1));
+    let known = |kind| store.of_kind("shop", kind).into_iter().map(|(name, _)| name).collect::<Vec<_>>();
+    store.found_none(Kind::Secret, "shop", "one");
+    store.found_none(Kind::Deployment, "shop", "web");
+    assert_eq!((known(Kind::Secret), known(Kind::Deployment)), (vec!["two".to_owned()], vec!["web".to_owned()]));
+    store.forget("shop", "another");
+    assert_eq!(known(Kind::Secret), ["two"]);
+    store.forget("shop", "blog");
+    assert_eq!((known(Kind::Secret), known(Kind::Deployment)), (vec![], vec!["web".to_owned()]), "its event comes");
+}
+
 #[test]
 fn labels_of_another_tool_make_no_child() {
     let mut other = object("web", "1", 1, 1);
