@@ -9,6 +9,8 @@
 
 #[path = "api/collector.rs"]
 mod collector;
+#[path = "api/deadlines.rs"]
+mod deadlines;
 #[path = "api/external.rs"]
 mod external;
 mod harness;

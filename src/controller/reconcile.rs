@@ -19,10 +19,10 @@ use super::identity;
 use super::passed::{Ended, Passed, not_gathered, warnings};
 use super::retry::jittered;
 use super::spans::{self, step};
-use crate::api::ComposeStack;
 use crate::api::condition::{READY, Reason};
 use crate::api::names::ANNOTATION_RECONCILE_REQUESTED;
 use crate::api::v1alpha1::{ImageStatus, Reclaim};
+use crate::api::{ComposeStack, ComposeStackStatus};
 use crate::apply::{self, Applier, Class, Outcome, Owner, Request};
 use crate::compose;
 use crate::policy;
@@ -86,7 +86,7 @@ async fn pass(client: &Client, root: &Root, context: &Context, span: &Span) -> R
     let started = Instant::now();
     let passed = guarded(client, &stack, context).await;
     let next = status_after(&stack, &passed);
-    let action = action(&stack, &passed, context);
+    let action = action(&stack, &passed, &next, context);
     let result = passed.ended.result();
     context.metrics.reconciled(result, started.elapsed());
     spans::ended(span, result, passed.ended.is_failure(), passed.revision.as_deref(), &next);
@@ -311,7 +311,7 @@ fn owner(stack: &ComposeStack) -> Owner {
     }
 }
 
-fn status_after(stack: &ComposeStack, passed: &Passed) -> crate::api::ComposeStackStatus {
+fn status_after(stack: &ComposeStack, passed: &Passed) -> ComposeStackStatus {
     let finding = match &passed.ended {
         Ended::Suspended => Finding::Suspended,
         Ended::FieldNotSupported(fields) => Finding::FieldNotSupported(fields),
@@ -327,7 +327,7 @@ fn status_after(stack: &ComposeStack, passed: &Passed) -> crate::api::ComposeSta
         generation: stack.metadata.generation.unwrap_or_default(),
         requested_at: requested_at(stack),
         revision: passed.revision.as_deref(),
-        progress_deadline: duration(&stack.spec.progress_deadline).unwrap_or(DEFAULT_INTERVAL),
+        progress_deadline: progress_deadline(stack),
         warnings: passed.warnings.as_deref(),
         images: passed.images.as_deref(),
         finding,
@@ -336,7 +336,7 @@ fn status_after(stack: &ComposeStack, passed: &Passed) -> crate::api::ComposeSta
 }
 
 /// When the stack comes back if nothing happens to it.
-fn action(stack: &ComposeStack, passed: &Passed, context: &Context) -> Action {
+fn action(stack: &ComposeStack, passed: &Passed, next: &ComposeStackStatus, context: &Context) -> Action {
     let key = key(stack);
     let retry = || context.retries.failed(&key);
     let wait = match &passed.ended {
@@ -359,7 +359,8 @@ fn action(stack: &ComposeStack, passed: &Passed, context: &Context) -> Action {
                 context.retries.succeeded(&key);
                 let settled = outcome.waiting.is_empty() && outcome.failed.is_empty() && outcome.conflicts.is_empty();
                 let wait = if settled { jittered(interval(stack), &key) } else { WAITING };
-                outcome.again.map_or(wait, |again| wait.min(again + MOMENT))
+                let late = status::until_late(next, progress_deadline(stack), Timestamp::now());
+                late.into_iter().chain(outcome.again).map(|again| again + MOMENT).fold(wait, Duration::min)
             }
         },
     };
@@ -379,6 +380,10 @@ fn is_requested(stack: &ComposeStack) -> bool {
 
 fn requested_at(stack: &ComposeStack) -> Option<&str> {
     stack.annotations().get(ANNOTATION_RECONCILE_REQUESTED).map(String::as_str)
+}
+
+fn progress_deadline(stack: &ComposeStack) -> Duration {
+    duration(&stack.spec.progress_deadline).unwrap_or(DEFAULT_INTERVAL)
 }
 
 fn interval(stack: &ComposeStack) -> Duration {

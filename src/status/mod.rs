@@ -3,5 +3,5 @@
 mod next;
 mod write;
 
-pub use next::{Finding, Pass, next};
+pub use next::{Finding, Pass, next, until_late};
 pub use write::write_if_changed;

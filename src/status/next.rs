@@ -227,6 +227,13 @@ fn is_late(pass: &Pass<'_>, old: &Conditions, now: Timestamp) -> bool {
     }
 }
 
+/// In how long a stack that is under way is to be called unhealthy: nothing happens that would bring it back.
+pub fn until_late(status: &ComposeStackStatus, deadline: Duration, now: Timestamp) -> Option<Duration> {
+    let ready = status.conditions.iter().find(|it| it.type_ == READY && it.status == "Unknown")?;
+    let elapsed = Duration::try_from(now.duration_since(ready.last_transition_time.0)).unwrap_or_default();
+    Some(deadline.saturating_sub(elapsed))
+}
+
 fn summary(services: &[ServiceStatus]) -> String {
     let ready = services.iter().filter(|service| matches!(service.state.as_str(), "Ready" | "Completed")).count();
     format!("{ready}/{}", services.len())

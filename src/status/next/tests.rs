@@ -168,6 +168,20 @@ fn a_rollout_that_takes_too_long_is_unhealthy_until_it_is_done() {
 }
 
 #[test]
+fn what_is_under_way_is_looked_at_again_at_its_deadline() {
+    let until = |status: &ComposeStackStatus, second| until_late(status, Duration::from_mins(10), at(second));
+    let working = outcome(vec![service("web", "Progressing")]);
+    let begun = next(Some(&ready()), &pass(Finding::Applied(&working)), at(100));
+    assert_eq!(until(&begun, 100), Some(Duration::from_mins(10)));
+    assert_eq!(until(&begun, 640), Some(Duration::from_mins(1)));
+    assert_eq!(until(&begun, 800), Some(Duration::ZERO));
+    assert_eq!(until(&begun, 40), Some(Duration::from_mins(10)), "a clock that goes back lengthens nothing");
+    assert_eq!(until(&ready(), 100), None);
+    let late = next(Some(&begun), &pass(Finding::Applied(&working)), at(700));
+    assert_eq!(until(&late, 700), None, "it was told");
+}
+
+#[test]
 fn warnings_are_capped_and_counted_and_stay_while_nothing_new_is_known() {
     let many: Vec<Warning> =
         (0..250).map(|number| Warning { path: format!("services.s{number}"), ..Warning::default() }).collect();
