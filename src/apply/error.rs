@@ -79,8 +79,11 @@ impl Failure {
             422 if is_replaced(status) => Self::Conflict,
             404 => Self::NotFound,
             409 => Self::Conflict,
-            400 | 413 | 422 => Self::Invalid { message: told(kind, status), immutable: is_immutable(status) },
-            403 => Self::Other { class: Class::Terminal, category: Category::Forbidden, message: told(kind, status) },
+            403 if is_about_rights(status) => {
+                Self::Other { class: Class::Terminal, category: Category::Forbidden, message: told(kind, status) }
+            }
+            // Admission answers 403 as well: a quota, a policy, a storage class whose volumes do not grow.
+            400 | 403 | 413 | 422 => Self::Invalid { message: told(kind, status), immutable: is_immutable(status) },
             500 if is_untyped(status) => Self::Invalid { message: told(kind, status), immutable: false },
             _ => Self::Other { class: Class::Transient, category: Category::Api, message: told(kind, status) },
         }
@@ -112,6 +115,13 @@ fn is_immutable(status: &Status) -> bool {
         .any(|sentence| status.message.contains(sentence))
 }
 
+/// How the refusal of every authorizer is told (`apiserver/pkg/endpoints/handlers/responsewriters`), such as
+/// `User "shop" cannot patch resource "services" in API group ""`.
+fn is_about_rights(status: &Status) -> bool {
+    let told = status.message.split_once(" cannot ").and_then(|(_, what)| what.split_once(' '));
+    told.is_some_and(|(_verb, what)| what.starts_with("resource \"") || what.starts_with("path \""))
+}
+
 /// An apply that names the uid of an object that another has replaced fails with 422, and not with 409.
 fn is_replaced(status: &Status) -> bool {
     status.details.iter().flat_map(|details| &details.causes).any(|cause| cause.field == "metadata.uid")
@@ -133,7 +143,9 @@ pub(super) fn short(message: &str) -> String {
 }
 
 fn told(kind: Kind, status: &Status) -> String {
-    if kind != Kind::Secret || status.code == 403 {
+    // Who lacks which right, and how much of what a quota has left, is no content.
+    let is_harmless = status.code == 403 && (is_about_rights(status) || status.message.contains("exceeded quota: "));
+    if kind != Kind::Secret || is_harmless {
         return short(&status.message);
     }
     let causes: Vec<String> = status
@@ -162,4 +174,45 @@ fn chain(error: &dyn std::error::Error) -> String {
         source = inner.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(kind: Kind, message: &str) -> (Class, Category, String) {
+        let status = Status { code: 403, reason: "Forbidden".into(), message: message.into(), ..Status::default() };
+        let failure = Failure::of(kind, &kube::Error::Api(Box::new(status)));
+        let error = failure.on(kind, "web").unwrap();
+        (error.class, error.category, error.message)
+    }
+
+    #[test]
+    fn only_a_lack_of_rights_is_forbidden() {
+        for rights in [
+            "deployments.apps \"web\" is forbidden: User \"system:serviceaccount:shop:app\" cannot patch resource \"deployments\" in API group \"apps\" in the namespace \"shop\"",
+            "serviceaccounts \"app\" is forbidden: User \"operator\" cannot impersonate resource \"serviceaccounts\" in API group \"\" in the namespace \"shop\"",
+        ] {
+            for kind in [Kind::Deployment, Kind::Secret] {
+                assert_eq!(refused(kind, rights), (Class::Terminal, Category::Forbidden, rights.to_owned()));
+            }
+        }
+        for admission in [
+            "persistentvolumeclaims \"web\" is forbidden: only dynamically provisioned pvc can be resized and the storageclass that provisions the pvc must support resize",
+            "persistentvolumeclaims \"web\" is forbidden: exceeded quota: small, requested: requests.storage=2Gi, used: requests.storage=1Gi, limited: requests.storage=2Gi",
+            "admission webhook \"policy.example.com\" denied the request: such a service cannot be exposed",
+        ] {
+            let kind = Kind::PersistentVolumeClaim;
+            assert_eq!(refused(kind, admission), (Class::Terminal, Category::Invalid, admission.to_owned()));
+        }
+    }
+
+    #[test]
+    fn what_a_webhook_says_of_a_secret_is_not_told() {
+        let (_, category, message) =
+            refused(Kind::Secret, "admission webhook \"x\" denied the request: hunter2 is weak");
+        assert_eq!((category, message.as_str()), (Category::Invalid, "the API server answered 403 Forbidden"));
+        let quota = "secrets \"web\" is forbidden: exceeded quota: few, requested: secrets=1, used: secrets=1, limited: secrets=1";
+        assert_eq!(refused(Kind::Secret, quota).2, quota);
+    }
 }
