@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::error::ApplyError;
+use super::error::{ApplyError, Class};
 use super::kind::Kind;
 use crate::api::v1alpha1::{InventoryEntry, ServiceStatus, VolumeStatus};
 
@@ -36,6 +36,13 @@ pub struct Outcome {
     pub errors: Vec<ApplyError>,
     /// The namespace is being deleted: there is nothing to do and nobody to tell.
     pub terminating: bool,
+}
+
+impl Outcome {
+    /// Whether something went wrong that is tried again by itself.
+    pub fn is_retried(&self) -> bool {
+        self.errors.iter().any(|error| error.class != Class::Terminal)
+    }
 }
 
 /// Something that was sent.

@@ -21,11 +21,26 @@ struct Remembered {
     written: Option<(String, ComposeStackStatus)>,
     /// When the stack's unwatched objects were last read.
     verified: Instant,
+    owed: Owed,
+}
+
+/// What was asked for by a request, and not done by the pass that answered it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Owed {
+    /// Reading what is not watched.
+    pub(super) verification: bool,
+    /// Reading the images.
+    pub(super) images: bool,
+}
+
+impl Owed {
+    /// What a request asks for.
+    pub(super) const ALL: Self = Self { verification: true, images: true };
 }
 
 impl Default for Remembered {
     fn default() -> Self {
-        Self { written: None, verified: Instant::now() }
+        Self { written: None, verified: Instant::now(), owed: Owed::default() }
     }
 }
 
@@ -69,16 +84,27 @@ impl Memory {
         remembered.entry(key(stack)).or_default().written = (!is_late).then_some((version, status));
     }
 
-    /// Whether it is time to read what is not watched; if so, it is then done for this interval. A restart counts
-    /// as such a time, or a restarted operator would read every object of every stack.
+    /// Whether it is time to read what is not watched. A restart counts as such a time that is past, or a restarted operator
+    /// would read every object of every stack.
     pub(super) fn is_verification_due(&self, stack: &ComposeStack, interval: Duration) -> bool {
         let mut remembered = self.lock();
         let entry = remembered.entry(key(stack)).or_default();
-        let due = entry.verified.elapsed() >= interval * 8 / 10;
-        if due {
-            entry.verified = Instant::now();
-        }
-        due
+        entry.verified.elapsed() >= interval * 8 / 10
+    }
+
+    /// Remembers that what is not watched was read, and is as it is to be, or needs a person.
+    pub(super) fn verified(&self, stack: &ComposeStack) {
+        self.lock().entry(key(stack)).or_default().verified = Instant::now();
+    }
+
+    /// What is still owed to who asked for a pass.
+    pub(super) fn owed(&self, stack: &ComposeStack) -> Owed {
+        self.lock().get(&key(stack)).map(|entry| entry.owed).unwrap_or_default()
+    }
+
+    /// Remembers what is still owed.
+    pub(super) fn owe(&self, stack: &ComposeStack, owed: Owed) {
+        self.lock().entry(key(stack)).or_default().owed = owed;
     }
 
     /// Forgets a stack that is gone.
@@ -159,5 +185,19 @@ mod tests {
         let memory = Memory::default();
         assert!(!memory.is_verification_due(&stack("1", None), Duration::from_mins(1)));
         assert!(memory.is_verification_due(&stack("1", None), Duration::ZERO));
+    }
+
+    #[test]
+    fn a_verification_stays_due_until_it_is_made() {
+        let (memory, stack) = (Memory::default(), stack("1", None));
+        let moment = Duration::from_millis(20);
+        assert!(!memory.is_verification_due(&stack, Duration::from_mins(1)));
+        std::thread::sleep(moment);
+        assert!(memory.is_verification_due(&stack, moment));
+        assert!(memory.is_verification_due(&stack, moment), "the pass failed");
+        memory.verified(&stack);
+        assert!(!memory.is_verification_due(&stack, Duration::from_mins(1)));
+        memory.owe(&stack, Owed::ALL);
+        assert_eq!(memory.owed(&stack), Owed::ALL);
     }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tracing::Span;
 
+use super::memory::Owed;
 use super::spans;
 use crate::api::v1alpha1::{ImageStatus, Warning};
 use crate::apply::Outcome;
@@ -49,6 +50,15 @@ impl Ended {
         }
     }
 
+    /// Whether something went wrong that is tried again by itself.
+    fn is_retried(&self) -> bool {
+        match self {
+            Self::InputNotFound(_) | Self::Failed(_) => true,
+            Self::Applied(outcome) => outcome.is_retried(),
+            _ => false,
+        }
+    }
+
     /// The same, come to in this step.
     pub(super) fn at(self, step: &Span) -> Self {
         if self.is_failure() {
@@ -66,6 +76,14 @@ pub(super) struct Passed {
     /// In how long the tag of an image is to be looked up again.
     pub(super) look_up: Option<Duration>,
     pub(super) ended: Ended,
+}
+
+impl Passed {
+    /// What is still owed after the pass. Images are not read again for what went wrong later: registries count.
+    pub(super) fn leaves(&self, owed: Owed) -> Owed {
+        let retried = self.ended.is_retried();
+        Owed { verification: owed.verification && retried, images: owed.images && retried && self.images.is_none() }
+    }
 }
 
 impl From<Ended> for Passed {
@@ -106,4 +124,39 @@ pub(super) fn warnings(loaded: &[Diagnostic], translated: &[Note]) -> Vec<Warnin
         message: note.message.clone(),
     });
     loaded.chain(translated).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::apply::{ApplyError, Category, Class, Kind};
+
+    #[test]
+    fn what_a_failed_pass_did_not_do_is_still_owed() {
+        let applied = |class: Option<Class>| {
+            let error = |class| ApplyError {
+                kind: Kind::Service,
+                name: "web".to_owned(),
+                class,
+                category: Category::Api,
+                message: "no".to_owned(),
+            };
+            Ended::Applied(Box::new(Outcome { errors: class.map(error).into_iter().collect(), ..Outcome::default() }))
+        };
+        let nothing = Owed::default();
+        for (ended, left) in [
+            (Ended::Failed("timeout".to_owned()), Owed::ALL),
+            (Ended::InputNotFound(vec![]), Owed::ALL),
+            (applied(Some(Class::Transient)), Owed::ALL),
+            (applied(Some(Class::Conflict)), Owed::ALL),
+            (applied(Some(Class::Terminal)), nothing),
+            (applied(None), nothing),
+            (Ended::Unsupported(vec![]), nothing),
+        ] {
+            let mut passed = Passed::from(ended);
+            assert_eq!((passed.leaves(Owed::ALL), passed.leaves(nothing)), (left, nothing));
+            passed.images = Some(Vec::new());
+            assert_eq!(passed.leaves(Owed::ALL), Owed { images: false, ..left });
+        }
+    }
 }

@@ -16,6 +16,7 @@ use super::args::Switch;
 use super::context::Context;
 use super::events;
 use super::identity;
+use super::memory::Owed;
 use super::passed::{Ended, Passed, not_gathered, warnings};
 use super::retry::jittered;
 use super::spans::{self, step};
@@ -86,6 +87,7 @@ async fn pass(client: &Client, root: &Root, context: &Context, span: &Span) -> R
     let started = Instant::now();
     let passed = guarded(client, &stack, context).await;
     let next = status_after(&stack, &passed);
+    context.memory.owe(&stack, passed.leaves(owed(&stack, context)));
     let action = action(&stack, &passed, &next, context);
     let result = passed.ended.result();
     context.metrics.reconciled(result, started.elapsed());
@@ -272,7 +274,7 @@ async fn images(
     wanted.sort();
     wanted.dedup();
     let observed = stack.status.as_ref().and_then(|status| status.observed_generation);
-    let again = if is_requested(stack) {
+    let again = if owed(stack, context).images {
         Again::All
     } else if observed != stack.metadata.generation {
         Again::Unread
@@ -296,11 +298,15 @@ fn tells_of_a_look(ready: &Condition) -> bool {
 
 async fn applied(client: &Client, stack: &ComposeStack, context: &Context, plan: &Plan, looked: bool) -> Outcome {
     let owner = owner(stack);
-    let verify = context.memory.is_verification_due(stack, interval(stack)) || is_requested(stack);
+    let verify = context.memory.is_verification_due(stack, interval(stack)) || owed(stack, context).verification;
     let inventory = stack.status.as_ref().map_or(&[][..], |status| &status.inventory);
     let retain = stack.spec.volumes.reclaim == Reclaim::Retain;
     let request = Request { plan, inventory, prune: stack.spec.prune, retain, verify, looked };
-    Applier::new(client, &context.live, &owner).apply(request).await
+    let outcome = Applier::new(client, &context.live, &owner).apply(request).await;
+    if verify && !outcome.is_retried() {
+        context.memory.verified(stack);
+    }
+    outcome
 }
 
 fn owner(stack: &ComposeStack) -> Owner {
@@ -370,6 +376,13 @@ fn action(stack: &ComposeStack, passed: &Passed, next: &ComposeStackStatus, cont
 /// How old what is known of an image may become.
 fn period(container: &compose::model::ContainerSpec) -> Option<Duration> {
     Some(Duration::from_nanos(u64::try_from(container.pull_period()?.0).ok()?))
+}
+
+/// What somebody asked for and did not get yet. The status tells that a request was handled as soon as a pass has an answer
+/// to it, as Flux means it, or whoever waits would not come to see what is wrong; what the pass failed to do is done by the
+/// next one all the same.
+fn owed(stack: &ComposeStack, context: &Context) -> Owed {
+    if is_requested(stack) { Owed::ALL } else { context.memory.owed(stack) }
 }
 
 /// Whether somebody asked for a pass that was not made yet.
