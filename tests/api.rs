@@ -16,6 +16,8 @@ mod external;
 mod harness;
 #[path = "api/images.rs"]
 mod images;
+#[path = "api/neighbours.rs"]
+mod neighbours;
 #[path = "api/nulls.rs"]
 mod nulls;
 #[path = "api/planted.rs"]
