@@ -65,15 +65,13 @@ pub(super) struct Election {
 type Held = BTreeMap<u16, Lease>;
 
 impl Election {
-    /// This process, with a client of its own: the general one repeats requests for minutes, and would hold up a renewal
-    /// for as long.
+    /// This process, with a client of its own, whose requests wait for none of the others and are sent once: what is
+    /// repeated for minutes would hold up a renewal for as long.
     ///
     /// # Errors
     /// When there is no client or no randomness.
     pub(super) fn new(config: &Config, namespace: &str) -> Result<Self, ElectionError> {
-        let mut config = config.clone();
-        config.default_retry = false;
-        let client = Client::try_from(config).map_err(|error| ElectionError::Client(error.into()))?;
+        let client = Client::try_from(config.clone()).map_err(|error| ElectionError::Client(error.into()))?;
         let mut bytes = [0; 8];
         getrandom::fill(&mut bytes)?;
         let host = std::env::var("HOSTNAME").unwrap_or_else(|_| "operator".to_owned());

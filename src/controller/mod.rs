@@ -1,6 +1,7 @@
 //! The operator's process: watches, the queue of stacks, and the reconciliation of each.
 
 mod args;
+mod connection;
 mod context;
 mod debounce;
 mod election;
@@ -43,6 +44,7 @@ use crate::api::ComposeStack;
 use crate::api::names::{ANNOTATION_LAST_APPLIED, ANNOTATION_RECONCILE_REQUESTED};
 use crate::apply::{HashKey, Kind, LiveStore, StackRef, changes};
 use crate::source::{self, References, input_changes};
+use connection::resent;
 use context::Context;
 use debounce::debounced;
 use election::{Election, ElectionError};
@@ -106,22 +108,25 @@ pub enum RunError {
 pub async fn run(args: RunArgs) -> Result<(), RunError> {
     let shutdown = Shutdown::on_signals().map_err(RunError::Signals)?;
     let config = Config::infer().await.map_err(|error| RunError::Config(Box::new(error)))?;
+    let config = connection::bounded(config);
     let namespace = args.namespace.clone().unwrap_or_else(|| config.default_namespace.clone());
     let cluster_url = config.cluster_url.clone();
     let url = cluster_url.to_string();
     let election = args.leader_elect.then(|| Election::new(&config, &namespace)).transpose()?;
     let mut client =
         Client::try_from(config).map_err(|source| RunError::Api { url: url.clone(), source: source.into() })?;
-    is_defined(&client, &args, url.clone()).await?;
-    let key = hash_key::hash_key(&client, &namespace).await?;
+    let starting = resent(client.clone(), &namespace);
+    is_defined(&starting, &args, url.clone()).await?;
+    let key = hash_key::hash_key(&starting, &namespace).await?;
     client = requests::traced(client, &cluster_url, &namespace);
 
     let shards = if election.is_some() {
         let shards = Shards::elected(args.shards, &client, &namespace);
         // What is written is written for a stack, by the client of its shard.
-        client = fenced(client, Term::none(), &namespace);
+        client = resent(fenced(client, Term::none(), &namespace), &namespace);
         shards
     } else {
+        client = resent(client, &namespace);
         Shards::whole(client.clone())
     };
 

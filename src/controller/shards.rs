@@ -6,6 +6,7 @@ use kube::{Client, ResourceExt};
 use sha2::{Digest, Sha256};
 use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use super::connection::resent;
 use super::term::{Term, fenced};
 
 /// All shards. A stack belongs to one of them, by its namespace and name.
@@ -37,7 +38,7 @@ impl Shards {
     pub(super) fn elected(count: u16, client: &Client, namespace: &str) -> Self {
         let shard = |_| {
             let term = Term::none();
-            let client = fenced(client.clone(), term.clone(), namespace);
+            let client = resent(fenced(client.clone(), term.clone(), namespace), namespace);
             Shard { open: false.into(), running: RwLock::default(), term, client }
         };
         Self { all: (0..count.max(1)).map(shard).collect(), closing: false.into() }
