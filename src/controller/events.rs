@@ -24,6 +24,8 @@ const NOTE_BYTES: usize = 1000;
 const LATELY: Duration = Duration::from_mins(6);
 /// How many events are remembered at most.
 const REMEMBERED: usize = 1000;
+/// How long publishing one may take: the status is what counts, and it comes after.
+const TIME: Duration = Duration::from_secs(5);
 const NORMAL: &str = "Normal";
 const WARNING: &str = "Warning";
 
@@ -33,7 +35,7 @@ pub(super) async fn applied(client: &Client, context: &Context, stack: &ComposeS
         return;
     }
     let lines: Vec<String> = changes.iter().map(ToString::to_string).collect();
-    publish(client, context, stack, NORMAL, "Applied", "Apply", &lines.join(", ")).await;
+    publish(client, &context.events, stack, NORMAL, "Applied", "Apply", &lines.join(", ")).await;
 }
 
 /// Publishes the turn of a stack, if it took one.
@@ -50,7 +52,7 @@ pub(super) async fn turned(client: &Client, context: &Context, stack: &ComposeSt
         return;
     }
     let kind = if now.status == "False" && now.reason != "Suspended" { WARNING } else { NORMAL };
-    publish(client, context, stack, kind, &now.reason, "Reconcile", &now.message).await;
+    publish(client, &context.events, stack, kind, &now.reason, "Reconcile", &now.message).await;
 }
 
 /// The events that were published lately, by what they say: those that are said again are counted. The library's own
@@ -75,6 +77,11 @@ impl Published {
         Some((said.name.clone(), said.count))
     }
 
+    /// The event is not there any more, so it cannot be said again.
+    fn forget(&self, what: u64) {
+        self.lock().remove(&what);
+    }
+
     fn said(&self, what: u64, name: String) {
         let mut published = self.lock();
         if published.len() >= REMEMBERED {
@@ -95,7 +102,7 @@ impl Published {
 
 async fn publish(
     client: &Client,
-    context: &Context,
+    published: &Published,
     stack: &ComposeStack,
     kind: &str,
     reason: &str,
@@ -107,14 +114,18 @@ async fn publish(
     let what = hasher.finish();
     let api: Api<Event> = Api::namespaced(client.clone(), &stack.namespace().unwrap_or_default());
     let now = MicroTime(Timestamp::now());
-    let result = if let Some((name, count)) = context.events.again(what) {
+    let result = if let Some((name, count)) = published.again(what) {
         let series = EventSeries { count, last_observed_time: now };
-        api.patch(&name, &PatchParams::default(), &Patch::Merge(json!({"series": series}))).await
+        let (parameters, patch) = (PatchParams::default(), Patch::Merge(json!({"series": series})));
+        let result = timed(api.patch(&name, &parameters, &patch)).await;
+        if matches!(&result, Err(kube::Error::Api(status)) if status.is_not_found()) {
+            published.forget(what);
+        }
+        result
     } else {
         let name = format!("{}.{:x}", stack.name_any(), now.0.as_nanosecond());
-        context.events.said(what, name.clone());
         let event = Event {
-            metadata: ObjectMeta { name: Some(name), namespace: stack.namespace(), ..ObjectMeta::default() },
+            metadata: ObjectMeta { name: Some(name.clone()), namespace: stack.namespace(), ..ObjectMeta::default() },
             type_: Some(kind.to_owned()),
             reason: Some(reason.to_owned()),
             action: Some(action.to_owned()),
@@ -125,11 +136,20 @@ async fn publish(
             reporting_instance: Some(std::env::var("HOSTNAME").unwrap_or_else(|_| FIELD_MANAGER.to_owned())),
             ..Event::default()
         };
-        api.create(&PostParams::default(), &event).await
+        let result = timed(api.create(&PostParams::default(), &event)).await;
+        if result.is_ok() {
+            published.said(what, name);
+        }
+        result
     };
     if let Err(error) = result {
         tracing::debug!(%error, "event not published");
     }
+}
+
+/// A request that ends in time: no answer at all is an error as well.
+async fn timed<T>(request: impl Future<Output = Result<T, kube::Error>>) -> Result<T, kube::Error> {
+    tokio::time::timeout(TIME, request).await.unwrap_or_else(|late| Err(kube::Error::Service(late.into())))
 }
 
 fn bounded(note: &str) -> String {
@@ -157,6 +177,39 @@ mod tests {
         published.said(0, "next".to_owned());
         assert_eq!(published.lock().len(), 1);
         assert_eq!(published.again(1), None);
+    }
+
+    #[tokio::test]
+    async fn an_event_that_was_not_created_is_created_the_next_time() {
+        use std::sync::{Arc, Mutex};
+
+        use http::{Request, Response};
+        use kube::client::Body;
+
+        // Refused, created, said again, gone, created again.
+        let answers = [500, 201, 200, 404, 201];
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let server = {
+            let asked = Arc::clone(&asked);
+            tower::service_fn(move |request: Request<Body>| {
+                let mut asked = asked.lock().unwrap();
+                let code = answers[asked.len()];
+                asked.push(request.method().to_string());
+                let body = if code < 300 {
+                    json!({"apiVersion": "events.k8s.io/v1", "kind": "Event", "metadata": {"name": "e"}})
+                } else {
+                    json!({"kind": "Status", "status": "Failure", "code": code, "reason": if code == 404 { "NotFound" } else { "" }})
+                };
+                let body = Body::from(serde_json::to_vec(&body).unwrap());
+                std::future::ready(Response::builder().status(code).body(body))
+            })
+        };
+        let (client, published) = (Client::new(server, "default"), Published::default());
+        let stack = ComposeStack::new("app", crate::api::ComposeStackSpec::default());
+        for _ in answers {
+            publish(&client, &published, &stack, WARNING, "InvalidCompose", "Reconcile", "it has an error").await;
+        }
+        assert_eq!(*asked.lock().unwrap(), ["POST", "POST", "PATCH", "PATCH", "POST"]);
     }
 
     #[test]
