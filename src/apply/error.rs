@@ -30,6 +30,19 @@ pub enum Category {
     Api,
 }
 
+impl Category {
+    /// The word for metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Forbidden => "forbidden",
+            Self::Invalid => "invalid",
+            Self::Immutable => "immutable",
+            Self::Prune => "prune",
+            Self::Api => "api",
+        }
+    }
+}
+
 /// What went wrong with one child.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{kind} {name}: {message}")]

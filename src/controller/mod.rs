@@ -6,6 +6,7 @@ mod context;
 mod debounce;
 mod election;
 mod events;
+mod guard;
 mod hash_key;
 mod identity;
 mod leases;

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use tracing::Span;
 
+use super::guard::Unfinished;
 use super::memory::Owed;
 use super::spans;
 use crate::api::v1alpha1::{ImageStatus, Warning};
-use crate::apply::Outcome;
+use crate::apply::{Category, Outcome};
 use crate::compose::{Diagnostic, Diagnostics, Level};
 use crate::source::SourceError;
 use crate::translate::Note;
@@ -18,11 +19,24 @@ pub(super) enum Ended {
     FieldNotSupported(Vec<String>),
     InputNotFound(Vec<String>),
     Forbidden(String),
-    Failed(String),
+    Failed(Failed),
     InvalidCompose(Diagnostics),
     Unsupported(Vec<Note>),
     PolicyViolation(Vec<String>),
     Applied(Box<Outcome>),
+}
+
+/// Something that is tried again.
+pub(super) struct Failed {
+    /// What kind of trouble it is.
+    pub(super) category: &'static str,
+    pub(super) message: String,
+}
+
+impl From<Unfinished> for Passed {
+    fn from(unfinished: Unfinished) -> Self {
+        Ended::Failed(Failed { category: unfinished.kind(), message: unfinished.to_string() }).into()
+    }
 }
 
 impl Ended {
@@ -105,7 +119,9 @@ pub(super) fn not_gathered(error: &SourceError) -> Ended {
             reason: "InvalidInput",
             message: message.clone(),
         }])),
-        SourceError::Api { source, .. } => Ended::Failed(format!("{error}: {source}")),
+        SourceError::Api { source, .. } => {
+            Ended::Failed(Failed { category: Category::Api.as_str(), message: format!("{error}: {source}") })
+        }
     }
 }
 

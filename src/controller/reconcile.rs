@@ -1,10 +1,8 @@
 //! One reconciliation of one stack.
 
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures::FutureExt;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use k8s_openapi::jiff::Timestamp;
 use kube::runtime::controller::Action;
@@ -15,6 +13,7 @@ use super::Root;
 use super::args::Switch;
 use super::context::Context;
 use super::events;
+use super::guard::{Unfinished, guarded};
 use super::identity;
 use super::memory::Owed;
 use super::passed::{Ended, Passed, not_gathered, warnings};
@@ -48,6 +47,9 @@ pub(super) enum ReconcileError {
     /// The status could not be written.
     #[error("cannot write the status")]
     Status(#[source] Box<kube::Error>),
+    /// The pass came to no end.
+    #[error(transparent)]
+    Unfinished(#[from] Unfinished),
     /// The object does not fit the type: an older or newer operator wrote the definition.
     #[error("this version of the operator cannot read the stack: {0}")]
     Unreadable(String),
@@ -59,6 +61,7 @@ impl ReconcileError {
         match self {
             Self::Status(error) if is_conflict(error) => "overtaken",
             Self::Status(_) => "status",
+            Self::Unfinished(unfinished) => unfinished.kind(),
             Self::Unreadable(_) => "unreadable",
         }
     }
@@ -73,7 +76,10 @@ pub(super) async fn reconcile(root: Arc<Root>, context: Arc<Context>) -> Result<
         return Ok(Action::await_change());
     }
     let span = spans::reconciliation(root.as_ref());
-    let result = pass(&shard.client, &root, &context, &span).instrument(span.clone()).await;
+    // As a whole, so that nothing of it holds the place of another, or the end of the operator, for longer.
+    let pass = pass(&shard.client, &root, &context, &span).instrument(span.clone());
+    let result =
+        guarded(context.args.reconcile_timeout, pass).await.unwrap_or_else(|unfinished| Err(unfinished.into()));
     if let Err(error) = &result {
         span.in_scope(|| tell(&root, error));
         spans::untold(&span, error);
@@ -85,7 +91,7 @@ async fn pass(client: &Client, root: &Root, context: &Context, span: &Span) -> R
     let cached = root.0.as_ref().map_err(|invalid| ReconcileError::Unreadable(invalid.error.clone()))?;
     let stack = context.memory.latest(cached, &context.stacks);
     let started = Instant::now();
-    let passed = guarded(client, &stack, context).await;
+    let passed = guarded(for_work(context), pipeline(client, &stack, context)).await.unwrap_or_else(Passed::from);
     let next = status_after(&stack, &passed);
     context.memory.owe(&stack, passed.leaves(owed(&stack, context)));
     let action = action(&stack, &passed, &next, context);
@@ -131,7 +137,9 @@ pub(super) fn on_error(root: Arc<Root>, error: &ReconcileError, context: Arc<Con
     match error {
         ReconcileError::Unreadable(_) => Action::await_change(),
         ReconcileError::Status(error) if is_conflict(error) => Action::requeue(OVERTAKEN),
-        ReconcileError::Status(_) => Action::requeue(context.retries.failed(&key(root.as_ref()))),
+        ReconcileError::Status(_) | ReconcileError::Unfinished(_) => {
+            Action::requeue(context.retries.failed(&key(root.as_ref())))
+        }
     }
 }
 
@@ -140,17 +148,9 @@ fn is_conflict(error: &kube::Error) -> bool {
     matches!(error, kube::Error::Api(status) if status.is_conflict())
 }
 
-/// A pass that ends in time and harms one stack at most.
-async fn guarded(client: &Client, stack: &ComposeStack, context: &Context) -> Passed {
-    let timeout = context.args.reconcile_timeout;
-    match tokio::time::timeout(timeout, AssertUnwindSafe(pipeline(client, stack, context)).catch_unwind()).await {
-        Ok(Ok(passed)) => passed,
-        Ok(Err(_)) => {
-            Ended::Failed("the operator failed on this stack; its log has the place, please report it".to_owned())
-                .into()
-        }
-        Err(_) => Ended::Failed(format!("not done after {} s; it is tried again", timeout.as_secs())).into(),
-    }
+/// How much of its time a pass may take up to its result: the rest is for telling of it.
+fn for_work(context: &Context) -> Duration {
+    context.args.reconcile_timeout * 9 / 10
 }
 
 async fn pipeline(operator: &Client, stack: &ComposeStack, context: &Context) -> Passed {
@@ -323,7 +323,7 @@ fn status_after(stack: &ComposeStack, passed: &Passed) -> ComposeStackStatus {
         Ended::FieldNotSupported(fields) => Finding::FieldNotSupported(fields),
         Ended::InputNotFound(missing) => Finding::InputNotFound(missing),
         Ended::Forbidden(message) => Finding::Forbidden(message),
-        Ended::Failed(message) => Finding::Failed(message),
+        Ended::Failed(failed) => Finding::Failed(&failed.message),
         Ended::InvalidCompose(errors) => Finding::InvalidCompose(errors),
         Ended::Unsupported(notes) => Finding::Unsupported(notes),
         Ended::PolicyViolation(lines) => Finding::PolicyViolation(lines),
