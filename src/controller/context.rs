@@ -5,6 +5,7 @@ use std::sync::Arc;
 use kube::Client;
 
 use super::args::RunArgs;
+use super::census::Census;
 use super::events::Published;
 use super::memory::Memory;
 use super::metrics::Metrics;
@@ -36,6 +37,17 @@ pub(super) struct Context {
 }
 
 impl Context {
+    /// The stacks that this process acts for.
+    pub(super) fn census(&self) -> Census {
+        let mut census = Census::default();
+        self.stacks.each(|root| {
+            if self.shards.of(root).is_open() {
+                census.add(root);
+            }
+        });
+        census
+    }
+
     #[allow(clippy::too_many_arguments, reason = "each is something else that is shared")]
     pub(super) fn new(
         client: Client,

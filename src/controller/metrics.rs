@@ -1,5 +1,7 @@
 //! What the operator counts, in the OpenMetrics text format.
 
+use std::fmt;
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use prometheus_client::encoding::{EncodeLabelSet, text};
@@ -10,20 +12,38 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
+use super::census::Census;
+
 /// The content type of the OpenMetrics text format.
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// The operator's metrics. No label holds a name that a user chose, so their number is bounded.
-#[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
+    stacks: Family<StackLabels, Gauge>,
+    /// Who knows the stacks, once they are watched.
+    census: OnceLock<Box<dyn Fn() -> Census + Send + Sync>>,
+    /// Held while the stacks are counted and written, so that two who ask do not get half of it each.
+    counting: Mutex<()>,
     reconciliations: Family<ResultLabel, Counter>,
+    reconcile_errors: Family<CategoryLabel, Counter>,
     reconcile_seconds: Histogram,
     applied: Family<ApplyLabels, Counter>,
     watch_errors: Family<KindLabel, Counter>,
     leader: Gauge,
     shards: Gauge,
     shards_held: Gauge,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct StackLabels {
+    ready: &'static str,
+    reason: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct CategoryLabel {
+    category: &'static str,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -45,8 +65,12 @@ struct KindLabel {
 impl Default for Metrics {
     fn default() -> Self {
         let mut registry = Registry::with_prefix("compose_operator");
+        let stacks = Family::default();
+        registry.register("stacks", "Stacks that this operator acts for, by their condition Ready", stacks.clone());
         let reconciliations = Family::default();
         registry.register("reconcile", "Reconciliations by their result", reconciliations.clone());
+        let reconcile_errors = Family::default();
+        registry.register("reconcile_errors", "What went wrong in reconciliations", reconcile_errors.clone());
         let reconcile_seconds =
             Histogram::new([0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0]);
         registry.register("reconcile_duration_seconds", "How long reconciliations took", reconcile_seconds.clone());
@@ -65,7 +89,20 @@ impl Default for Metrics {
             "The version of the operator",
             Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]),
         );
-        Self { registry, reconciliations, reconcile_seconds, applied, watch_errors, leader, shards, shards_held }
+        Self {
+            registry,
+            stacks,
+            census: OnceLock::new(),
+            counting: Mutex::default(),
+            reconciliations,
+            reconcile_errors,
+            reconcile_seconds,
+            applied,
+            watch_errors,
+            leader,
+            shards,
+            shards_held,
+        }
     }
 }
 
@@ -74,6 +111,17 @@ impl Metrics {
     pub fn reconciled(&self, result: &'static str, took: Duration) {
         self.reconciliations.get_or_create(&ResultLabel { result }).inc();
         self.reconcile_seconds.observe(took.as_secs_f64());
+    }
+
+    /// Counts one thing that went wrong.
+    pub fn went_wrong(&self, category: &'static str) {
+        self.reconcile_errors.get_or_create(&CategoryLabel { category }).inc();
+    }
+
+    /// Lets the stacks be counted by this, whenever somebody asks. Only the first who knows them is asked.
+    pub(super) fn counts_stacks(&self, census: impl Fn() -> Census + Send + Sync + 'static) {
+        // There is one set of stacks in a process.
+        let _ = self.census.set(Box::new(census));
     }
 
     /// Counts one write to a child.
@@ -102,9 +150,21 @@ impl Metrics {
     /// # Errors
     /// Never: text can always be written to memory.
     pub fn encode(&self) -> Result<String, std::fmt::Error> {
+        let _counting = self.counting.lock().unwrap_or_else(PoisonError::into_inner);
+        self.stacks.clear();
+        let census = self.census.get().map(|census| census()).unwrap_or_default();
+        for ((ready, reason), count) in census.counts() {
+            self.stacks.get_or_create(&StackLabels { ready, reason }).set(count);
+        }
         let mut buffer = String::new();
         text::encode(&mut buffer, &self.registry)?;
         Ok(buffer)
+    }
+}
+
+impl fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Metrics").field("registry", &self.registry).finish_non_exhaustive()
     }
 }
 
@@ -118,15 +178,40 @@ mod tests {
         metrics.reconciled("ready", Duration::from_millis(3));
         metrics.applied("Deployment", "created");
         metrics.watch_failed("Service");
+        metrics.went_wrong("forbidden");
         let text = metrics.encode().unwrap();
         for line in [
             "compose_operator_reconcile_total{result=\"ready\"} 1",
             "compose_operator_reconcile_duration_seconds_bucket{le=\"0.005\"} 1",
             "compose_operator_apply_total{kind=\"Deployment\",action=\"created\"} 1",
+            "compose_operator_reconcile_errors_total{category=\"forbidden\"} 1",
             "compose_operator_watch_errors_total{kind=\"Service\"} 1",
             "compose_operator_build_info{version=",
         ] {
             assert!(text.contains(line), "{line} is missing in:\n{text}");
         }
+    }
+
+    #[test]
+    fn stacks_are_counted_when_somebody_asks_and_those_that_are_gone_are_not() {
+        use std::sync::Arc;
+        use std::sync::atomic::{AtomicBool, Ordering};
+
+        let metrics = Metrics::default();
+        assert!(!metrics.encode().unwrap().contains("compose_operator_stacks{"));
+        let there = Arc::new(AtomicBool::new(true));
+        let is_there = Arc::clone(&there);
+        metrics.counts_stacks(move || {
+            let mut census = Census::default();
+            let stack = crate::api::ComposeStack::new("app", crate::api::ComposeStackSpec::default());
+            if is_there.load(Ordering::SeqCst) {
+                census.add(&kube::core::DeserializeGuard(Ok(stack)));
+            }
+            census
+        });
+        let line = "compose_operator_stacks{ready=\"Unknown\",reason=\"Progressing\"} 1";
+        assert!(metrics.encode().unwrap().contains(line));
+        there.store(false, Ordering::SeqCst);
+        assert!(!metrics.encode().unwrap().contains("compose_operator_stacks{"));
     }
 }

@@ -1,6 +1,7 @@
 //! The operator's process: watches, the queue of stacks, and the reconciliation of each.
 
 mod args;
+mod census;
 mod connection;
 mod context;
 mod debounce;
@@ -153,6 +154,8 @@ pub async fn run(args: RunArgs) -> Result<(), RunError> {
     let mut stacks = Stacks::default();
     let scopes: Vec<_> = scopes(&args).into_iter().map(|scope| (stacks.begin(scope.as_deref()), scope)).collect();
     let context = Arc::new(Context::new(client, shards, Arc::clone(&live), references, key, metrics, args, stacks));
+    let counted = Arc::downgrade(&context);
+    context.metrics.counts_stacks(move || counted.upgrade().map(|context| context.census()).unwrap_or_default());
     for (kept, namespace) in &scopes {
         watch(&mut tasks, &context, namespace.as_deref(), kept.queue.clone());
     }

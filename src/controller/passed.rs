@@ -50,8 +50,19 @@ impl Ended {
             Self::Failed(_) => "failed",
             Self::Applied(outcome) if !outcome.conflicts.is_empty() => "conflict",
             Self::Applied(outcome) if !outcome.errors.is_empty() => "failed",
+            Self::Applied(outcome) if !outcome.failed.is_empty() || !outcome.rolled_back.is_empty() => "unhealthy",
             Self::Applied(outcome) if !outcome.waiting.is_empty() => "waiting",
             Self::Applied(_) => "applied",
+        }
+    }
+
+    /// What kinds of trouble there were that the operator tries again or that the API server refused, once for each object.
+    pub(super) fn categories(&self) -> Vec<&'static str> {
+        match self {
+            Self::Failed(failed) => vec![failed.category],
+            Self::Forbidden(_) => vec![Category::Forbidden.as_str()],
+            Self::Applied(outcome) => outcome.errors.iter().map(|error| error.category.as_str()).collect(),
+            _ => Vec::new(),
         }
     }
 
@@ -161,7 +172,7 @@ mod tests {
         };
         let nothing = Owed::default();
         for (ended, left) in [
-            (Ended::Failed("timeout".to_owned()), Owed::ALL),
+            (Passed::from(Unfinished::Panicked).ended, Owed::ALL),
             (Ended::InputNotFound(vec![]), Owed::ALL),
             (applied(Some(Class::Transient)), Owed::ALL),
             (applied(Some(Class::Conflict)), Owed::ALL),
@@ -174,5 +185,30 @@ mod tests {
             passed.images = Some(Vec::new());
             assert_eq!(passed.leaves(Owed::ALL), Owed { images: false, ..left });
         }
+    }
+
+    #[test]
+    fn a_workload_that_gave_up_or_went_back_is_not_counted_as_applied() {
+        let applied = |outcome: Outcome| Ended::Applied(Box::new(outcome)).result();
+        let text = || vec!["web: gave up".to_owned()];
+        assert_eq!(applied(Outcome::default()), "applied");
+        assert_eq!(applied(Outcome { failed: text(), waiting: text(), ..Outcome::default() }), "unhealthy");
+        assert_eq!(applied(Outcome { rolled_back: text(), ..Outcome::default() }), "unhealthy");
+        assert_eq!(applied(Outcome { waiting: text(), ..Outcome::default() }), "waiting");
+    }
+
+    #[test]
+    fn every_error_of_a_pass_has_a_category() {
+        let error = |category| ApplyError {
+            kind: Kind::Service,
+            name: "web".to_owned(),
+            class: Class::Terminal,
+            category,
+            message: String::new(),
+        };
+        let outcome = Outcome { errors: vec![error(Category::Invalid), error(Category::Prune)], ..Outcome::default() };
+        assert_eq!(Ended::Applied(Box::new(outcome)).categories(), ["invalid", "prune"]);
+        assert_eq!(Passed::from(Unfinished::Panicked).ended.categories(), ["panic"]);
+        assert!(Ended::Suspended.categories().is_empty());
     }
 }

@@ -81,6 +81,9 @@ pub(super) async fn reconcile(root: Arc<Root>, context: Arc<Context>) -> Result<
     let result =
         guarded(context.args.reconcile_timeout, pass).await.unwrap_or_else(|unfinished| Err(unfinished.into()));
     if let Err(error) = &result {
+        if !matches!(error, ReconcileError::Status(error) if is_conflict(error)) {
+            context.metrics.went_wrong(error.kind());
+        }
         span.in_scope(|| tell(&root, error));
         spans::untold(&span, error);
     }
@@ -97,6 +100,7 @@ async fn pass(client: &Client, root: &Root, context: &Context, span: &Span) -> R
     let action = action(&stack, &passed, &next, context);
     let result = passed.ended.result();
     context.metrics.reconciled(result, started.elapsed());
+    passed.ended.categories().into_iter().for_each(|category| context.metrics.went_wrong(category));
     spans::ended(span, result, passed.ended.is_failure(), passed.revision.as_deref(), &next);
     if let Ended::Applied(outcome) = &passed.ended {
         for change in &outcome.changes {

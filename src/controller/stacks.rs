@@ -41,6 +41,13 @@ impl Stacks {
         store.get(&ObjectRef::new(&stack.name_any()).within(&namespace.unwrap_or_default()))
     }
 
+    /// Shows every stack as it arrived last.
+    pub(super) fn each(&self, mut show: impl FnMut(&Root)) {
+        for (_, store, _) in &self.0 {
+            store.state().iter().for_each(|stack| show(stack));
+        }
+    }
+
     /// Lets these stacks be reconciled.
     pub(super) fn wake(&self, which: impl Fn(&Root) -> bool) {
         for (_, store, queue) in &self.0 {
