@@ -28,6 +28,8 @@ mod reports;
 mod security;
 #[path = "api/traces.rs"]
 mod traces;
+#[path = "api/unreadable.rs"]
+mod unreadable;
 #[path = "api/volumes.rs"]
 mod volumes;
 

@@ -24,6 +24,7 @@ mod shutdown;
 mod spans;
 mod stacks;
 mod term;
+mod unreadable;
 
 pub use args::{IdentityArgs, Known, RunArgs, Switch};
 

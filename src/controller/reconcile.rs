@@ -19,6 +19,7 @@ use super::memory::Owed;
 use super::passed::{Ended, Passed, not_gathered, warnings};
 use super::retry::jittered;
 use super::spans::{self, step};
+use super::unreadable;
 use crate::api::condition::{READY, Reason};
 use crate::api::names::ANNOTATION_RECONCILE_REQUESTED;
 use crate::api::v1alpha1::{ImageStatus, Reclaim};
@@ -91,7 +92,14 @@ pub(super) async fn reconcile(root: Arc<Root>, context: Arc<Context>) -> Result<
 }
 
 async fn pass(client: &Client, root: &Root, context: &Context, span: &Span) -> Result<Action, ReconcileError> {
-    let cached = root.0.as_ref().map_err(|invalid| ReconcileError::Unreadable(invalid.error.clone()))?;
+    let cached = match &root.0 {
+        Ok(stack) => stack,
+        Err(invalid) => {
+            let told = unreadable::tell(client, root, &invalid.error).instrument(step!("write status")).await;
+            told.map_err(|error| ReconcileError::Status(Box::new(error)))?;
+            return Err(ReconcileError::Unreadable(invalid.error.clone()));
+        }
+    };
     let stack = context.memory.latest(cached, &context.stacks);
     let started = Instant::now();
     let passed = guarded(for_work(context), pipeline(client, &stack, context)).await.unwrap_or_else(Passed::from);
@@ -416,3 +424,6 @@ fn duration(text: &str) -> Option<Duration> {
 pub(super) fn key(stack: &impl ResourceExt) -> String {
     format!("{}/{}", stack.namespace().unwrap_or_default(), stack.name_any())
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,129 @@
+//! Whole passes against a server that answers some requests and not others.
+
+use std::sync::Mutex;
+
+use clap::Parser;
+use http::{Method, Request as HttpRequest, Response};
+use http_body_util::BodyExt as _;
+use kube::client::Body;
+use serde_json::{Value, json};
+
+use super::super::args::RunArgs;
+use super::super::metrics::Metrics;
+use super::super::shards::Shards;
+use super::super::stacks::Stacks;
+use super::*;
+use crate::apply::{HashKey, LiveStore};
+
+#[derive(Parser)]
+struct Line {
+    #[command(flatten)]
+    run: RunArgs,
+}
+
+/// What was written to the status of stacks.
+type Written = Arc<Mutex<Vec<Value>>>;
+
+/// A server that never answers requests to paths that end like this.
+fn server(silent: &'static str) -> (Client, Written) {
+    let written = Written::default();
+    let kept = Arc::clone(&written);
+    let service = tower::service_fn(move |request: HttpRequest<Body>| {
+        let written = Arc::clone(&kept);
+        async move {
+            let (parts, body) = request.into_parts();
+            if parts.uri.path().ends_with(silent) {
+                return std::future::pending().await;
+            }
+            let body = body.collect().await.unwrap().to_bytes();
+            let answer = match (&parts.method, parts.uri.path()) {
+                (&Method::PATCH, path) if path.ends_with("/status") => {
+                    let sent: Value = serde_json::from_slice(&body).unwrap();
+                    written.lock().unwrap().push(sent["status"].clone());
+                    stack(path.split('/').rev().nth(1).unwrap(), &json!({"suspend": true}))
+                }
+                (&Method::GET, path) if path.ends_with("/composestacks") => {
+                    let item = stack("unreadable", &json!({"unsupported": "Perhaps"}));
+                    json!({"apiVersion": "compose-operator.dev/v1alpha1", "kind": "ComposeStackList", "metadata": {}, "items": [item]})
+                }
+                _ => json!({"metadata": {"name": "e"}}),
+            };
+            Response::builder().body(Body::from(serde_json::to_vec(&answer).unwrap()))
+        }
+    });
+    (Client::new(service, "default"), written)
+}
+
+fn stack(name: &str, spec: &Value) -> Value {
+    let mut object = json!({
+        "apiVersion": "compose-operator.dev/v1alpha1", "kind": "ComposeStack",
+        "metadata": {"name": name, "namespace": "shop", "uid": name, "generation": 1, "resourceVersion": "7"},
+        "spec": {"composeFile": "services: {}"},
+    });
+    object["spec"].as_object_mut().unwrap().extend(spec.as_object().unwrap().clone());
+    object
+}
+
+fn root(name: &str, spec: &Value) -> Arc<Root> {
+    Arc::new(serde_json::from_value(stack(name, spec)).unwrap())
+}
+
+fn context(client: Client) -> Arc<Context> {
+    let args = Line::parse_from(["x", "--reconcile-timeout", "1", "--image-configs", "off"]).run;
+    Arc::new(Context::new(
+        client.clone(),
+        Shards::whole(client),
+        LiveStore::new(HashKey::new(b"key"), &[]),
+        Arc::default(),
+        b"key".to_vec(),
+        Arc::new(Metrics::default()),
+        args,
+        Stacks::default(),
+    ))
+}
+
+fn counts(context: &Context, category: &str) -> bool {
+    let line = format!("compose_operator_reconcile_errors_total{{category=\"{category}\"}} 1");
+    context.metrics.encode().unwrap().contains(&line)
+}
+
+#[tokio::test]
+async fn a_pass_whose_status_is_not_taken_ends_and_is_tried_again() {
+    let (client, written) = server("/status");
+    let context = context(client);
+    let error = reconcile(root("app", &json!({"suspend": true})), Arc::clone(&context)).await.unwrap_err();
+    assert!(matches!(error, ReconcileError::Unfinished(Unfinished::Late(_))), "{error:?}");
+    assert_ne!(on_error(root("app", &json!({})), &error, Arc::clone(&context)), Action::await_change());
+    assert!(counts(&context, "timeout") && written.lock().unwrap().is_empty());
+    // Nothing is under way that the end of the operator would wait for.
+    assert!(context.shards.iter().all(|(_, shard)| shard.is_idle()));
+}
+
+#[tokio::test]
+async fn a_pass_that_takes_too_long_says_so() {
+    let (client, written) = server("/configmaps/settings");
+    let context = context(client);
+    let spec = json!({"envFrom": [{"configMapRef": {"name": "settings"}}]});
+    reconcile(root("app", &spec), Arc::clone(&context)).await.unwrap();
+    let written = written.lock().unwrap();
+    let ready = &written[0]["conditions"][0];
+    assert_eq!((&ready["status"], &ready["reason"]), (&json!("False"), &json!("ApplyFailed")));
+    assert!(ready["message"].as_str().unwrap().starts_with("not done after"), "{ready}");
+    assert!(counts(&context, "timeout"));
+}
+
+#[tokio::test]
+async fn a_stack_that_cannot_be_read_is_told_of_and_others_go_on() {
+    let (client, written) = server("/none");
+    let context = context(client);
+    let unreadable = root("unreadable", &json!({"unsupported": "Perhaps"}));
+    let error = reconcile(Arc::clone(&unreadable), Arc::clone(&context)).await.unwrap_err();
+    assert!(matches!(error, ReconcileError::Unreadable(_)), "{error:?}");
+    assert_eq!(on_error(unreadable, &error, Arc::clone(&context)), Action::await_change());
+    assert!(counts(&context, "unreadable"));
+    reconcile(root("app", &json!({"suspend": true})), Arc::clone(&context)).await.unwrap();
+    let written = written.lock().unwrap();
+    let reasons: Vec<_> = written.iter().map(|status| status["conditions"][0]["reason"].clone()).collect();
+    assert_eq!(reasons, [json!("InvalidObject"), json!("Suspended")]);
+    assert_eq!(written[0]["conditions"][1]["type"], "Stalled");
+}
