@@ -7,6 +7,7 @@ mod config;
 mod credentials;
 mod reference;
 mod registry;
+mod silent;
 mod timed;
 
 pub use registry::Registry;
@@ -19,6 +20,7 @@ use k8s_openapi::jiff::Timestamp;
 
 use self::credentials::Credential;
 use self::reference::Reference;
+use self::registry::ReadError;
 use self::timed::Periods;
 use super::reader::Reader;
 use crate::api::ComposeStack;
@@ -26,8 +28,12 @@ use crate::api::v1alpha1::ImageStatus;
 
 /// How long one image may take.
 const IMAGE: Duration = Duration::from_secs(8);
+/// How long one that was not recorded yet may take when its registry did not answer lately.
+const DOUBTFUL: Duration = Duration::from_secs(2);
 /// How long all images of a stack may take.
 const STACK: Duration = Duration::from_secs(20);
+/// What is said of an image whose registry did not answer.
+const LATE: &str = "its registry did not answer in time";
 /// How many images of a stack are read at a time.
 const CONCURRENCY: usize = 4;
 /// How many images the status holds.
@@ -89,7 +95,10 @@ pub async fn images(
     if !missing.is_empty() {
         let credentials = credentials_of(reader, stack).await;
         let deadline = Instant::now() + STACK;
-        let reads = missing.into_values().map(|wanted| read(registry, wanted, &credentials, deadline));
+        let reads = missing.into_values().map(|wanted| {
+            let record = recorded.get(wanted.image.as_str()).copied().filter(|_| again != Again::All);
+            read(registry, wanted, record, &credentials, deadline)
+        });
         let answers: Vec<ImageStatus> = stream::iter(reads.collect::<Vec<_>>()).buffered(CONCURRENCY).collect().await;
         for answer in answers {
             let better =
@@ -103,15 +112,35 @@ pub async fn images(
     (images, next)
 }
 
-async fn read(registry: &Registry, wanted: &WantedImage, credentials: &[Credential], deadline: Instant) -> ImageStatus {
-    let time = IMAGE.min(deadline.saturating_duration_since(Instant::now()));
-    let work = async {
-        let reference = Reference::parse(&wanted.image).ok_or_else(|| "is no reference of an image".to_owned())?;
-        registry.read(&reference, &wanted.platform, credentials).await.map_err(|error| error.to_string())
-    };
-    let result = match tokio::time::timeout(time, work).await {
-        Ok(result) => result,
-        Err(_) => Err("its registry did not answer in time".to_owned()),
+/// Reads an image, unless its registry did not answer lately, and there is a record of the image to go on with.
+async fn read(
+    registry: &Registry,
+    wanted: &WantedImage,
+    record: Option<&ImageStatus>,
+    credentials: &[Credential],
+    deadline: Instant,
+) -> ImageStatus {
+    let now = Instant::now();
+    let left = deadline.saturating_duration_since(now);
+    let result = match Reference::parse(&wanted.image) {
+        None => Err("is no reference of an image".to_owned()),
+        Some(reference) => {
+            let (host, silent) = (reference.host(), &registry.silent);
+            let is_paused = silent.is_paused(host, now);
+            if is_paused && let Some(record) = record {
+                let unread = record.unread.clone().or_else(|| Some(LATE.to_owned()));
+                return ImageStatus { image: wanted.image.clone(), unread, ..ImageStatus::default() };
+            }
+            let time = if is_paused { DOUBTFUL } else { IMAGE };
+            let work = registry.read(&reference, &wanted.platform, credentials);
+            let answer = tokio::time::timeout(time.min(left), work).await;
+            match &answer {
+                Err(_) if left < time => {}
+                Err(_) | Ok(Err(ReadError::Unreachable)) => silent.failed(host, Instant::now()),
+                Ok(_) => silent.answered(host),
+            }
+            answer.map_or_else(|_| Err(LATE.to_owned()), |answer| answer.map_err(|error| error.to_string()))
+        }
     };
     let status = result.map(|config| config.status(&wanted.image));
     let is_small = |status: &ImageStatus| serde_json::to_vec(status).is_ok_and(|bytes| bytes.len() <= RECORD);

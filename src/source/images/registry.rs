@@ -23,6 +23,7 @@ use sha2::{Digest, Sha256};
 use super::config::{ConfigFile, Image, Manifest};
 use super::credentials::{Credential, matching};
 use super::reference::{Reference, is_loopback};
+use super::silent::Silent;
 
 /// The most that is read of an answer. Manifests and configurations of real images have some kilobytes.
 const MAX_BYTES: usize = 1 << 20;
@@ -43,6 +44,8 @@ pub struct Registry {
     client: Option<Client<HttpsConnector<HttpConnector>, Empty<&'static [u8]>>>,
     /// By digest: who could read the manifest that names it may read it.
     kept: Mutex<BTreeMap<String, ConfigFile>>,
+    /// Those that did not answer lately.
+    pub(super) silent: Silent,
 }
 
 /// Why an image's configuration could not be read.
@@ -73,7 +76,7 @@ impl Default for Registry {
             let connector = builder.https_or_http().enable_http1().wrap_connector(connector);
             Client::builder(TokioExecutor::new()).pool_max_idle_per_host(1).build(connector)
         });
-        Self { client, kept: Mutex::default() }
+        Self { client, kept: Mutex::default(), silent: Silent::default() }
     }
 }
 

@@ -133,3 +133,34 @@ async fn a_registry_that_is_not_there_is_told_of() {
     let read = read_one(&Registry::default(), "Not A Reference", Vec::new(), Again::None).await;
     assert_eq!(read.unread.as_deref(), Some("is no reference of an image"));
 }
+
+/// A registry that takes connections and says nothing.
+#[tokio::test]
+async fn a_registry_that_did_not_answer_is_not_waited_for_in_each_pass() {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let image = format!("{}/app", listener.local_addr().unwrap());
+    let connections = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&connections);
+    tokio::spawn(async move {
+        let mut kept = Vec::new();
+        while let Ok((connection, _)) = listener.accept().await {
+            counted.fetch_add(1, Ordering::SeqCst);
+            kept.push(connection);
+        }
+    });
+    let registry = Registry::default();
+    registry.silent.failed(Reference::parse(&image).unwrap().host(), Instant::now());
+
+    // What was recorded is gone on with, and nothing is asked.
+    let unread = ImageStatus { image: image.clone(), unread: Some("gone".to_owned()), ..ImageStatus::default() };
+    assert_eq!(read_one(&registry, &image, vec![unread.clone()], Again::Unread).await, unread);
+    assert_eq!(connections.load(Ordering::SeqCst), 0);
+    // Nothing is known of it: it is asked, and not for long.
+    let began = Instant::now();
+    let read = read_one(&registry, &image, Vec::new(), Again::None).await;
+    assert_eq!(read.unread.as_deref(), Some(LATE));
+    assert!(began.elapsed() < IMAGE && connections.load(Ordering::SeqCst) == 1);
+}
