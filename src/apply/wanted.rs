@@ -1,6 +1,7 @@
 //! The children of a plan, in the order in which they are applied.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use kube::Resource;
 use kube::core::DynamicObject;
@@ -17,13 +18,27 @@ use crate::api::names::ANNOTATION_APPLIED_HASH;
 use crate::translate::{Child, Claim, Plan, Workload, WorkloadObject};
 
 /// A child as it is to be.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Wanted {
     pub kind: Kind,
     pub name: String,
     /// The object that is sent.
     pub object: Value,
     pub applied: Applied,
+}
+
+/// What a Secret holds is not shown.
+impl fmt::Debug for Wanted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let object: &dyn fmt::Debug = if self.kind == Kind::Secret { &"***" } else { &self.object };
+        let Self { kind, name, object: _, applied } = self;
+        f.debug_struct("Wanted")
+            .field("kind", kind)
+            .field("name", name)
+            .field("object", object)
+            .field("applied", applied)
+            .finish()
+    }
 }
 
 impl Wanted {
@@ -235,6 +250,57 @@ mod tests {
         workloads.reverse();
         assert_eq!(levels(&workloads), expected);
         levels(&[workload("a", &["b"]), workload("b", &["a"])]);
+    }
+
+    /// In plain text, in base64, and as a list of bytes.
+    #[test]
+    fn no_value_of_a_secret_is_printed() {
+        use crate::compose::{Document, DocumentBody, LoadOptions, ProjectFile, ProjectTree, Variable, load};
+        use crate::translate::{Facts, PROJECT_DIRECTORY, Stack, translate};
+
+        let secret = |value: &str| Variable { value: value.to_owned(), secret: true };
+        let content = b"planted-file".to_vec();
+        let mut files = ProjectTree::default();
+        files.insert(format!("{PROJECT_DIRECTORY}/token"), ProjectFile { content, mode: None, secret: true });
+        let text = "services:\n  web:\n    image: x\n    environment: {A: planted-text, B: \"${B}\"}\n    secrets: [token]\n\
+                    secrets: {token: {file: ./token}}\n";
+        let options = LoadOptions {
+            documents: vec![Document {
+                name: "compose.yaml".to_owned(),
+                body: DocumentBody::Text(text.to_owned()),
+                secret: true,
+            }],
+            project_directory: PROJECT_DIRECTORY.to_owned(),
+            default_project_name: Some("shop".to_owned()),
+            environment: [("B".to_owned(), secret("planted-variable"))].into(),
+            ..LoadOptions::default()
+        };
+        let project = load(&files, &options).unwrap();
+        let stack = Stack {
+            name: "shop".to_owned(),
+            namespace: "default".to_owned(),
+            uid: None,
+            spec: serde_json::from_value(serde_json::json!({})).unwrap(),
+            files,
+            environment: options.environment.clone(),
+            hash_key: b"planted-key".to_vec(),
+        };
+        let plan = translate(&project, &stack, &Facts::default(), &crate::policy::Policy::default());
+        let children: Vec<Child> = plan.children().collect::<Result<_, _>>().unwrap();
+        let prepare = Prepare { key: &HashKey::new(b"planted-key"), stable: &BTreeMap::new() };
+        let wanted = prepare.all(&plan.secrets, Kind::Secret, &mut Vec::new());
+        let objects: Vec<_> = plan.objects().collect();
+        let printed = format!("{options:?} {project:?} {stack:?} {plan:?} {children:?} {wanted:?} {objects:?}");
+
+        let held = serde_json::to_string(&plan.secrets).unwrap();
+        for value in ["planted-text", "planted-variable", "planted-file"] {
+            let base64 = serde_json::to_string(&k8s_openapi::ByteString(value.as_bytes().to_vec())).unwrap();
+            assert!(held.contains(base64.trim_matches('"').trim_end_matches('=')), "{value} is in no Secret: {held}");
+            assert!(!printed.contains(base64.trim_matches('"').trim_end_matches('=')), "{value}: {printed}");
+        }
+        let bytes = format!("{:?}", b"planted");
+        assert!(!printed.contains("planted") && !printed.contains(bytes.trim_matches(['[', ']'])), "{printed}");
+        assert!(wanted.len() == plan.secrets.len() && printed.contains("***"), "{printed}");
     }
 
     #[test]

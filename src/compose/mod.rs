@@ -64,7 +64,7 @@ pub fn words(line: &str) -> Option<Vec<String>> {
 }
 
 /// A Compose file, or an override of one.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Document {
     /// How diagnostics call it, such as `compose.yaml` or `spec.overrides[0]`.
     pub name: String,
@@ -73,6 +73,13 @@ pub struct Document {
     /// Whether it came from a Secret; then no diagnostic shows an excerpt of it, and what it says of
     /// environment, secrets and configs is tainted.
     pub secret: bool,
+}
+
+impl std::fmt::Debug for Document {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let body: &dyn std::fmt::Debug = if self.secret { &"***" } else { &self.body };
+        f.debug_struct("Document").field("name", &self.name).field("body", body).field("secret", &self.secret).finish()
+    }
 }
 
 /// The two ways in which a document arrives.

@@ -1,5 +1,7 @@
 //! The objects of a plan, whatever their kind.
 
+use std::fmt;
+
 use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
 use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Secret, Service};
 use k8s_openapi::api::networking::v1::{Ingress, NetworkPolicy};
@@ -11,7 +13,7 @@ use serde_json::Value;
 use super::plan::{WorkloadObject, http_route_api, network_attachment_api};
 
 /// An object of a plan, as the plan has it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 #[allow(missing_docs, reason = "each is the kind that it is called by")]
 pub enum Object<'p> {
     ConfigMap(&'p ConfigMap),
@@ -24,6 +26,12 @@ pub enum Object<'p> {
     HttpRoute(&'p DynamicObject),
     Autoscaler(&'p HorizontalPodAutoscaler),
     Workload(&'p WorkloadObject),
+}
+
+impl fmt::Debug for Object<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Object").field(&self.name()).finish()
+    }
 }
 
 impl Object<'_> {
@@ -100,7 +108,7 @@ impl Serialize for WorkloadObject {
 }
 
 /// An object of a plan, ready to be applied whatever its kind.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Child {
     /// Its API.
     pub resource: ApiResource,
@@ -108,6 +116,14 @@ pub struct Child {
     pub name: String,
     /// The object, with `apiVersion` and `kind`.
     pub object: Value,
+}
+
+/// What a Secret holds is not shown.
+impl fmt::Debug for Child {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let object: &dyn fmt::Debug = if self.resource.kind == "Secret" { &"***" } else { &self.object };
+        f.debug_struct("Child").field("name", &self.name).field("object", object).finish_non_exhaustive()
+    }
 }
 
 impl Child {

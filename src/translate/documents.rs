@@ -23,7 +23,6 @@ use crate::yaml::{Kubernetes, Out, WriteError, append};
 const AT_ONCE: usize = 16;
 
 /// What [`Plan::objects`] would be, written, and what there is to say about it.
-#[derive(Debug)]
 pub struct Documents {
     /// As [`Plan::notes`].
     pub notes: Vec<Note>,
@@ -94,7 +93,7 @@ fn of_services(context: &Context, units: &[&Unit], policy: &Policy) -> Result<Pa
 }
 
 /// Some documents, and what has to be known of their objects to put them together with others.
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Page {
     text: String,
     documents: Vec<Document>,

@@ -19,7 +19,7 @@ use crate::keyed_hash::KeyedHash;
 const MAX_BYTES: usize = 1_048_576;
 
 /// The objects that were generated so far, by name; equal content is one object.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Generated {
     pub(super) config_maps: BTreeMap<String, ConfigMap>,
     pub(super) secrets: BTreeMap<String, Secret>,

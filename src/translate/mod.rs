@@ -93,6 +93,7 @@ pub use project_directory::{PROJECT_DIRECTORY, as_relative};
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fmt;
 
 use k8s_openapi::api::networking::v1::NetworkPolicyPeer;
 use serde::{Deserialize, Serialize};
@@ -107,7 +108,7 @@ use made::Made;
 use notes::Notes;
 
 /// The stack that a project is translated for.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Stack {
     /// The stack's name: a DNS label of at most 40 characters.
     pub name: String,
@@ -123,6 +124,21 @@ pub struct Stack {
     pub environment: BTreeMap<String, Variable>,
     /// The key of the hashes in names: without it, the hash of a weak password could be guessed.
     pub hash_key: Vec<u8>,
+}
+
+impl fmt::Debug for Stack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, namespace, uid, spec, files, environment, hash_key: _ } = self;
+        f.debug_struct("Stack")
+            .field("name", name)
+            .field("namespace", namespace)
+            .field("uid", uid)
+            .field("spec", spec)
+            .field("files", files)
+            .field("environment", environment)
+            .field("hash_key", &"***")
+            .finish()
+    }
 }
 
 /// What is known of the cluster.

@@ -1,5 +1,7 @@
 //! What is to be in the cluster for a stack.
 
+use std::fmt;
+
 use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, StatefulSet};
 use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
 use k8s_openapi::api::batch::v1::{CronJob, Job};
@@ -12,7 +14,7 @@ use super::child::{Child, Object};
 use crate::api::v1alpha1::Unsupported;
 
 /// Every object that a stack consists of, and what there is to say about how it was translated.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Default, PartialEq)]
 pub struct Plan {
     /// Generated configuration, immutable and named by content.
     pub config_maps: Vec<ConfigMap>,
@@ -36,6 +38,40 @@ pub struct Plan {
     pub workloads: Vec<Workload>,
     /// What is not honoured to the letter, or not at all, in the order of their paths.
     pub notes: Vec<Note>,
+}
+
+impl fmt::Debug for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            config_maps,
+            secrets,
+            claims,
+            network_policies,
+            network_attachments,
+            services,
+            ingresses,
+            http_routes,
+            autoscalers,
+            workloads,
+            notes,
+        } = self;
+        // What they hold is for nobody who reads a log.
+        let secrets: Vec<_> =
+            secrets.iter().map(|secret| secret.metadata.name.as_deref().unwrap_or_default()).collect();
+        f.debug_struct("Plan")
+            .field("config_maps", config_maps)
+            .field("secrets", &secrets)
+            .field("claims", claims)
+            .field("network_policies", network_policies)
+            .field("network_attachments", network_attachments)
+            .field("services", services)
+            .field("ingresses", ingresses)
+            .field("http_routes", http_routes)
+            .field("autoscalers", autoscalers)
+            .field("workloads", workloads)
+            .field("notes", notes)
+            .finish()
+    }
 }
 
 impl Plan {

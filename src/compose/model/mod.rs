@@ -35,6 +35,7 @@ pub use storage::{
 };
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -47,7 +48,7 @@ use form::only_in_yaml;
 pub type Extensions = BTreeMap<String, Value>;
 
 /// A loaded project: what the Compose files say after every stage of loading.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Project {
     /// The project's name: lower case letters, digits, `-` and `_`.
@@ -91,6 +92,59 @@ pub struct Project {
     /// Where attributes were written, by attribute path.
     #[serde(skip)]
     pub positions: Positions,
+}
+
+/// A value that came from a Secret may be anywhere in a project that has one, so of that only the names are shown.
+impl fmt::Debug for Project {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Without `..`: what is new here has to be thought of.
+        let Self {
+            name,
+            services,
+            jobs,
+            networks,
+            volumes,
+            secrets,
+            configs,
+            models,
+            extensions,
+            disabled_services,
+            working_dir,
+            warnings,
+            tainted,
+            positions: _,
+        } = self;
+        let mut shown = f.debug_struct("Project");
+        shown.field("name", name);
+        if tainted.is_empty() {
+            shown
+                .field("services", services)
+                .field("jobs", jobs)
+                .field("networks", networks)
+                .field("volumes", volumes)
+                .field("secrets", secrets)
+                .field("configs", configs)
+                .field("models", models)
+                .field("extensions", extensions)
+                .field("disabled_services", disabled_services);
+        } else {
+            shown
+                .field("services", &services.keys())
+                .field("jobs", &jobs.keys())
+                .field("networks", &networks.keys())
+                .field("volumes", &volumes.keys())
+                .field("secrets", &secrets.keys())
+                .field("configs", &configs.keys())
+                .field("models", &models.keys())
+                .field("extensions", &extensions.keys())
+                .field("disabled_services", &disabled_services.keys());
+        }
+        shown
+            .field("working_dir", working_dir)
+            .field("warnings", warnings)
+            .field("tainted", tainted)
+            .finish_non_exhaustive()
+    }
 }
 
 /// A model that services use (Compose Specification, "models").
