@@ -25,6 +25,8 @@ mod file_object;
 #[cfg(test)]
 mod fixture;
 mod follow;
+#[cfg(test)]
+mod forbidden;
 mod gates;
 mod generated;
 mod host_name;
