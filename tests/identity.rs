@@ -3,9 +3,11 @@
 
 mod harness;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use harness::{Namespace, Operator, cluster, wait_for};
+use serde_json::{Value, json};
 
 fn stack(account: Option<&str>) -> String {
     let account = account.map(|name| format!("  serviceAccountName: {name}\n")).unwrap_or_default();
@@ -61,6 +63,116 @@ fn a_stack_can_do_what_its_service_account_can() {
         .collect();
     assert!(writes.is_empty(), "{writes:?}");
     assert!(namespace.get("deployment", "web").is_some());
+}
+
+/// A stack of which something leaves with the second version.
+fn leaving(version: u32) -> String {
+    let leaves = if version == 1 { "  old:\n    image: old\n    expose: [\"80\"]\n    networks: [back]\n" } else { "" };
+    let networks = if version == 1 { "networks: {back: {}}\n" } else { "" };
+    let compose = format!(
+        "services:\n{leaves}  web:\n    image: web:{version}\n    configs: [site]\n    secrets: [key]\n    \
+         volumes: [\"data:/data\"]\n    ports: [\"80:80\"]\n{networks}volumes: {{data: {{}}}}\n\
+         configs: {{site: {{content: \"version {version}\"}}}}\nsecrets: {{key: {{environment: KEY}}}}\n"
+    );
+    let stack = json!({
+        "apiVersion": "compose-operator.dev/v1alpha1", "kind": "ComposeStack", "metadata": {"name": "shop"},
+        "spec": {"serviceAccountName": "team", "composeFile": compose, "env": {"KEY": format!("key {version}")}},
+    });
+    stack.to_string()
+}
+
+/// Grants the account the rights of a deployer, less deleting.
+fn grant_all_but_deleting(namespace: &Namespace, role: &Value) {
+    let mut rules = role["rules"].clone();
+    for rule in rules.as_array_mut().unwrap() {
+        rule["verbs"].as_array_mut().unwrap().retain(|verb| verb != "delete");
+    }
+    let role = json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": {"name": "no-delete"}, "rules": rules,
+    });
+    namespace.apply(&role.to_string());
+    let subject = format!("--serviceaccount={}:team", namespace.name);
+    namespace.ok(&["create", "rolebinding", "no-delete", "--role=no-delete", &subject]);
+}
+
+#[test]
+fn all_is_applied_and_pruned_as_the_service_account() {
+    let Some(cluster) = cluster() else { return };
+    let namespace = cluster.namespace("as-account");
+    let account = format!("system:serviceaccount:{}:team", namespace.name);
+    namespace.ok(&["create", "serviceaccount", "team"]);
+    bind(&namespace, "team", "compose-operator-deployer", &format!("--serviceaccount={}:team", namespace.name));
+    let deployer = cluster.get("default", "clusterrole", "compose-operator-deployer").unwrap();
+    let mark = cluster.audit_mark();
+    let _operator = Operator::start(cluster, &[&namespace], &[]);
+    namespace.apply(&leaving(1));
+    wait_for("the objects", 20, || {
+        let children = namespace.children("shop");
+        ["Deployment/old", "Service/old", "PersistentVolumeClaim/shop-data"]
+            .iter()
+            .all(|child| children.contains(*child))
+            .then_some(())
+    });
+
+    // Without the right to delete the stack is applied, nothing leaves, and the stack says so.
+    grant_all_but_deleting(&namespace, &deployer);
+    namespace.ok(&["delete", "rolebinding", "team"]);
+    let uids = || -> BTreeSet<String> {
+        let kinds = "deployments,statefulsets,services,networkpolicies,pvc";
+        let children = namespace.list(kinds, "compose-operator.dev/stack=shop");
+        children.iter().map(|child| child["metadata"]["uid"].to_string()).collect()
+    };
+    let before = uids();
+    namespace.apply(&leaving(2));
+    let (reason, message) = namespace.wait_condition("shop", "Stalled", "True", 20);
+    assert_eq!(reason, "Forbidden", "{message}");
+    assert!(message.contains(&account) && message.contains("cannot delete resource"), "{message}");
+    assert!(message.contains("Deployment old") && message.contains("Service old"), "all are named: {message}");
+    let image = |name: &str| {
+        let workload = namespace.get("statefulset", name).or_else(|| namespace.get("deployment", name))?;
+        workload["spec"]["template"]["spec"]["containers"][0]["image"].as_str().map(str::to_owned)
+    };
+    assert_eq!((image("web").as_deref(), image("old").as_deref()), (Some("web:2"), Some("old")));
+    assert!(uids().is_superset(&before), "nothing is deleted");
+
+    // Given back, it goes on where it was.
+    bind(&namespace, "team", "compose-operator-deployer", &format!("--serviceaccount={}:team", namespace.name));
+    namespace.ok(&["annotate", "composestack/shop", "reconcile.compose-operator.dev/requestedAt=now"]);
+    wait_for("what left to go", 20, || {
+        let children = namespace.children("shop");
+        (!children.contains("Deployment/old") && !children.contains("Service/old")).then_some(())
+    });
+    wait_for("Stalled to go", 10, || namespace.condition("shop", "Stalled").is_none().then_some(()));
+
+    let events = cluster.operator_write_events_since(mark);
+    let mut made = BTreeSet::new();
+    for event in events.iter().filter(|event| event["objectRef"]["namespace"] == namespace.name.as_str()) {
+        let object = &event["objectRef"];
+        let said = object["subresource"] == "status" && object["resource"] == "composestacks"
+            || object["resource"] == "events" && object["apiGroup"] == "events.k8s.io";
+        let acting = event["impersonatedUser"]["username"].as_str();
+        let expected = (!said).then_some(account.as_str());
+        assert_eq!(acting, expected, "{} {}", event["verb"], event["requestURI"]);
+        let of = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        made.insert((of(&event["verb"]), of(&object["resource"]), event["responseStatus"]["code"].as_u64().unwrap()));
+    }
+    if cluster.audit_log.is_some() {
+        for (verb, resource, code) in [
+            ("patch", "secrets", 201),
+            ("patch", "configmaps", 201),
+            ("patch", "persistentvolumeclaims", 201),
+            ("patch", "services", 201),
+            ("patch", "deployments", 201),
+            ("patch", "statefulsets", 200),
+            ("delete", "deployments", 403),
+            ("delete", "deployments", 200),
+            ("delete", "services", 200),
+            ("patch", "composestacks", 200),
+            ("create", "events", 201),
+        ] {
+            assert!(made.contains(&(verb.into(), resource.into(), code)), "no {verb} {resource} {code} in {made:#?}");
+        }
+    }
 }
 
 #[test]

@@ -154,6 +154,21 @@ impl Cluster {
     /// The writes of the operator's user that the audit log has had since a mark, leases aside, dry runs counted:
     /// `verb uri`.
     pub fn operator_writes_since(&self, mark: u64) -> Vec<String> {
+        self.operator_write_events_since(mark)
+            .iter()
+            .map(|event| {
+                format!(
+                    "{} {} {}",
+                    event["verb"].as_str().unwrap_or_default(),
+                    event["requestURI"].as_str().unwrap_or_default(),
+                    event["responseStatus"]["code"]
+                )
+            })
+            .collect()
+    }
+
+    /// The same as the audit log tells them.
+    pub fn operator_write_events_since(&self, mark: u64) -> Vec<Value> {
         let Some(path) = &self.audit_log else { return Vec::new() };
         let mut file = File::open(path).unwrap();
         file.seek(SeekFrom::Start(mark)).unwrap();
@@ -167,14 +182,6 @@ impl Cluster {
                     .contains(&event["verb"].as_str().unwrap_or_default())
             })
             .filter(|event| event["objectRef"]["resource"] != "leases")
-            .map(|event| {
-                format!(
-                    "{} {} {}",
-                    event["verb"].as_str().unwrap_or_default(),
-                    event["requestURI"].as_str().unwrap_or_default(),
-                    event["responseStatus"]["code"]
-                )
-            })
             .collect()
     }
 
