@@ -143,6 +143,25 @@ async fn a_name_that_is_taken_between_look_and_write_is_not_taken_over() {
     assert_eq!(Stage::operations(&theirs), [""; 0]);
 }
 
+/// What is on its way when another begins to act names the state that it was decided upon, which is no more.
+#[tokio::test]
+async fn an_update_of_an_object_that_changed_between_look_and_write_changes_nothing() {
+    let Some(mut stage) = Stage::new().await else { return };
+    let owner = stage.owner.clone();
+    let make = Make(&owner);
+    stage.settle(&of([make.deployment("web", "web:1")])).await;
+    let given_away = json!({"metadata": {"ownerReferences": null}, "spec": {"paused": true}});
+    stage.log.take();
+    stage.log.before_write(stage.patching::<Deployment>("web", given_away));
+    let outcome = stage.pass(&of([make.deployment("web", "web:2")])).await;
+    assert_eq!(stage.log.take(), ["PATCH deployments/web", "GET deployments/web"], "refused, and looked at again");
+    assert_eq!(outcome.changes, []);
+    assert_eq!(outcome.conflicts.len(), 1, "{outcome:?}");
+    let theirs = stage.json::<Deployment>("web").await;
+    assert_eq!(theirs["spec"]["template"]["spec"]["containers"][0]["image"], "web:1");
+    assert_eq!((&theirs["spec"]["paused"], &theirs["metadata"]["ownerReferences"]), (&json!(true), &json!(null)));
+}
+
 #[tokio::test]
 async fn what_is_missing_to_the_identity_is_named() {
     let Some(mut stage) = Stage::new().await else { return };

@@ -225,6 +225,20 @@ impl Stage {
         }
     }
 
+    /// Something that changes an object from a thread of its own.
+    pub fn patching<K>(&self, name: &str, patch: Value) -> impl FnOnce() + Send + 'static
+    where
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + DeserializeOwned + Debug + 'static,
+    {
+        let (namespace, name) = (self.owner.namespace.clone(), name.to_owned());
+        move || {
+            apart(async move |client| {
+                let api = Api::<K>::namespaced(client, &namespace);
+                api.patch(&name, &PatchParams::default(), &Patch::Merge(patch)).await.unwrap();
+            });
+        }
+    }
+
     pub async fn create<K>(&self, object: Value) -> K
     where
         K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + DeserializeOwned + Serialize + Debug,
