@@ -22,8 +22,12 @@ mod neighbours;
 mod nulls;
 #[path = "api/planted.rs"]
 mod planted;
+#[path = "api/removal.rs"]
+mod removal;
 #[path = "api/reports.rs"]
 mod reports;
+#[path = "api/secrets.rs"]
+mod secrets;
 #[path = "api/security.rs"]
 mod security;
 #[path = "api/traces.rs"]
