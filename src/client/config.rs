@@ -151,6 +151,7 @@ impl ConfigArgs {
             normalization: self.no_normalize,
             consistency: self.no_consistency,
             environment: self.no_env_resolution,
+            jobs: true,
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::Skip;
 use super::attribute::At;
 use super::diagnostic::{Diagnostics, ErrorClass};
 use super::dotenv::{self, DotenvError, Variables};
@@ -96,16 +97,15 @@ pub(super) fn fill(node: &mut Node, variables: &Variables, keep: bool, report: &
     }
 }
 
-/// Reads the files of labels that enabled services name, and with `environments` those of variables, below what the
-/// services say themselves.
+/// Reads the files of labels and of variables that enabled services and jobs name, below what they say themselves.
 pub(super) fn resolve_files(
     project: &mut Project,
     variables: &Variables,
     files: &dyn ProjectFiles,
     report: &mut Report,
-    environments: bool,
+    skip: Skip,
 ) {
-    let mut reader = Reader { files, variables, report, environments, cache: BTreeMap::new() };
+    let mut reader = Reader { files, variables, report, environments: !skip.environment, cache: BTreeMap::new() };
     let mut tainted = std::mem::take(&mut project.tainted);
     for (name, service) in &mut project.services {
         let path = format!("services.{name}");
@@ -114,6 +114,10 @@ pub(super) fn resolve_files(
             let path = format!("{path}.pre_start[{index}]");
             reader.container(&mut hook.container, &path, &project.positions, &mut tainted);
         }
+    }
+    // The reference implementation leaves jobs as they are written, and nothing else would read their files.
+    for (name, job) in project.jobs.iter_mut().filter(|_| !skip.jobs) {
+        reader.container(&mut job.container, &format!("jobs.{name}"), &project.positions, &mut tainted);
     }
     project.tainted = tainted;
 }

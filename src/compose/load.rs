@@ -144,8 +144,7 @@ impl<'a> Loader<'a> {
         if !self.options.services.is_empty() {
             profiles::select(&mut project, &self.options.services, &active, &mut self.report);
         }
-        let environments = !self.options.skip.environment;
-        environment::resolve_files(&mut project, &variables, self.files, &mut self.report, environments);
+        environment::resolve_files(&mut project, &variables, self.files, &mut self.report, self.options.skip);
         Some(project)
     }
 

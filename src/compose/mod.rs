@@ -148,6 +148,9 @@ pub struct Skip {
     pub consistency: bool,
     /// Files of variables are not read into the environment of services.
     pub environment: bool,
+    /// Jobs keep their files of variables and labels, and variables without a value, as the reference implementation
+    /// leaves them.
+    pub jobs: bool,
 }
 
 /// Loads a project: parses every document, interpolates, includes, extends and merges them, checks the outcome, and

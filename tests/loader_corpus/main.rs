@@ -9,7 +9,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-use compose_operator::compose::{Diagnostics, Document, DocumentBody, Level, LoadOptions, Project, Variable, load};
+use compose_operator::compose::{
+    Diagnostics, Document, DocumentBody, Level, LoadOptions, Project, Skip, Variable, load,
+};
 use corpus::{Case, Disk, cases, corpus, json, strings};
 use difference::differences;
 use named::Named;
@@ -47,6 +49,7 @@ fn run(case: &Case) -> Option<Result<Project, Diagnostics>> {
             .map(|(name, value)| (name, Variable { value, secret: false }))
             .collect(),
         profiles: case.profiles(),
+        skip: Skip { jobs: true, ..Skip::default() },
         ..LoadOptions::default()
     };
     Some(load(&Disk, &options))

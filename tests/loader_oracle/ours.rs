@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use compose_operator::compose::{
-    Document, DocumentBody, ErrorClass, LoadOptions, ProjectFile, ProjectTree, Variable, load,
+    Document, DocumentBody, ErrorClass, LoadOptions, ProjectFile, ProjectTree, Skip, Variable, load,
 };
 use serde_json::Value;
 
@@ -57,6 +57,7 @@ fn outcome(request: &Load) -> Ours {
         default_project_name: Some(directory_name),
         environment,
         profiles: request.profiles.clone(),
+        skip: Skip { jobs: true, ..Skip::default() },
         ..LoadOptions::default()
     };
     match load(&tree, &options) {

@@ -47,6 +47,32 @@ fn a_secret_file_taints_the_variables_that_it_gives() {
 }
 
 #[test]
+fn jobs_are_given_their_files_and_variables_as_services_are() {
+    let text = "jobs:
+  j: {image: x, env_file: [s.env], label_file: [l.env], environment: {TOKEN: null, NONE: null}, triggers: {manual: true}}
+";
+    let mut fixture = Fixture::new(text)
+        .any_file("s.env", "KEY=hunter2\n", true)
+        .file("l.env", "made=1\n")
+        .variable("TOKEN", "hunter2", true);
+    let project = fixture.project();
+    let container = &project.jobs["j"].container;
+    let variables: Vec<_> =
+        container.environment.iter().map(|(name, value)| (name.as_str(), value.as_deref())).collect();
+    assert_eq!(variables, [("KEY", Some("hunter2")), ("NONE", None), ("TOKEN", Some("hunter2"))]);
+    assert_eq!((container.labels["made"].as_str(), container.env_file.len()), ("1", 0));
+    assert_eq!(tainted(&fixture), ["jobs.j.environment.KEY", "jobs.j.environment.TOKEN"]);
+    fixture.options.skip.jobs = true;
+    let project = fixture.project();
+    let container = &project.jobs["j"].container;
+    assert_eq!(
+        (container.environment.contains_key("KEY"), container.env_file.len(), container.label_file.len()),
+        (false, 1, 1)
+    );
+    assert_eq!(tainted(&fixture), ["jobs.j.environment.TOKEN"]);
+}
+
+#[test]
 fn a_secret_dotenv_taints_as_its_variables_do() {
     let fixture = Fixture::new("services: {a: {image: x, hostname: \"$H\"}}\n").any_file(".env", "H=h\n", true);
     assert_eq!(tainted(&fixture), ["services.a.hostname"]);
