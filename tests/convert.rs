@@ -165,6 +165,30 @@ fn a_stack_holds_all_that_the_operator_needs() {
     assert_eq!(documents(&project.converted(&args)), objects);
 }
 
+/// What a conversion does not read, its translation takes for missing, and a stack would not hold.
+#[test]
+fn the_files_of_jobs_and_of_what_prepares_a_service_are_read() {
+    let project = Project::new(&[
+        (
+            "compose.yaml",
+            "services: {web: {image: x, pre_start: [{image: x, command: [a], volumes: [\"./seed.sh:/s.sh:ro\"]}], \
+             credential_spec: {file: \"file://account.json\"}}}\njobs: {b: {image: x, env_file: [b.env], volumes: \
+             [\"./dump.sh:/d.sh:ro\"], triggers: {manual: true}}}\n",
+        ),
+        ("seed.sh", "seed"),
+        ("dump.sh", "dump"),
+        ("b.env", "COLOUR=red\n"),
+        ("account.json", "{}"),
+    ]);
+    let text = project.converted(&["--unsupported", "warn"]);
+    for held in ["seed.sh: seed", "dump.sh: dump", "gmsaCredentialSpec", "COLOUR"] {
+        assert!(text.contains(held), "{held}: {text}");
+    }
+    let stack = documents(&project.converted(&["--stack"])).remove(0);
+    let files: Vec<&String> = stack["spec"]["files"].as_object().unwrap().keys().collect();
+    assert_eq!(files, ["account.json", "b.env", "dump.sh", "seed.sh"]);
+}
+
 #[test]
 fn a_stack_cannot_hold_what_lies_outside() {
     let project = Project::new(&[

@@ -10,13 +10,13 @@ use std::fs;
 use std::path::PathBuf;
 
 use compose_operator::api::v1alpha1::{ComposeStackSpec, ImageHealthCheck, ImageStatus, ModelEndpoint, Unsupported};
-use compose_operator::compose::model::{DependencyCondition, MountKind, Service};
+use compose_operator::compose::model::{DependencyCondition, Service};
 use compose_operator::compose::{
     Document, DocumentBody, FileError, LoadOptions, Project, ProjectFile, ProjectFiles, ProjectTree, Variable, load,
 };
 use compose_operator::policy::Policy;
 use compose_operator::translate::{
-    Child, Facts, Note, NoteLevel, PROJECT_DIRECTORY, Stack, as_relative, attributes_used, translate,
+    Child, Facts, Note, NoteLevel, PROJECT_DIRECTORY, Stack, as_relative, attributes_used, file_references, translate,
 };
 use corpus::{Case, Disk, cases_that_load, corpus};
 use futures::StreamExt;
@@ -183,22 +183,8 @@ fn images(project: &Project) -> BTreeMap<String, ImageStatus> {
 /// The files of a project that the translation looks at.
 fn files(directory: &ProjectDirectory, project: &Project) -> ProjectTree {
     let mut tree = ProjectTree::default();
-    for object in project.configs.values().chain(project.secrets.values()).filter(|object| !object.file.is_empty()) {
-        directory.add(&object.file, &mut tree);
-    }
-    let services = project.services.values();
-    let hooks = services.clone().flat_map(|service| &service.pre_start).map(|hook| &hook.container);
-    let containers = services.map(|service| &service.container).chain(hooks);
-    let containers: Vec<_> = containers.chain(project.jobs.values().map(|job| &job.container)).collect();
-    let credentials = containers.iter().filter_map(|container| container.credential_spec.as_ref());
-    for file in credentials.map(|credentials| &credentials.file).filter(|file| !file.is_empty()) {
-        let file = file.strip_prefix("file://").unwrap_or(file);
-        directory.add(&format!("{PROJECT_DIRECTORY}/{file}"), &mut tree);
-    }
-    for mount in containers.iter().flat_map(|container| &container.volumes) {
-        if mount.kind == MountKind::Bind && as_relative(&mount.source).is_some() {
-            directory.add(mount.source.trim_end_matches('/'), &mut tree);
-        }
+    for reference in file_references(project) {
+        directory.add(&reference.file, &mut tree);
     }
     tree
 }

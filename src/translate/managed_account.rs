@@ -65,9 +65,14 @@ pub(super) fn options(context: &Context, unit: &Unit, notes: &mut Notes) -> Opti
 
 type Problem = (&'static str, String);
 
-fn file(context: &Context, file: &str) -> Result<String, Problem> {
+/// Where a specification lies that is given by `file`, which the loader leaves as it is written.
+pub(super) fn path_of(file: &str) -> String {
     let name = file.strip_prefix("file://").unwrap_or(file);
-    let path = if name.starts_with('/') { name.to_owned() } else { format!("{PROJECT_DIRECTORY}/{name}") };
+    if name.starts_with('/') { name.to_owned() } else { format!("{PROJECT_DIRECTORY}/{name}") }
+}
+
+fn file(context: &Context, file: &str) -> Result<String, Problem> {
+    let path = path_of(file);
     let missing = |error: &dyn std::fmt::Display| {
         let name = shown(&path);
         ("NotInProject", format!("`{name}`: {error} among the project's files; add it to spec.files or spec.filesFrom"))

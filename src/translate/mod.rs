@@ -22,6 +22,7 @@ mod environment;
 mod expansion;
 mod external;
 mod file_object;
+mod file_reference;
 #[cfg(test)]
 mod fixture;
 mod follow;
@@ -83,6 +84,7 @@ pub use attributes::{ATTRIBUTES, Treatment, attributes_used};
 pub use child::{Child, Object};
 pub use documents::{Documents, documents_on};
 pub use file_object::external_name;
+pub use file_reference::{FileReference, file_references};
 pub use host_name::has_host_names;
 pub use node_network::is_driver as is_node_network_driver;
 pub use not_honoured::not_honoured;

@@ -5,6 +5,7 @@ use k8s_openapi::api::core::v1::{ConfigMapVolumeSource, KeyToPath, SecretVolumeS
 
 use super::context::{Context, Unit};
 use super::dns_label::hash;
+use super::file_reference::is_build_context;
 use super::generated::{Content, Generated};
 use super::mount::{Mounts, volume_name};
 use super::notes::Notes;
@@ -27,7 +28,7 @@ pub(super) fn mount(
 ) {
     let source = mount.source.trim_end_matches('/');
     let relative = shown(source);
-    if unit.service.workload.build.as_ref().is_some_and(|build| build.context.trim_end_matches('/') == source) {
+    if is_build_context(&unit.service.workload, source) {
         notes.ignored(path, "is the build context, and the image holds its content already");
         return;
     }

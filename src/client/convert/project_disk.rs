@@ -6,9 +6,8 @@ use std::fs::{self, Metadata};
 use std::path::{Path, PathBuf};
 
 use super::super::disk::Disk;
-use crate::compose::model::{Mount, MountKind, Service};
 use crate::compose::{FileError, Project, ProjectFile, ProjectFiles, ProjectTree};
-use crate::translate::{Note, NoteLevel, as_relative};
+use crate::translate::{FileReference, Note, NoteLevel, as_relative, file_references};
 
 /// More than any ConfigMap, Secret or ComposeStack may hold. A directory is not read beyond it: the translation says
 /// that it is too large.
@@ -55,41 +54,23 @@ impl ProjectDisk {
         self.read.borrow().clone()
     }
 
-    /// The files that the translation looks at: those of configs, secrets and binds; and what cannot be read of them.
+    /// The files that the translation looks at, and what cannot be read of them.
     pub(super) fn referred_to(&self, project: &Project) -> (ProjectTree, Vec<Note>) {
         let mut tree = ProjectTree::default();
         let mut notes = Vec::new();
-        for (section, objects) in [("configs", &project.configs), ("secrets", &project.secrets)] {
-            for (key, object) in objects.iter().filter(|(_, object)| !object.external && !object.file.is_empty()) {
-                match self.file(&object.file) {
-                    Ok(file) => tree.insert(object.file.clone(), file),
-                    // The translation says it with what to do.
-                    Err(FileError::NotFound) => {}
-                    Err(error) => notes.push(unreadable(format!("{section}.{key}.file"), &object.file, &error)),
+        for FileReference { path, file, may_be_directory } in file_references(project) {
+            match self.file(&file) {
+                Ok(content) => tree.insert(file, content),
+                Err(FileError::IsDirectory) if may_be_directory => {
+                    let mut left = ENOUGH;
+                    self.add_directory(&path, &file, &self.on_disk(&file), &mut left, &mut tree, &mut notes);
                 }
-            }
-        }
-        for (key, service) in &project.services {
-            for (index, mount) in service.container.volumes.iter().enumerate() {
-                if is_of_the_project(mount, service) {
-                    let path = format!("services.{key}.volumes[{index}]");
-                    self.add(&path, mount.source.trim_end_matches('/'), &mut tree, &mut notes);
-                }
+                // The translation says it with what to do.
+                Err(FileError::NotFound) => {}
+                Err(error) => notes.push(unreadable(path, &file, &error)),
             }
         }
         (tree, notes)
-    }
-
-    fn add(&self, path: &str, source: &str, tree: &mut ProjectTree, notes: &mut Vec<Note>) {
-        match self.file(source) {
-            Ok(file) => tree.insert(source.to_owned(), file),
-            Err(FileError::IsDirectory) => {
-                let mut left = ENOUGH;
-                self.add_directory(path, source, &self.on_disk(source), &mut left, tree, notes);
-            }
-            Err(FileError::NotFound) => {}
-            Err(error) => notes.push(unreadable(path.to_owned(), source, &error)),
-        }
     }
 
     fn add_directory(
@@ -138,13 +119,6 @@ impl ProjectFiles for ProjectDisk {
         self.read.borrow_mut().insert(path.to_owned(), file.clone());
         Ok(file)
     }
-}
-
-/// Whether a mount shows files of the project, and not what the image holds already.
-fn is_of_the_project(mount: &Mount, service: &Service) -> bool {
-    let source = mount.source.trim_end_matches('/');
-    let is_context = service.workload.build.as_ref().is_some_and(|build| build.context.trim_end_matches('/') == source);
-    mount.kind == MountKind::Bind && !is_context && as_relative(source).is_some()
 }
 
 fn unreadable(path: String, file: &str, error: &FileError) -> Note {
