@@ -15,8 +15,11 @@ pub(super) fn job(context: &Context, unit: &Unit, template: PodTemplateSpec) -> 
         spec: Some(JobSpec {
             backoff_limit: Some(match restart(unit.service) {
                 Restart::Unset | Restart::No => 0,
-                Restart::OnFailure(attempts) => attempts.unwrap_or(i32::MAX),
-                Restart::Always => i32::MAX,
+                // Pods that are started again in place fail the Job as soon as they were started again so often, and
+                // not when that run fails (Kubernetes, `pastBackoffLimitOnFailure`): one more lets the last run end.
+                Restart::OnFailure(attempts) | Restart::Always(attempts) => {
+                    attempts.map_or(i32::MAX, |attempts| attempts.saturating_add(1))
+                }
             }),
             // No replicas: a Job of one completion that never starts a pod.
             completions: Some(replicas.max(1)),
@@ -32,7 +35,7 @@ pub(super) fn job(context: &Context, unit: &Unit, template: PodTemplateSpec) -> 
 pub(super) fn restart_policy(unit: &Unit) -> &'static str {
     match restart(unit.service) {
         Restart::Unset | Restart::No => "Never",
-        Restart::OnFailure(_) | Restart::Always => "OnFailure",
+        Restart::OnFailure(_) | Restart::Always(_) => "OnFailure",
     }
 }
 
@@ -58,9 +61,13 @@ mod tests {
     fn attempts_are_those_of_the_file() {
         assert_eq!(job_of(""), (0, 1, 1, "Never"));
         assert_eq!(job_of("restart: \"no\""), (0, 1, 1, "Never"));
-        assert_eq!(job_of("restart: on-failure:3"), (3, 1, 1, "OnFailure"));
+        assert_eq!(job_of("restart: on-failure:3"), (4, 1, 1, "OnFailure"));
+        assert_eq!(job_of("restart: on-failure:0"), (i32::MAX, 1, 1, "OnFailure"));
         assert_eq!(job_of("restart: on-failure"), (i32::MAX, 1, 1, "OnFailure"));
-        assert_eq!(job_of("deploy: {restart_policy: {condition: on-failure, max_attempts: 2}}").0, 2);
+        assert_eq!(job_of("deploy: {restart_policy: {condition: on-failure, max_attempts: 2}}").0, 3);
+        assert_eq!(job_of("deploy: {restart_policy: {condition: on-failure, max_attempts: 0}}").0, i32::MAX);
+        assert_eq!(job_of("deploy: {restart_policy: {condition: any, max_attempts: 2}}").0, 3);
+        assert_eq!(job_of("deploy: {restart_policy: {condition: any}}").0, i32::MAX);
     }
 
     #[test]

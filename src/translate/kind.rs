@@ -27,8 +27,8 @@ pub(super) enum Restart {
     No,
     /// After a failure, at most so many times.
     OnFailure(Option<i32>),
-    /// Always.
-    Always,
+    /// Always, or at most so many times.
+    Always(Option<i32>),
 }
 
 /// The kinds of all services.
@@ -72,19 +72,21 @@ pub(super) fn mode(service: &Service) -> &str {
 /// When the service's containers start again.
 pub(super) fn restart(service: &Service) -> Restart {
     let policy = service.deploy.as_ref().and_then(|deploy| deploy.restart_policy.as_ref());
-    let limit = |limit: u64| i32::try_from(limit).unwrap_or(i32::MAX);
+    // Docker takes zero for no limit.
+    let limit = |limit: u64| (limit > 0).then(|| i32::try_from(limit).unwrap_or(i32::MAX));
     if let Some(policy) = policy {
+        let attempts = policy.max_attempts.and_then(limit);
         return match policy.condition.as_str() {
             "none" => Restart::No,
-            "on-failure" => Restart::OnFailure(policy.max_attempts.map(limit)),
-            _ => Restart::Always,
+            "on-failure" => Restart::OnFailure(attempts),
+            _ => Restart::Always(attempts),
         };
     }
     match service.restart.split_once(':').unwrap_or((&service.restart, "")) {
         ("", _) => Restart::Unset,
         ("no", _) => Restart::No,
-        ("on-failure", attempts) => Restart::OnFailure(attempts.parse().ok().map(limit)),
-        _ => Restart::Always,
+        ("on-failure", attempts) => Restart::OnFailure(attempts.parse().ok().and_then(limit)),
+        _ => Restart::Always(None),
     }
 }
 
@@ -97,7 +99,7 @@ pub(super) fn note_differences(unit: &Unit, notes: &mut Notes) {
         format!("{}.restart", unit.path)
     };
     match (unit.kind, restart(unit.service)) {
-        (Kind::Job, Restart::Always) => notes.approximated(
+        (Kind::Job, Restart::Always(_)) => notes.approximated(
             path,
             "others wait for this service's completion, so that it runs until it succeeds once and is not started again",
         ),
@@ -105,6 +107,10 @@ pub(super) fn note_differences(unit: &Unit, notes: &mut Notes) {
         (_, Restart::OnFailure(_)) => notes.approximated(
             path,
             "is kept running: Kubernetes starts it again after a success too, and any number of times",
+        ),
+        (_, Restart::Always(Some(_))) => notes.approximated(
+            format!("{}.deploy.restart_policy.max_attempts", unit.path),
+            "is not honoured: Kubernetes starts what is no Job again any number of times",
         ),
         _ => {}
     }
@@ -206,6 +212,20 @@ mod tests {
     fn restart_policy_is_stronger_than_restart() {
         let text = "services: {a: {image: x, restart: \"no\", deploy: {restart_policy: {condition: any}}}}";
         assert_eq!(kind_of(text, "a"), Kind::Deployment);
+    }
+
+    #[test]
+    fn a_limit_of_restarts_that_no_kind_knows_is_told() {
+        let noted = |policy: &str| {
+            let text = format!("services: {{a: {{image: x, deploy: {{restart_policy: {policy}}}}}}}");
+            fixture::with(&text, |context, notes| {
+                note_differences(&context.units["a"], notes);
+                std::mem::take(notes).summary()
+            })
+        };
+        let expected = ["services.a.deploy.restart_policy.max_attempts: Approximated"];
+        assert_eq!(noted("{condition: any, max_attempts: 3}"), expected);
+        assert_eq!(noted("{condition: any, max_attempts: 0}"), Vec::<String>::new());
     }
 
     #[test]
