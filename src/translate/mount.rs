@@ -182,7 +182,7 @@ fn named(context: &Context, mount: &Mount, path: &str, mounts: &mut Mounts, note
             notes.approximated(path, "is memory of each pod by itself: pods do not share it");
         }
         Some(Backing::Nfs { server, path }) => {
-            volume.nfs = Some(NFSVolumeSource { server: server.clone(), path: path.clone(), read_only });
+            volume.nfs = Some(NFSVolumeSource { server: server.clone(), path: path.clone(), read_only: None });
         }
         Some(Backing::HostPath { path }) => {
             volume.host_path = Some(HostPathVolumeSource { path: path.clone(), type_: None });
@@ -394,6 +394,19 @@ mod tests {
         let (_, mounts, notes) = mounted("volumes: [{type: volume, source: ext, target: /d}]");
         assert_eq!(mounts[0].sub_path, None);
         assert_eq!(notes, Vec::<String>::new());
+    }
+
+    #[test]
+    fn each_mount_of_a_share_says_whether_it_is_read_only() {
+        let text = "services: {web: {image: x, volumes: [{type: volume, source: s, target: /a}, {type: volume, source: s, \
+                    target: /b, read_only: true}]}}\nvolumes: {s: {driver_opts: {type: nfs, o: addr=h, device: \":/s\"}}}";
+        fixture::with(text, |context, notes| {
+            let mounts = mounts(context, &context.units["web"], &mut Generated::default(), notes);
+            let (volumes, mounts) = mounts.into_lists();
+            assert_eq!(volumes.unwrap()[0].nfs.as_ref().unwrap().read_only, None);
+            let read_only: Vec<_> = mounts.unwrap().iter().map(|mount| mount.read_only).collect();
+            assert_eq!(read_only, [None, Some(true)]);
+        });
     }
 
     #[test]
