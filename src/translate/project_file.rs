@@ -33,6 +33,8 @@ pub(super) fn mount(
         return;
     }
     let files = &context.stack.files;
+    // The containers of a pod may have other files at the same place.
+    let volume_name = volume_name("files", &format!("{}:{relative}:{}", unit.key, mount.target));
     match files.read(source) {
         Ok(file) => {
             let name = relative.rsplit('/').next().unwrap_or(&relative);
@@ -44,7 +46,7 @@ pub(super) fn mount(
                 sub_path: Some(name.to_owned()),
                 ..VolumeMount::default()
             };
-            mounts.add(Volume { name: volume_name("files", &mount.target), ..volume }, volume_mount, path, notes);
+            mounts.add(Volume { name: volume_name, ..volume }, volume_mount, path, notes);
         }
         Err(FileError::IsDirectory) => {
             let entries: Vec<(&str, &ProjectFile)> = files.under(source).collect();
@@ -53,7 +55,7 @@ pub(super) fn mount(
             let volume = volume(context, &object, path, &entries, generated, notes);
             let volume_mount =
                 VolumeMount { mount_path: mount.target.clone(), read_only: Some(true), ..VolumeMount::default() };
-            mounts.add(Volume { name: volume_name("files", &mount.target), ..volume }, volume_mount, path, notes);
+            mounts.add(Volume { name: volume_name, ..volume }, volume_mount, path, notes);
         }
         Err(FileError::NotFound | FileError::Unreadable(_)) => {
             notes.error(
@@ -123,7 +125,8 @@ fn key(path: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::translate::{PROJECT_DIRECTORY, fixture};
+    use crate::policy::Policy;
+    use crate::translate::{Facts, PROJECT_DIRECTORY, fixture, translate};
 
     fn mounted(service: &str) -> (Vec<Volume>, Vec<VolumeMount>, Generated, Vec<String>) {
         let mut stack = fixture::stack();
@@ -171,6 +174,37 @@ mod tests {
     fn a_file_from_a_secret_is_in_a_secret() {
         let (volumes, _, generated, _) = mounted(&format!("volumes: [{}]", bind("/keys")));
         assert!(volumes[0].secret.is_some() && generated.config_maps.is_empty());
+    }
+
+    #[test]
+    fn each_container_of_a_pod_sees_its_own_files() {
+        let mut stack = fixture::stack();
+        for path in ["vpn/a", "web/a", "seed/a"] {
+            fixture::add_file(&mut stack, path, path.as_bytes(), false);
+        }
+        let config = |source: &str| {
+            format!("volumes: [{{type: bind, source: {PROJECT_DIRECTORY}{source}, target: /config, read_only: true}}]")
+        };
+        let text = format!(
+            "services: {{vpn: {{image: v, {}}}, web: {{image: w, network_mode: \"service:vpn\", {}, pre_start: [{{image: s, \
+             command: [s], per_replica: true, {}}}]}}}}",
+            config("/vpn"),
+            config("/web"),
+            config("/seed/a"),
+        );
+        let plan = translate(&fixture::project(&text), &stack, &Facts::default(), &Policy::default());
+        let pod = plan.workloads[0].object.template().unwrap().spec.clone().unwrap();
+        let volumes = pod.volumes.unwrap();
+        let content = |container: &k8s_openapi::api::core::v1::Container| {
+            let name = &container.volume_mounts.as_ref().unwrap()[0].name;
+            let volume = volumes.iter().find(|volume| volume.name == *name).unwrap();
+            let config_map = &volume.config_map.as_ref().unwrap().name;
+            let object =
+                plan.config_maps.iter().find(|object| object.metadata.name.as_ref() == Some(config_map)).unwrap();
+            object.data.clone().unwrap()["a"].clone()
+        };
+        let containers = pod.init_containers.iter().flatten().chain(&pod.containers);
+        assert_eq!(containers.map(content).collect::<Vec<_>>(), ["seed/a", "vpn/a", "web/a"]);
     }
 
     #[test]
