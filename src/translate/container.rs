@@ -1,6 +1,6 @@
 //! The container of a service.
 
-use k8s_openapi::api::core::v1::{Container, ContainerPort};
+use k8s_openapi::api::core::v1::{Container, ContainerPort, WindowsSecurityContextOptions};
 
 use super::context::{Context, Unit};
 use super::environment::environment;
@@ -35,7 +35,9 @@ pub(super) fn container(context: &Context, unit: &Unit, generated: &mut Generate
         ..Container::default()
     };
     if let Some(account) = managed_account::options(context, unit, notes) {
-        container.security_context.get_or_insert_default().windows_options = Some(account);
+        let options = &mut container.security_context.get_or_insert_default().windows_options;
+        let run_as_user_name = options.take().and_then(|options| options.run_as_user_name);
+        *options = Some(WindowsSecurityContextOptions { run_as_user_name, ..account });
     }
     probe(context, unit, &mut container, notes);
     kompose::checks(unit, &mut container, notes);

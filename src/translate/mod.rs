@@ -79,6 +79,7 @@ mod swarm_template;
 mod taint;
 mod traefik;
 mod volumes_from;
+mod windows;
 
 pub use attributes::{ATTRIBUTES, Treatment, attributes_used};
 pub use child::{Child, Object};

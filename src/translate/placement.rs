@@ -12,8 +12,8 @@ use super::claim::Backing;
 use super::context::{Context, Unit};
 use super::dns_label::{is_label_value, is_qualified_name};
 use super::kind::Kind;
-use super::labels;
 use super::notes::Notes;
+use super::{labels, windows};
 use crate::api::names;
 use crate::api::v1alpha1::AccessMode;
 use crate::compose::model::Placement;
@@ -119,6 +119,9 @@ fn services_selector(context: &Context, services: &[String]) -> LabelSelector {
 fn platform(unit: &Unit, pod: &mut PodSpec, notes: &mut Notes) {
     let platform = unit.service.container.platform.as_str();
     if platform.is_empty() {
+        if windows::is_windows(&unit.service.container) {
+            pod.node_selector = Some(BTreeMap::from([(OS.to_owned(), windows::WINDOWS.to_owned())]));
+        }
         return;
     }
     let mut parts = platform.split('/');

@@ -15,7 +15,7 @@ use super::mount::mounts;
 use super::notes::Notes;
 use super::{
     alias, attachment, dns_label, external, host_name, kompose, labels, lifecycle, logging, network, own_host_name,
-    placement, pod_security, pre_start, security, shared_pod, stop_signal,
+    placement, pod_security, pre_start, security, shared_pod, stop_signal, windows,
 };
 use crate::api::names::ANNOTATION_EXTERNAL_HASH;
 use crate::compose::model::Duration;
@@ -73,6 +73,7 @@ pub(super) fn template(
     pre_start::prepare_replicas(context, unit, &mut pod, generated, notes);
     shared_pod::join(context, unit, &mut pod, generated, notes);
     stop_signal::send(context, unit, &mut pod, notes);
+    windows::fit(context, unit, &mut pod, notes);
     pod_security::meet(context, unit, &mut pod, notes);
     security::separate_users(context, unit, &mut pod, notes);
     let mut labels = labels::service_labels(context, unit);

@@ -11,6 +11,7 @@ use super::context::{Context, Unit};
 use super::notes::Notes;
 use super::plan::Note;
 use super::security::{SAFE_SYSCTLS, UNPRIVILEGED_PORTS, seccomp};
+use super::windows;
 use crate::api::v1alpha1::SecurityLevel;
 
 /// The capabilities that the level Baseline lets containers add (Kubernetes, "Pod Security Standards"): those of every
@@ -41,7 +42,7 @@ const SE_LINUX_TYPES: [&str; 5] = ["", "container_t", "container_init_t", "conta
 pub(super) fn meet(context: &Context, unit: &Unit, pod: &mut PodSpec, notes: &mut Notes) {
     let Some(level) = Level::of(context.stack.spec.security) else { return };
     let images_user = context.image(unit.service).map(|image| image.user.as_str());
-    let mut review = Review { level, unit, images_user, place: None, notes };
+    let mut review = Review { level, unit, images_user, place: None, is_windows: false, notes };
     review.pod(pod);
 }
 
@@ -58,7 +59,7 @@ pub(super) fn meet_again(
     let overridden = pod.clone();
     let images_user = context.image(unit.service).map(|image| image.user.as_str());
     let mut found = Notes::default();
-    Review { level, unit, images_user, place: Some(place), notes: &mut found }.pod(pod);
+    Review { level, unit, images_user, place: Some(place), is_windows: false, notes: &mut found }.pod(pod);
     let found = found.sorted();
     // A container that the override adds may leave to the level what it does not say; one that was there met it.
     if found.is_empty() && context_of(before, unit) == context_of(pod, unit) && overridden != *pod {
@@ -80,7 +81,7 @@ pub(super) fn against(context: &Context, unit: &Unit, enforced: SecurityLevel, p
     let level = Level { whose: "that the namespace enforces", ..level };
     let images_user = context.image(unit.service).map(|image| image.user.as_str());
     let mut notes = Notes::default();
-    Review { level, unit, images_user, place: None, notes: &mut notes }.pod(&mut pod.clone());
+    Review { level, unit, images_user, place: None, is_windows: false, notes: &mut notes }.pod(&mut pod.clone());
     notes.sorted()
 }
 
@@ -104,6 +105,8 @@ struct Review<'a> {
     images_user: Option<&'a str>,
     /// The path of the override that is reviewed; none for what comes from the file.
     place: Option<&'a str>,
+    /// Whether the pod is one of Windows, of which the levels ask only what Windows knows.
+    is_windows: bool,
     notes: &'a mut Notes,
 }
 
@@ -115,13 +118,14 @@ impl Review<'_> {
     }
 
     fn pod(&mut self, pod: &mut PodSpec) {
+        self.is_windows = windows::is_of_windows(pod);
         self.namespaces(pod);
         self.sysctls(pod);
         self.volumes(pod);
         for container in pod.init_containers.iter_mut().flatten().chain(&mut pod.containers) {
             self.container(container);
         }
-        if self.level.restricted {
+        if self.level.restricted && !self.is_windows {
             give_claims_to_the_user(pod, self.images_user);
         }
     }
@@ -151,7 +155,8 @@ impl Review<'_> {
             self.refuse(&format!("sysctls.{}", sysctl.name), "a kernel parameter that is not safe", "leave it out");
         }
         let mut sysctls = safe;
-        if self.level.restricted && !sysctls.iter().any(|sysctl| sysctl.name == UNPRIVILEGED_PORTS) {
+        if self.level.restricted && !self.is_windows && !sysctls.iter().any(|sysctl| sysctl.name == UNPRIVILEGED_PORTS)
+        {
             sysctls.push(Sysctl { name: UNPRIVILEGED_PORTS.to_owned(), value: "0".to_owned() });
         }
         context.sysctls = (!sysctls.is_empty()).then_some(sysctls);
@@ -199,10 +204,15 @@ impl Review<'_> {
         if context.proc_mount.take().is_some_and(|mount| mount != "Default") {
             self.refuse("security_opt", "an unmasked /proc", "leave it out");
         }
-        self.confinement(context);
-        self.capabilities(context);
+        if !self.is_windows {
+            self.confinement(context);
+            self.capabilities(context);
+        }
         if self.level.restricted {
             self.user(context);
+        }
+        if *context == SecurityContext::default() {
+            container.security_context = None;
         }
     }
 
@@ -252,7 +262,7 @@ impl Review<'_> {
         if self.unit.service.container.security_opt.iter().any(escalates) {
             self.refuse("security_opt", "`no-new-privileges:false`", "leave it out");
         }
-        context.allow_privilege_escalation = Some(false);
+        context.allow_privilege_escalation = (!self.is_windows).then_some(false);
         context.run_as_non_root = Some(true);
         let asked = !self.unit.service.container.user.is_empty();
         let remedy = "give the number of a user of the image, such as `user: \"1000:1000\"`";
@@ -287,7 +297,9 @@ impl Review<'_> {
 impl Review<'_> {
     /// What an override says of the user; what it does not say was judged before.
     fn user_of_override(&mut self, context: &mut SecurityContext) {
-        if context.allow_privilege_escalation.replace(false) == Some(true) {
+        let escalates = context.allow_privilege_escalation.take() == Some(true);
+        context.allow_privilege_escalation = (!self.is_windows).then_some(false);
+        if escalates {
             self.refuse("", "`allowPrivilegeEscalation: true`", "leave it out");
         }
         if context.run_as_non_root.replace(true) == Some(false) {

@@ -18,7 +18,7 @@ use super::mount::mounts;
 use super::notes::Notes;
 use super::plan::{Gate, GateCondition, Workload, WorkloadObject};
 use super::shared_pod::{differing, fields, is_of_service};
-use super::{external, gates, labels, pod, pod_security};
+use super::{external, gates, labels, pod, pod_security, windows};
 use crate::api::names::{COMPONENT_PRE_START, LABEL_COMPONENT};
 use crate::compose::model::{ContainerSpec, MountKind, Service};
 
@@ -54,6 +54,8 @@ pub(super) fn workload(
     if let Some(pod) = &mut template.spec {
         pod.containers.iter_mut().for_each(take_probes_out);
         add_init_containers(pod, containers);
+        // What was taken out of the last step, the service or that step has said.
+        windows::fit(context, &last.unit(unit), pod, &mut Notes::default());
         pod_security::meet(context, &last.unit(unit), pod, notes);
     }
     if let Some(metadata) = &mut template.metadata {

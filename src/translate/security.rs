@@ -6,8 +6,7 @@ use k8s_openapi::api::core::v1::{
 
 use super::context::{Context, Unit};
 use super::notes::Notes;
-use super::shared_pod;
-use crate::compose::model::ContainerSpec;
+use super::{shared_pod, windows};
 
 /// The kernel parameters that every kubelet and every Pod Security level accepts (Kubernetes, "Using sysctls": safe sysctls).
 pub(super) const SAFE_SYSCTLS: [&str; 11] = [
@@ -36,33 +35,33 @@ pub(super) const UNPRIVILEGED_PORTS: &str = "net.ipv4.ip_unprivileged_port_start
 /// The security settings of a service's container.
 pub(super) fn container_context(unit: &Unit, notes: &mut Notes) -> Option<SecurityContext> {
     let container = &unit.service.container;
-    let mut context = SecurityContext::default();
-    user(unit, container, &mut context, notes);
+    let mut security = SecurityContext::default();
+    user(unit, &mut security, notes);
     let add = capabilities(&container.cap_add);
     let drop = capabilities(&container.cap_drop);
     if !add.is_empty() || !drop.is_empty() {
-        context.capabilities =
+        security.capabilities =
             Some(Capabilities { add: (!add.is_empty()).then_some(add), drop: (!drop.is_empty()).then_some(drop) });
     }
-    context.privileged = container.privileged.then_some(true);
-    context.read_only_root_filesystem = container.read_only.then_some(true);
+    security.privileged = container.privileged.then_some(true);
+    security.read_only_root_filesystem = container.read_only.then_some(true);
     if !container.privileged {
         // Docker confines system calls by default, Kubernetes does not.
-        context.seccomp_profile = Some(seccomp("RuntimeDefault"));
+        security.seccomp_profile = Some(seccomp("RuntimeDefault"));
     }
     for (index, option) in container.security_opt.iter().enumerate() {
-        if let Err(problem) = security_option(option, &mut context) {
+        if let Err(problem) = security_option(option, &mut security) {
             notes.rejected(format!("{}.security_opt[{index}]", unit.path), problem);
         }
         // The API server refuses both together (Kubernetes, `validateSecurityContext`).
-        if context.privileged == Some(true) && context.allow_privilege_escalation.take() == Some(false) {
+        if security.privileged == Some(true) && security.allow_privilege_escalation.take() == Some(false) {
             notes.approximated(
                 format!("{}.security_opt[{index}]", unit.path),
                 "is not honoured: Kubernetes has no privileged container without new privileges; leave `privileged` out",
             );
         }
     }
-    (context != SecurityContext::default()).then_some(context)
+    (security != SecurityContext::default()).then_some(security)
 }
 
 /// Writes the settings that pods have as a whole.
@@ -225,28 +224,38 @@ fn namespaces(unit: &Unit, pod: &mut PodSpec, notes: &mut Notes) {
     }
 }
 
-/// `user`: a number with an optional group, or `root`; other names are known to the image alone.
-fn user(unit: &Unit, container: &ContainerSpec, context: &mut SecurityContext, notes: &mut Notes) {
-    if container.user.is_empty() {
+/// `user`: a number with an optional group, or `root`; other names are known to the image alone. Windows knows users by
+/// name.
+fn user(unit: &Unit, security: &mut SecurityContext, notes: &mut Notes) {
+    let asked = unit.service.container.user.as_str();
+    if asked.is_empty() {
         return;
     }
-    let (user, group) = container.user.split_once(':').map_or((container.user.as_str(), None), |(u, g)| (u, Some(g)));
+    let path = format!("{}.user", unit.path);
+    if windows::is_windows(&unit.service.container) {
+        if windows::is_user(asked) {
+            security.windows_options.get_or_insert_default().run_as_user_name = Some(asked.to_owned());
+        } else {
+            notes.rejected(path, format!("Windows has no user `{asked}`: give a name, such as `ContainerUser`"));
+        }
+        return;
+    }
+    let (user, group) = asked.split_once(':').map_or((asked, None), |(u, g)| (u, Some(g)));
     let number = |text: &str| {
         if text == "root" { Some(0) } else { text.parse::<i64>().ok().filter(|id| (0..=MAX_ID).contains(id)) }
     };
     let group_number = group.filter(|group| !group.is_empty()).map(number);
     match (number(user), group_number) {
-        (Some(user), None) => context.run_as_user = Some(user),
+        (Some(user), None) => security.run_as_user = Some(user),
         (Some(user), Some(Some(group))) => {
-            context.run_as_user = Some(user);
-            context.run_as_group = Some(group);
+            security.run_as_user = Some(user);
+            security.run_as_group = Some(group);
         }
         _ => notes.rejected(
-            format!("{}.user", unit.path),
+            path,
             format!(
-                "Kubernetes knows users and groups by number only: give the numbers of `{}` in the image, such as \
-                 `1000:1000`, from 0 to {MAX_ID}",
-                container.user
+                "Kubernetes knows users and groups by number only: give the numbers of `{asked}` in the image, such as \
+                 `1000:1000`, from 0 to {MAX_ID}"
             ),
         ),
     }

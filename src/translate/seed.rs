@@ -20,7 +20,7 @@ use super::expansion::literal;
 use super::notes::Notes;
 use super::plan::{Gate, GateCondition, Workload, WorkloadObject};
 use super::security::{container_context, seccomp};
-use super::{Seed, container, labels, placement, pod, pod_security, resources};
+use super::{Seed, container, labels, placement, pod, pod_security, resources, windows};
 use crate::api::names::{COMPONENT_SEED, LABEL_COMPONENT, LABEL_SERVICE, SEEDED};
 use crate::api::v1alpha1::{SecurityLevel, VolumeMode};
 use crate::compose::model::{Mount, MountKind};
@@ -110,6 +110,8 @@ fn first_user<'a>(context: &'a Context<'a>, volume: &str) -> Option<(&'a Unit<'a
     let users: BTreeMap<&str, (&Unit, &Mount)> = context
         .users_of(volume)
         .filter(|unit| unit.replicas() != Some(0))
+        // The program that does it is one of Linux.
+        .filter(|unit| !windows::is_windows(&unit.service.container))
         .filter_map(|unit| Some((unit.key, (unit, unit.service.container.volumes.iter().find(fills)?))))
         .collect();
     let waits_for_another = |key: &str| {
