@@ -27,7 +27,7 @@ pub(super) fn container(context: &Context, unit: &Unit, generated: &mut Generate
         env: environment(context, unit, generated, notes),
         ports: container_ports(unit, notes),
         resources: Some(resources(context, unit, notes)),
-        security_context: container_context(unit, notes),
+        security_context: container_context(context, unit, notes),
         lifecycle: lifecycle(unit, notes),
         working_dir: (!spec.working_dir.is_empty()).then(|| spec.working_dir.clone()),
         stdin: unit.service.workload.stdin_open.then_some(true),

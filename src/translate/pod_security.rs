@@ -272,8 +272,8 @@ impl Review<'_> {
                 self.refuse("user", "the user root", remedy);
             }
             Some(_) => {}
-            // A name was rejected already.
-            None if asked => {}
+            // A name was rejected already, unless it is the image's.
+            None if asked && self.images_user != Some(self.unit.service.container.user.as_str()) => {}
             None if self.images_user.is_some() => match self.images_user.and_then(numbers) {
                 Some((user, _)) if user > 0 => {}
                 Some(_) => self.refuse("user", "the image's user root", remedy),
@@ -405,6 +405,7 @@ mod tests {
             ("0:5", "", vec!["services.web.user: Rejected"]),
             ("node", "", vec!["services.web.user: Rejected"]),
             ("node", "user: \"7\"", vec![]),
+            ("node", "user: node", vec!["services.web.user: Rejected"]),
         ] {
             let facts = fixture::image(serde_json::json!({"user": user}));
             let text = format!(

@@ -33,10 +33,10 @@ const UNMASKED: &str = "Unmasked";
 pub(super) const UNPRIVILEGED_PORTS: &str = "net.ipv4.ip_unprivileged_port_start";
 
 /// The security settings of a service's container.
-pub(super) fn container_context(unit: &Unit, notes: &mut Notes) -> Option<SecurityContext> {
+pub(super) fn container_context(context: &Context, unit: &Unit, notes: &mut Notes) -> Option<SecurityContext> {
     let container = &unit.service.container;
     let mut security = SecurityContext::default();
-    user(unit, &mut security, notes);
+    user(context, unit, &mut security, notes);
     let add = capabilities(&container.cap_add);
     let drop = capabilities(&container.cap_drop);
     if !add.is_empty() || !drop.is_empty() {
@@ -224,9 +224,9 @@ fn namespaces(unit: &Unit, pod: &mut PodSpec, notes: &mut Notes) {
     }
 }
 
-/// `user`: a number with an optional group, or `root`; other names are known to the image alone. Windows knows users by
-/// name.
-fn user(unit: &Unit, security: &mut SecurityContext, notes: &mut Notes) {
+/// `user`: a number with an optional group, `root`, or the name that the image runs as anyway; other names are known to the
+/// image alone. Windows knows users by name.
+fn user(context: &Context, unit: &Unit, security: &mut SecurityContext, notes: &mut Notes) {
     let asked = unit.service.container.user.as_str();
     if asked.is_empty() {
         return;
@@ -251,13 +251,27 @@ fn user(unit: &Unit, security: &mut SecurityContext, notes: &mut Notes) {
             security.run_as_user = Some(user);
             security.run_as_group = Some(group);
         }
+        _ if context.image(unit.service).is_some_and(|image| image.user == asked) => {}
         _ => notes.rejected(
             path,
             format!(
-                "Kubernetes knows users and groups by number only: give the numbers of `{asked}` in the image, such as \
-                 `1000:1000`, from 0 to {MAX_ID}"
+                "Kubernetes knows users and groups by number only{}: give the numbers of `{asked}` in the image, such as \
+                 `1000:1000`, from 0 to {MAX_ID}",
+                images_user(context, unit)
             ),
         ),
+    }
+}
+
+/// What is known of the user that the image names, to go on after a sentence.
+fn images_user(context: &Context, unit: &Unit) -> String {
+    match context.facts.images.get(&unit.service.container.image) {
+        None => String::new(),
+        Some(image) => match (&image.unread, image.user.as_str()) {
+            (Some(reason), _) => format!(", and the image's own was not read ({reason})"),
+            (None, "") => ", and the image has no USER of its own".to_owned(),
+            (None, user) => format!(", and the image's USER is `{user}`"),
+        },
     }
 }
 
@@ -333,7 +347,7 @@ mod tests {
     fn secured(service: &str) -> (SecurityContext, PodSpec, Vec<String>) {
         fixture::with(&format!("services: {{web: {{image: x, {service}}}}}"), |context, notes| {
             let unit = &context.units["web"];
-            let security = container_context(unit, notes).unwrap_or_default();
+            let security = container_context(context, unit, notes).unwrap_or_default();
             let mut pod = PodSpec::default();
             pod_context(unit, &mut pod, notes);
             (security, pod, std::mem::take(notes).summary())
@@ -354,6 +368,32 @@ mod tests {
             assert_eq!(security.run_as_user, None);
             assert_eq!(notes, ["services.web.user: Rejected"], "{user}");
         }
+    }
+
+    #[test]
+    fn a_name_that_the_image_runs_as_needs_no_number() {
+        for (image, asked, said) in [
+            ("node", "node", None),
+            ("node:app", "node:app", None),
+            ("node:app", "node", Some("the image's USER is `node:app`")),
+            ("", "node", Some("the image has no USER of its own")),
+        ] {
+            let facts = fixture::image(serde_json::json!({"user": image}));
+            let text = format!("services: {{web: {{image: x, user: \"{asked}\"}}}}");
+            fixture::with_facts(&text, &fixture::stack(), &facts, |context, notes| {
+                let security = container_context(context, &context.units["web"], notes).unwrap();
+                assert_eq!(security.run_as_user, None);
+                let noted = std::mem::take(notes).sorted();
+                assert_eq!(noted.len(), usize::from(said.is_some()), "{image} {asked}");
+                assert!(noted.iter().all(|note| note.message.contains(said.unwrap())), "{noted:?}");
+            });
+        }
+        let facts = fixture::image(serde_json::json!({"unread": "gone"}));
+        fixture::with_facts("services: {web: {image: x, user: node}}", &fixture::stack(), &facts, |context, notes| {
+            container_context(context, &context.units["web"], notes);
+            let message = &std::mem::take(notes).sorted()[0].message;
+            assert!(message.contains("was not read (gone)"), "{message}");
+        });
     }
 
     #[test]

@@ -227,7 +227,7 @@ fn job(context: &Context, task: &Task) -> Option<Workload> {
 /// Root without its other powers, for owners are given away; under the level Restricted, the service's own user, to
 /// whom then everything belongs.
 fn security(context: &Context, unit: &Unit) -> SecurityContext {
-    let own = container_context(unit, &mut Notes::default()).unwrap_or_default();
+    let own = container_context(context, unit, &mut Notes::default()).unwrap_or_default();
     let is_restricted = context.stack.spec.security == SecurityLevel::Restricted;
     SecurityContext {
         allow_privilege_escalation: Some(false),
