@@ -35,9 +35,9 @@ pub(super) enum Backing {
     /// Memory, for driver options `type: tmpfs`.
     Memory { size: Option<i64> },
     /// A share, for driver options `type: nfs`.
-    Nfs { server: String, path: String },
+    Nfs { server: String, path: String, read_only: bool },
     /// A directory of the node, for driver options `o: bind`.
-    HostPath { path: String },
+    HostPath { path: String, read_only: bool },
 }
 
 impl Backing {
@@ -88,20 +88,22 @@ fn backing(project: &Project, stack: &Stack, key: &str, volume: &Volume, notes: 
     let option = |name: &str| volume.driver_opts.get(name).map_or("", String::as_str);
     let o: Vec<&str> = option("o").split(',').map(str::trim).filter(|word| !word.is_empty()).collect();
     let value_of = |name: &str| o.iter().find_map(|word| word.strip_prefix(name)?.strip_prefix('='));
+    let read_only = o.contains(&"ro");
     let kept_on = match option("type") {
         "tmpfs" => Some(Backing::Memory { size: value_of("size").and_then(docker_bytes) }),
         "nfs" | "nfs4" => value_of("addr").filter(|server| !server.is_empty()).map(|server| Backing::Nfs {
             server: server.to_owned(),
             path: option("device").trim_start_matches(':').to_owned(),
+            read_only,
         }),
         _ if o.contains(&"bind") && option("device").starts_with('/') => {
-            Some(Backing::HostPath { path: option("device").to_owned() })
+            Some(Backing::HostPath { path: option("device").to_owned(), read_only })
         }
         _ => None,
     };
     match kept_on {
         // The loader completes a relative path by the project directory, which is on no node.
-        Some(Backing::HostPath { path: device }) if project_directory::as_relative(&device).is_some() => {
+        Some(Backing::HostPath { path: device, .. }) if project_directory::as_relative(&device).is_some() => {
             notes.error(
                 format!("{path}.driver_opts.device"),
                 "NotInProject",
@@ -118,7 +120,10 @@ fn backing(project: &Project, stack: &Stack, key: &str, volume: &Volume, notes: 
             );
             return Backing::Claim { name, external: false };
         }
-        Some(backing) => return backing,
+        Some(backing) => {
+            note_options(&path, &backing, volume, &o, notes);
+            return backing;
+        }
         None => {}
     }
     for name in volume.driver_opts.keys().filter(|name| *name != "size") {
@@ -129,6 +134,37 @@ fn backing(project: &Project, stack: &Stack, key: &str, volume: &Volume, notes: 
         );
     }
     Backing::Claim { name, external: false }
+}
+
+/// Says which options of a mount no pod can have.
+fn note_options(path: &str, backing: &Backing, volume: &Volume, o: &[&str], notes: &mut Notes) {
+    for word in o {
+        let honoured = match (backing, word.split_once('=').unwrap_or((word, ""))) {
+            (Backing::Memory { .. }, ("size", size)) => docker_bytes(size).is_some(),
+            (_, ("rw", ""))
+            | (Backing::Memory { .. }, ("uid" | "gid", "0") | ("mode", "777" | "0777" | "1777" | "01777"))
+            | (Backing::Nfs { .. }, ("addr", _) | ("ro", ""))
+            | (Backing::HostPath { .. }, ("bind" | "rbind" | "ro", "")) => true,
+            _ => false,
+        };
+        if !honoured {
+            let why = match backing {
+                Backing::Memory { .. } => "the directory is root's, and everybody may write to it",
+                Backing::Nfs { .. } => {
+                    "the node decides how it mounts a share: name an external volume whose PersistentVolume has it among \
+                     its mountOptions"
+                }
+                _ => "Kubernetes has no such option of a directory of the node",
+            };
+            notes.approximated(format!("{path}.driver_opts.o"), format!("`{word}` is not honoured: {why}"));
+        }
+    }
+    for name in volume.driver_opts.keys().filter(|name| !["type", "o", "device"].contains(&name.as_str())) {
+        notes.approximated(
+            format!("{path}.driver_opts.{name}"),
+            "is not honoured: what is kept in memory, on a share or on a node has only `type`, `o` and `device`",
+        );
+    }
 }
 
 /// Whether a volume is to be kept by a driver that Docker Engine has not of its own.
@@ -384,12 +420,15 @@ mod tests {
     #[test]
     fn driver_options_choose_the_backing() {
         for (options, backing) in [
-            ("{type: tmpfs, device: tmpfs, o: \"size=64m,uid=1000\"}", Backing::Memory { size: Some(64 << 20) }),
+            ("{type: tmpfs, device: tmpfs, o: \"size=64m,uid=0\"}", Backing::Memory { size: Some(64 << 20) }),
             (
                 "{type: nfs, o: \"addr=10.0.0.1,rw\", device: \":/srv\"}",
-                Backing::Nfs { server: "10.0.0.1".to_owned(), path: "/srv".to_owned() },
+                Backing::Nfs { server: "10.0.0.1".to_owned(), path: "/srv".to_owned(), read_only: false },
             ),
-            ("{type: none, o: bind, device: /srv}", Backing::HostPath { path: "/srv".to_owned() }),
+            (
+                "{type: none, o: \"bind,ro\", device: /srv}",
+                Backing::HostPath { path: "/srv".to_owned(), read_only: true },
+            ),
         ] {
             let text = format!("{SERVICE}volumes: {{data: {{name: p_data, driver_opts: {options}}}}}");
             fixture::with(&text, |context, notes| {
@@ -409,6 +448,25 @@ mod tests {
             );
             assert_eq!(notes, ["volumes.data.driver_opts.device: Error"], "{device}");
         }
+    }
+
+    #[test]
+    fn options_that_no_pod_can_have_are_told() {
+        for (options, words) in [
+            ("{type: tmpfs, device: tmpfs, o: \"size=huge,uid=1000,mode=1777\"}", vec!["size=huge", "uid=1000"]),
+            ("{type: nfs, o: \"addr=h,ro,nfsvers=4,soft\", device: \":/srv\"}", vec!["nfsvers=4", "soft"]),
+            ("{type: none, o: \"bind,noexec\", device: /srv}", vec!["noexec"]),
+        ] {
+            let text = format!("{SERVICE}volumes: {{data: {{name: p_data, driver_opts: {options}}}}}");
+            fixture::with(&text, |_, notes| {
+                let notes = std::mem::take(notes).sorted();
+                assert!(notes.iter().all(|note| note.path == "volumes.data.driver_opts.o"), "{notes:?}");
+                let told: Vec<_> = notes.iter().map(|note| note.message.split('`').nth(1).unwrap()).collect();
+                assert_eq!(told, words, "{options}");
+            });
+        }
+        let (_, notes) = claims_of("{name: p_data, driver_opts: {type: nfs, o: addr=h, device: \":/s\", size: 1g}}");
+        assert_eq!(notes, ["volumes.data.driver_opts.size: Approximated"]);
     }
 
     #[test]

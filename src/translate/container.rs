@@ -13,6 +13,7 @@ use super::probe::probe;
 use super::resources::resources;
 use super::security::container_context;
 use super::{kompose, managed_account, network};
+use crate::compose::model::Port;
 
 /// The container, without its mounts.
 pub(super) fn container(context: &Context, unit: &Unit, generated: &mut Generated, notes: &mut Notes) -> Container {
@@ -141,6 +142,7 @@ fn container_ports(unit: &Unit, notes: &mut Notes) -> Option<Vec<ContainerPort>>
             notes.rejected(path, "a port of the node has to be given: set `published`");
             continue;
         };
+        note_host_port(port, published, &path, notes);
         let key = ports::target(port);
         let entry = list
             .iter_mut()
@@ -159,6 +161,28 @@ fn container_ports(unit: &Unit, notes: &mut Notes) -> Option<Vec<ContainerPort>>
         }
     }
     (!list.is_empty()).then_some(list)
+}
+
+/// Says what of a port of the node gets lost.
+fn note_host_port(port: &Port, published: i32, path: &str, notes: &mut Notes) {
+    if port.published.contains('-') {
+        notes.approximated(
+            format!("{path}.published"),
+            format!("`{}` is {published}, the first port of the range: pods cannot choose among ports", port.published),
+        );
+    }
+    if !port.app_protocol.is_empty() {
+        notes.approximated(
+            format!("{path}.app_protocol"),
+            "is not honoured: only a port that is published by a Service says what it speaks, not one of the node",
+        );
+    }
+    if !port.name.is_empty() && !ports::can_be_name(&port.name) {
+        notes.ignored(
+            format!("{path}.name"),
+            "is no name of a port in a cluster: use lower case letters, digits and hyphens",
+        );
+    }
 }
 
 #[cfg(test)]
@@ -190,6 +214,22 @@ mod tests {
             assert_eq!((container.command, container.args), (command, args), "{text}");
             assert_eq!(said, notes, "{text}");
         }
+    }
+
+    #[test]
+    fn what_a_port_of_the_node_loses_is_told() {
+        let (container, notes) = container_of(
+            "ports: [{target: 80, published: \"8080-8090\", protocol: tcp, mode: host, app_protocol: http, name: A_b}]",
+        );
+        assert_eq!(container.ports.unwrap()[0].host_port, Some(8080));
+        assert_eq!(
+            notes,
+            [
+                "services.web.ports[0].app_protocol: Approximated",
+                "services.web.ports[0].name: Ignored",
+                "services.web.ports[0].published: Approximated",
+            ]
+        );
     }
 
     #[test]

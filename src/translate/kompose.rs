@@ -132,6 +132,7 @@ pub(super) fn kompose(path: &str, service: &Service, drop_in: &mut DropIn, notes
         }
     }
     give_way(&mut kompose, path, service, (workload, drop_in), notes);
+    volumes::note_binds(path, service, notes);
     let label = |name: &str| format!("{path}.labels.kompose.{name}");
     if kompose.expose.as_ref().is_some_and(|expose| expose.places.is_empty()) {
         notes.rejected(label("service.expose"), "is missing: the TLS secret and the class are those of its Ingress");

@@ -15,7 +15,10 @@ use super::generated::Generated;
 use super::notes::Notes;
 use super::quantity::{Amount, docker_bytes};
 use super::{file_object, project_directory, project_file, swarm_template, volumes_from};
-use crate::compose::model::{BindOptions, Mount, MountKind};
+use crate::compose::model::{BindOptions, Mount, MountKind, VolumeOptions};
+
+/// What differs where Docker has one host.
+const OF_THE_NODE: &str = "is the directory of the node that the pod happens to run on; each node has its own";
 
 /// The mounts of a service, gathered one by one.
 #[derive(Debug, Default)]
@@ -158,7 +161,7 @@ fn note_other_sources(context: &Context, unit: &Unit, notes: &mut Notes) {
 fn named(context: &Context, mount: &Mount, path: &str, mounts: &mut Mounts, notes: &mut Notes) {
     let options = mount.volume.clone().unwrap_or_default();
     let subpath = options.subpath.trim_matches('/');
-    let read_only = mount.read_only.then_some(true);
+    let mut read_only = mount.read_only;
     let mut volume = Volume { name: volume_name("volume", &mount.source), ..Volume::default() };
     let mut sub_path = (!subpath.is_empty()).then(|| subpath.to_owned());
     match context.backings.get(mount.source.as_str()) {
@@ -181,16 +184,29 @@ fn named(context: &Context, mount: &Mount, path: &str, mounts: &mut Mounts, note
             volume.empty_dir = Some(memory_source(*size));
             notes.approximated(path, "is memory of each pod by itself: pods do not share it");
         }
-        Some(Backing::Nfs { server, path }) => {
-            volume.nfs = Some(NFSVolumeSource { server: server.clone(), path: path.clone(), read_only: None });
+        Some(Backing::Nfs { server, path: directory, read_only: everywhere }) => {
+            read_only |= everywhere;
+            // Whether a share is read-only is said by each mount.
+            volume.nfs = Some(NFSVolumeSource { server: server.clone(), path: directory.clone(), read_only: None });
+            note_unseeded(&options, path, notes);
         }
-        Some(Backing::HostPath { path }) => {
-            volume.host_path = Some(HostPathVolumeSource { path: path.clone(), type_: None });
+        Some(Backing::HostPath { path: directory, read_only: everywhere }) => {
+            read_only |= everywhere;
+            volume.host_path = Some(HostPathVolumeSource { path: directory.clone(), type_: None });
+            notes.approximated(path, OF_THE_NODE);
+            note_unseeded(&options, path, notes);
         }
         None => return,
     }
-    let mount = VolumeMount { mount_path: mount.target.clone(), read_only, sub_path, ..VolumeMount::default() };
+    let mount = VolumeMount { sub_path, ..at(&mount.target, read_only) };
     mounts.add(volume, mount, path, notes);
+}
+
+/// Docker fills any new volume that is mounted as a whole.
+fn note_unseeded(options: &VolumeOptions, path: &str, notes: &mut Notes) {
+    if !options.nocopy && options.subpath.is_empty() {
+        notes.approximated(path, "what the image holds at this path is not copied into the volume when it is empty");
+    }
 }
 
 fn anonymous(mount: &Mount, path: &str, mounts: &mut Mounts, notes: &mut Notes) {
@@ -249,7 +265,7 @@ fn bind(
         host_path: Some(HostPathVolumeSource { path: source.to_owned(), type_: None }),
         ..Volume::default()
     };
-    notes.approximated(path, "is the directory of the node that the pod happens to run on; each node has its own");
+    notes.approximated(path, OF_THE_NODE);
     mounts.add(volume, volume_mount, path, notes);
 }
 
@@ -407,6 +423,25 @@ mod tests {
             let read_only: Vec<_> = mounts.unwrap().iter().map(|mount| mount.read_only).collect();
             assert_eq!(read_only, [None, Some(true)]);
         });
+    }
+
+    #[test]
+    fn shares_and_directories_of_nodes_tell_what_differs() {
+        for (options, read_only, notes) in [
+            ("{type: nfs, o: \"addr=h,ro\", device: \":/s\"}", Some(true), 1),
+            ("{type: none, o: bind, device: /srv}", None, 2),
+        ] {
+            let text = format!(
+                "services: {{web: {{image: x, volumes: [{{type: volume, source: s, target: /a}}]}}}}\nvolumes: {{s: \
+                 {{driver_opts: {options}}}}}"
+            );
+            fixture::with(&text, |context, said| {
+                let mounts = mounts(context, &context.units["web"], &mut Generated::default(), said).into_lists().1;
+                assert_eq!(mounts.unwrap()[0].read_only, read_only);
+                let said = std::mem::take(said).summary();
+                assert_eq!(said, vec!["services.web.volumes[0]: Approximated"; notes]);
+            });
+        }
     }
 
     #[test]

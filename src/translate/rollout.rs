@@ -120,6 +120,9 @@ fn note_pace(unit: &Unit, config: &UpdateConfig, path: &str, notes: &mut Notes) 
             "containers stop before their successors start, since two must not share the volume or the node's ports",
         );
     }
+    if unit.kind == Kind::StatefulSet && unit.is_several() && config.parallelism.is_some_and(|pods| pods != 1) {
+        notes.approximated(format!("{path}.parallelism"), "the pods of a StatefulSet are replaced one at a time");
+    }
     if config.delay.0 > 0 || config.monitor.0 > 0 {
         let attribute = if config.delay.0 > 0 { "delay" } else { "monitor" };
         notes.approximated(
@@ -239,6 +242,23 @@ mod tests {
         ] {
             assert_eq!(strategy(config), (expected.to_owned(), vec![]), "{config}");
         }
+    }
+
+    #[test]
+    fn a_stateful_set_replaces_one_pod_at_a_time() {
+        let noted = |parallelism: u8, environment: &str| {
+            let text = format!(
+                "services: {{web: {{image: x, environment: {{N: \"{environment}\"}}, deploy: {{replicas: 3, update_config: \
+                 {{parallelism: {parallelism}}}}}}}}}"
+            );
+            fixture::with(&text, |context, notes| {
+                note_differences(&context.units["web"], notes);
+                std::mem::take(notes).summary()
+            })
+        };
+        let counts = "{{.Task.Slot}}";
+        assert_eq!(noted(2, counts), ["services.web.deploy.update_config.parallelism: Approximated"]);
+        assert_eq!((noted(1, counts), noted(2, "")), (vec![], vec![]));
     }
 
     #[test]
