@@ -6,7 +6,7 @@ mod volumes;
 
 pub(super) use checks::checks;
 pub(super) use precedence::paths;
-pub(super) use volumes::{sub_paths, with_empty_directories};
+pub(super) use volumes::{has_empty_directories, sub_paths, with_empty_directories};
 
 use k8s_openapi::api::core::v1::{Container, PodSecurityContext, PodSpec};
 

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use k8s_openapi::api::core::v1::{
     EmptyDirVolumeSource, HostPathVolumeSource, ImageVolumeSource, NFSVolumeSource, PersistentVolumeClaimVolumeSource,
@@ -14,7 +15,7 @@ use super::dns_label::{MAX_LABEL, hash, label, shorten, slug};
 use super::generated::Generated;
 use super::notes::Notes;
 use super::quantity::{Amount, docker_bytes};
-use super::{file_object, project_directory, project_file, swarm_template, volumes_from};
+use super::{file_object, file_reference, kompose, project_directory, project_file, swarm_template, volumes_from};
 use crate::compose::model::{BindOptions, Mount, MountKind, VolumeOptions};
 
 /// What differs where Docker has one host.
@@ -86,7 +87,7 @@ pub(super) fn mounts(context: &Context, unit: &Unit, generated: &mut Generated, 
                     mount.target
                 ),
             ),
-            MountKind::Volume if mount.source.is_empty() => anonymous(mount, &path, &mut mounts, notes),
+            MountKind::Volume if mount.source.is_empty() => anonymous(unit, mount, &path, &mut mounts, notes),
             MountKind::Volume => named(context, mount, &path, &mut mounts, notes),
             MountKind::Bind => bind(context, unit, mount, &path, generated, &mut mounts, notes),
             MountKind::Tmpfs => {
@@ -209,7 +210,15 @@ fn note_unseeded(options: &VolumeOptions, path: &str, notes: &mut Notes) {
     }
 }
 
-fn anonymous(mount: &Mount, path: &str, mounts: &mut Mounts, notes: &mut Notes) {
+fn anonymous(unit: &Unit, mount: &Mount, path: &str, mounts: &mut Mounts, notes: &mut Notes) {
+    if is_left_to_the_image(unit, mount) {
+        notes.approximated(
+            path,
+            "is no volume: the container has what its image holds at this path, as Docker copies it, but begins with it \
+             anew whenever it is started again; name the volume to keep its content",
+        );
+        return;
+    }
     notes.approximated(
         path,
         "is a directory that lives as long as its pod, and empty at first: name the volume to keep its content",
@@ -220,6 +229,31 @@ fn anonymous(mount: &Mount, path: &str, mounts: &mut Mounts, notes: &mut Notes) 
         ..Volume::default()
     };
     mounts.add(volume, at(&mount.target, mount.read_only), path, notes);
+}
+
+/// Whether an anonymous volume only keeps a path of the image from being hidden by the build context, which is bound above
+/// it and is not here: an empty directory would hide what Docker copies into the volume. Anywhere else, nobody knows
+/// whether the image has the path at all, and a program finds the directory in Docker.
+fn is_left_to_the_image(unit: &Unit, mount: &Mount) -> bool {
+    let container = &unit.service.container;
+    let is_above = |target: &str| Path::new(&mount.target).starts_with(target);
+    let (contexts, others): (Vec<&Mount>, Vec<&Mount>) =
+        container.volumes.iter().filter(|other| *other != mount && is_above(&other.target)).partition(|other| {
+            let source = other.source.trim_end_matches('/');
+            other.kind == MountKind::Bind
+                && project_directory::as_relative(source).is_some()
+                && file_reference::is_build_context(&unit.service.workload, source)
+        });
+    let in_memory = container.tmpfs.iter().any(|text| is_above(text.split(':').next().unwrap_or(text)));
+    // What prepares each replica writes to the same directory.
+    let is_shared = unit.service.pre_start.iter().any(|hook| hook.per_replica);
+    let is_writable = !container.read_only && !mount.read_only;
+    !contexts.is_empty()
+        && others.is_empty()
+        && !in_memory
+        && !is_shared
+        && is_writable
+        && !kompose::has_empty_directories(unit.service)
 }
 
 fn bind(
@@ -485,6 +519,30 @@ mod tests {
         let (_, mounts, notes) = mounted("tmpfs: [/run], volumes: [{type: volume, target: /run}]");
         assert_eq!(mounts.len(), 1);
         assert_eq!(notes, ["services.web.tmpfs[0]: Rejected", "services.web.volumes[0]: Approximated"]);
+    }
+
+    #[test]
+    fn what_the_image_holds_is_not_hidden_below_its_build_context() {
+        let directory = crate::translate::PROJECT_DIRECTORY;
+        let idiom = format!(
+            "build: {{context: {directory}}}, volumes: [{{type: bind, source: {directory}, target: /app}}, {{type: volume, \
+             target: /app/node_modules}}"
+        );
+        let (volumes, _, notes) = mounted(&format!("{idiom}]"));
+        assert!(volumes.is_empty(), "{volumes:?}");
+        assert_eq!(notes, ["services.web.volumes[0]: Ignored", "services.web.volumes[1]: Approximated"]);
+        for hidden in [
+            format!("{idiom}, {{type: volume, source: data, target: /app}}]"),
+            format!("{idiom}], tmpfs: [\"/app:size=1m\"]"),
+            format!("{idiom}], read_only: true"),
+            format!("{idiom}], labels: {{kompose.volume.type: emptyDir}}"),
+            format!("{idiom}], pre_start: [{{image: x, command: [a], per_replica: true}}]"),
+            "volumes: [{type: volume, target: /app/node_modules}]".to_owned(),
+            idiom.replace("target: /app}", "target: /application}") + "]",
+        ] {
+            let (volumes, ..) = mounted(&hidden);
+            assert!(volumes.iter().any(|volume| volume.name.starts_with("anonymous-")), "{hidden}");
+        }
     }
 
     #[test]
