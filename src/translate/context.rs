@@ -87,7 +87,7 @@ impl Unit<'_> {
     /// The path of a mount by its number.
     pub(super) fn mount_path(&self, index: usize) -> String {
         match self.service.container.volumes.get(index) {
-            Some(mount) if volumes_from::is_from_another(mount) => format!("{}.volumes_from", self.path),
+            Some(mount) if volumes_from::is_from_another(&mount.extensions) => format!("{}.volumes_from", self.path),
             _ => format!("{}.volumes[{index}]", self.path),
         }
     }

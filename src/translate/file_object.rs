@@ -13,6 +13,7 @@ use super::generated::{Content, Generated};
 use super::mount::{Mounts, volume_name};
 use super::notes::Notes;
 use super::project_directory;
+use super::volumes_from;
 use super::{dns_label, labels};
 use crate::compose::ProjectFiles;
 use crate::compose::model::{FileMode, FileObject, FileReference};
@@ -60,7 +61,11 @@ pub(super) fn mounts(
     let container = &unit.service.container;
     for (kind, references) in [(Kind::Config, &container.configs), (Kind::Secret, &container.secrets)] {
         for (index, reference) in references.iter().enumerate() {
-            let path = format!("{}.{}[{index}]", unit.path, kind.plural());
+            let path = if volumes_from::is_from_another(&reference.extensions) {
+                format!("{}.volumes_from", unit.path)
+            } else {
+                format!("{}.{}[{index}]", unit.path, kind.plural())
+            };
             mount(context, kind, reference, &path, generated, mounts, notes);
         }
     }
@@ -93,11 +98,7 @@ fn mount(
         }
     }
     let mode = reference.mode.unwrap_or(FileMode(MODE)).0;
-    let target = match reference.target.as_str() {
-        "" => format!("{}{}", kind.directory(), reference.source),
-        absolute if absolute.starts_with('/') => absolute.to_owned(),
-        relative => format!("{}{relative}", kind.directory()),
-    };
+    let target = target(kind, reference);
     let singular = kind.plural().trim_end_matches('s');
     let suffix = if mode == MODE { String::new() } else { format!(":{mode:o}") };
     let mut volume =
@@ -127,6 +128,24 @@ fn mount(
         ..VolumeMount::default()
     };
     mounts.add(volume, volume_mount, path, notes);
+}
+
+/// Where a container finds a config.
+pub(super) fn target_of_config(reference: &FileReference) -> String {
+    target(Kind::Config, reference)
+}
+
+/// Where a container finds a secret.
+pub(super) fn target_of_secret(reference: &FileReference) -> String {
+    target(Kind::Secret, reference)
+}
+
+fn target(kind: Kind, reference: &FileReference) -> String {
+    match reference.target.as_str() {
+        "" => format!("{}{}", kind.directory(), reference.source),
+        absolute if absolute.starts_with('/') => absolute.to_owned(),
+        relative => format!("{}{relative}", kind.directory()),
+    }
 }
 
 fn source(

@@ -80,13 +80,14 @@ pub(super) fn mounts(context: &Context, unit: &Unit, generated: &mut Generated, 
         let Some(mount) = filled(context, unit, mount, &path, notes) else { continue };
         let mount = mount.as_ref();
         match mount.kind {
-            MountKind::Volume if mount.source.is_empty() && volumes_from::is_from_another(mount) => notes.rejected(
-                path,
-                format!(
-                    "the volume at {} lives as long as the other service's pod: give it a name to share it",
-                    mount.target
+            MountKind::Volume if mount.source.is_empty() && volumes_from::is_from_another(&mount.extensions) => notes
+                .rejected(
+                    path,
+                    format!(
+                        "the volume at {} lives as long as the other service's pod: give it a name to share it",
+                        mount.target
+                    ),
                 ),
-            ),
             MountKind::Volume if mount.source.is_empty() => anonymous(unit, mount, &path, &mut mounts, notes),
             MountKind::Volume => named(context, mount, &path, &mut mounts, notes),
             MountKind::Bind => bind(context, unit, mount, &path, generated, &mut mounts, notes),
@@ -116,7 +117,7 @@ pub(super) fn mounts(context: &Context, unit: &Unit, generated: &mut Generated, 
         memory("/dev/shm", bytes(container.shm_size.0), false, &path, &mut mounts, notes);
     }
     file_object::mounts(context, unit, generated, &mut mounts, notes);
-    note_other_sources(context, unit, notes);
+    note_other_sources(unit, notes);
     mounts
 }
 
@@ -145,16 +146,11 @@ fn filled<'m>(
 }
 
 /// What `volumes_from` names and nobody can mount here.
-fn note_other_sources(context: &Context, unit: &Unit, notes: &mut Notes) {
+fn note_other_sources(unit: &Unit, notes: &mut Notes) {
     for (index, text) in unit.service.container.volumes_from.iter().enumerate() {
         let path = format!("{}.volumes_from[{index}]", unit.path);
         if text.starts_with("container:") {
             notes.rejected(path, "a container that is no service of this file has no volumes here: mount them by name");
-            continue;
-        }
-        let source = context.units.get(text.split(':').next().unwrap_or_default()).map(|unit| &unit.service.container);
-        if source.is_some_and(|source| !source.configs.is_empty() || !source.secrets.is_empty()) {
-            notes.approximated(path, "configs and secrets are not taken over: list those that are needed");
         }
     }
 }

@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
+use super::file_object;
 use crate::compose::Project;
-use crate::compose::model::{Mount, MountKind, Service};
+use crate::compose::model::{ContainerSpec, Extensions, FileReference, Mount, MountKind, Service};
 
 /// Marks a mount that comes from another service. Such keys have no meaning of their own in a Compose file.
 const MARK: &str = "x-volumes-from";
@@ -16,33 +17,67 @@ pub(super) fn with_mounts(project: Cow<'_, Project>) -> Cow<'_, Project> {
     }
     let mut changed = project.clone().into_owned();
     for (key, service) in &mut changed.services {
-        service.container.volumes = mounts(&project, key, &mut BTreeSet::new());
+        let Mounts { volumes, configs, secrets } = mounts(&project, key, &mut BTreeSet::new());
+        let container = &mut service.container;
+        (container.volumes, container.configs, container.secrets) = (volumes, configs, secrets);
     }
     Cow::Owned(changed)
 }
 
-/// Whether the mount comes from another service.
-pub(super) fn is_from_another(mount: &Mount) -> bool {
-    mount.extensions.contains_key(MARK)
+/// Whether a mount, a config or a secret with these `x-` keys comes from another service.
+pub(super) fn is_from_another(extensions: &Extensions) -> bool {
+    extensions.contains_key(MARK)
+}
+
+/// What is mounted into a container, which Docker takes over all alike: configs and secrets are binds there.
+#[derive(Default)]
+struct Mounts {
+    volumes: Vec<Mount>,
+    configs: Vec<FileReference>,
+    secrets: Vec<FileReference>,
+}
+
+impl Mounts {
+    fn has(&self, target: &str) -> bool {
+        self.volumes.iter().any(|mount| mount.target == target)
+            || self.configs.iter().any(|config| file_object::target_of_config(config) == target)
+            || self.secrets.iter().any(|secret| file_object::target_of_secret(secret) == target)
+    }
 }
 
 /// The mounts of a service with those that it takes from others, of which the first one at a path counts.
-fn mounts(project: &Project, key: &str, seen: &mut BTreeSet<String>) -> Vec<Mount> {
-    let Some(service) = project.services.get(key).filter(|_| seen.insert(key.to_owned())) else { return Vec::new() };
-    let mut list = service.container.volumes.clone();
+fn mounts(project: &Project, key: &str, seen: &mut BTreeSet<String>) -> Mounts {
+    let Some(service) = project.services.get(key).filter(|_| seen.insert(key.to_owned())) else {
+        return Mounts::default();
+    };
+    let ContainerSpec { volumes, configs, secrets, .. } = service.container.clone();
+    let mut all = Mounts { volumes, configs, secrets };
     for (source, read_only) in sources(service) {
-        for mut mount in mounts(project, source, seen) {
+        let Mounts { volumes, configs, secrets } = mounts(project, source, seen);
+        for mut mount in volumes {
             // tmpfs are never shared in Docker (moby, "volumes-from").
-            if mount.kind == MountKind::Tmpfs || list.iter().any(|other| other.target == mount.target) {
+            if mount.kind == MountKind::Tmpfs || all.has(&mount.target) {
                 continue;
             }
             mount.read_only |= read_only;
             mount.extensions.insert(MARK.to_owned(), source.into());
-            list.push(mount);
+            all.volumes.push(mount);
+        }
+        for mut config in configs {
+            if !all.has(&file_object::target_of_config(&config)) {
+                config.extensions.insert(MARK.to_owned(), source.into());
+                all.configs.push(config);
+            }
+        }
+        for mut secret in secrets {
+            if !all.has(&file_object::target_of_secret(&secret)) {
+                secret.extensions.insert(MARK.to_owned(), source.into());
+                all.secrets.push(secret);
+            }
         }
     }
     seen.remove(key);
-    list
+    all
 }
 
 /// The services whose mounts a service takes, and whether it may only read them.
@@ -57,7 +92,8 @@ fn sources(service: &Service) -> impl Iterator<Item = (&str, bool)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::translate::fixture;
+    use crate::translate::generated::Generated;
+    use crate::translate::{fixture, mount};
 
     #[test]
     fn mounts_are_taken_over_any_number_of_services() {
@@ -71,8 +107,25 @@ mod tests {
             .container
             .volumes
             .iter()
-            .map(|mount| (mount.source.as_str(), mount.target.as_str(), mount.read_only, is_from_another(mount)))
+            .map(|mount| {
+                (mount.source.as_str(), mount.target.as_str(), mount.read_only, is_from_another(&mount.extensions))
+            })
             .collect();
         assert_eq!(mounts, [("three", "/two", false, false), ("one", "/one", true, true)]);
+    }
+
+    #[test]
+    fn configs_and_secrets_are_taken_too() {
+        let text = "services: {a: {image: x, configs: [{source: c}, {source: d, target: /d}], secrets: [{source: s, target: \
+                    /run/secrets/s}]}, b: {image: x, volumes_from: [a], volumes: [{type: tmpfs, target: /d}]}}\n\
+                    configs: {c: {content: c}, d: {content: d}}\nsecrets: {s: {file: /s}}";
+        fixture::with(text, |context, notes| {
+            let mut generated = Generated::default();
+            let (_, mounted) = mount::mounts(context, &context.units["b"], &mut generated, notes).into_lists();
+            let paths: Vec<String> = mounted.unwrap().into_iter().map(|mount| mount.mount_path).collect();
+            assert_eq!(paths, ["/c", "/d"]);
+            // The secret's file is missing.
+            assert_eq!(std::mem::take(notes).summary(), ["secrets.s.file: Error"]);
+        });
     }
 }
