@@ -14,7 +14,7 @@ fn stack(account: Option<&str>) -> String {
     format!(
         "apiVersion: compose-operator.dev/v1alpha1\nkind: ComposeStack\nmetadata: {{name: shop}}\nspec:\n{account}  \
          envFrom: [{{configMapRef: {{name: settings}}}}]\n  composeFile: |\n    \
-         services: {{web: {{image: \"web:${{TAG}}\"}}}}\n"
+         services: {{web: {{image: \"web:${{TAG}}\", configs: [site]}}}}\n    configs: {{site: {{content: \"${{TAG}}\"}}}}\n"
     )
 }
 
@@ -50,6 +50,20 @@ fn a_stack_can_do_what_its_service_account_can() {
     request();
     wait_for("the objects", 10, || namespace.get("deployment", "web"));
     wait_for("Stalled to go", 10, || namespace.condition("shop", "Stalled").is_none().then_some(()));
+
+    // A change leaves an old ConfigMap behind, and the account may see who still uses it.
+    namespace.ok(&["patch", "configmap", "settings", "--type=merge", "-p", r#"{"data": {"TAG": "2"}}"#]);
+    wait_for("the new image", 10, || {
+        let deployment = namespace.get("deployment", "web")?;
+        (deployment["spec"]["template"]["spec"]["containers"][0]["image"] == "web:2").then_some(())
+    });
+    request();
+    wait_for("the request to be handled", 10, || {
+        let stack = namespace.get("composestack", "shop")?;
+        let asked = &stack["metadata"]["annotations"]["reconcile.compose-operator.dev/requestedAt"];
+        (stack["status"]["lastHandledReconcileAt"] == *asked).then_some(())
+    });
+    assert_eq!(namespace.condition("shop", "Stalled"), None);
 
     // The rights are taken away: what runs is left alone, and the stack says so.
     namespace.ok(&["delete", "rolebinding", "team"]);
@@ -237,6 +251,15 @@ fn the_door_lets_in_only_those_who_could_have_done_it_themselves() {
 
     // What changes nothing that runs is not asked about.
     namespace.ok(&["delete", "rolebinding", "deployments"]);
-    let output = cluster.kubectl(&["-n", name, "--as=jane", "annotate", "composestack/shop", "note=1"]);
+    let annotate = |annotation: &str| {
+        cluster.kubectl(&["-n", name, "--as=jane", "annotate", "--overwrite", "composestack/shop", annotation])
+    };
+    let output = annotate("note=1");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    // The one annotation that is read as a part of the spec is.
+    for change in ["={}", "-"] {
+        let output = annotate(&format!("kubectl.kubernetes.io/last-applied-configuration{change}"));
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && error.contains("jane may not create any"), "{change}: {error}");
+    }
 }
