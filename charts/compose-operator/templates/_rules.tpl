@@ -1,47 +1,80 @@
-{{/* The objects that a stack consists of. */}}
+{{/* What acting for a stack takes, as the operator itself or as the stack's ServiceAccount. */}}
 {{- define "compose-operator.childRules" -}}
-# Created and patched by server-side apply, watched for drift, deleted when they left the document.
+# The objects that a stack consists of: created and patched by server-side apply, deleted when they left the document.
 - apiGroups: [apps]
   resources: [deployments, statefulsets, daemonsets]
-  verbs: [get, list, watch, create, patch, delete]
+  verbs: [get, create, patch, delete]
 - apiGroups: [batch]
   resources: [jobs, cronjobs]
-  verbs: [get, list, watch, create, patch, delete]
+  verbs: [get, create, patch, delete]
 - apiGroups: [""]
   resources: [services, configmaps]
-  verbs: [get, list, watch, create, patch, delete]
+  verbs: [get, create, patch, delete]
 - apiGroups: [networking.k8s.io]
   resources: [networkpolicies, ingresses]
-  verbs: [get, list, watch, create, patch, delete]
+  verbs: [get, create, patch, delete]
 - apiGroups: [gateway.networking.k8s.io]
   resources: [httproutes]
-  verbs: [get, list, watch, create, patch, delete]
+  verbs: [get, create, patch, delete]
 - apiGroups: [k8s.cni.cncf.io]
   resources: [network-attachment-definitions]
-  verbs: [get, list, watch, create, patch, delete]
+  verbs: [get, create, patch, delete]
 - apiGroups: [autoscaling]
   resources: [horizontalpodautoscalers]
-  verbs: [get, list, watch, create, patch, delete]
+  verbs: [get, create, patch, delete]
 # Claims hold data: none is ever deleted.
 - apiGroups: [""]
   resources: [persistentvolumeclaims]
-  verbs: [get, list, watch, create, patch]
-# Generated Secrets and those that stacks name.
+  verbs: [get, create, patch]
+# Generated Secrets and those that stacks name: by name only, neither list nor watch.
 - apiGroups: [""]
   resources: [secrets]
-  {{- if .Values.watchSecrets }}
-  verbs: [get, list, watch, create, patch, delete]
-  {{- else }}
-  # By name only: neither list nor watch.
   verbs: [get, create, patch, delete]
-  {{- end }}
-# Which pods were started and why they do not become ready; which of them still use an old ConfigMap.
+# Which of them may still use an old ConfigMap, and what a workload was before.
 - apiGroups: [""]
   resources: [pods]
-  verbs: [list, watch]
+  verbs: [list]
 - apiGroups: [apps]
   resources: [replicasets, controllerrevisions]
   verbs: [list]
+- apiGroups: [batch]
+  resources: [jobs]
+  verbs: [list]
+{{- end }}
+
+{{/* What the operator's own watches take, whoever acts for a stack. */}}
+{{- define "compose-operator.watchRules" -}}
+# Objects of stacks are watched for drift, and ConfigMaps and claims that stacks name for their changes.
+- apiGroups: [apps]
+  resources: [deployments, statefulsets, daemonsets]
+  verbs: [list, watch]
+- apiGroups: [batch]
+  resources: [jobs, cronjobs]
+  verbs: [list, watch]
+- apiGroups: [""]
+  resources: [services, configmaps, persistentvolumeclaims]
+  verbs: [list, watch]
+- apiGroups: [networking.k8s.io]
+  resources: [networkpolicies, ingresses]
+  verbs: [list, watch]
+- apiGroups: [gateway.networking.k8s.io]
+  resources: [httproutes]
+  verbs: [list, watch]
+- apiGroups: [k8s.cni.cncf.io]
+  resources: [network-attachment-definitions]
+  verbs: [list, watch]
+- apiGroups: [autoscaling]
+  resources: [horizontalpodautoscalers]
+  verbs: [list, watch]
+{{- if .Values.watchSecrets }}
+- apiGroups: [""]
+  resources: [secrets]
+  verbs: [list, watch]
+{{- end }}
+# Which pods were started and why they do not become ready.
+- apiGroups: [""]
+  resources: [pods]
+  verbs: [watch]
 {{- end }}
 
 {{/* What the operator needs where its stacks are. */}}
@@ -54,6 +87,7 @@
   resources: [composestacks/status]
   verbs: [patch]
 {{ include "compose-operator.childRules" . }}
+{{ include "compose-operator.watchRules" . }}
 # The Pod Security level that a namespace enforces.
 - apiGroups: [""]
   resources: [namespaces]
