@@ -96,7 +96,9 @@ mod tests {
             unreadable,
         ];
         let mut census = Census::default();
-        roots.iter().for_each(|root| census.add(root));
+        for root in &roots {
+            census.add(root);
+        }
         assert_eq!(
             census.counts().collect::<Vec<_>>(),
             [

@@ -43,9 +43,9 @@ mod tests {
     async fn work_that_hangs_or_panics_is_told_from_work_that_is_done() {
         let moment = Duration::from_millis(20);
         let panics = async { panic!("planted") };
-        assert_eq!(guarded(Duration::from_secs(60), panics).await, Err::<(), _>(Unfinished::Panicked));
+        assert_eq!(guarded(Duration::from_mins(1), panics).await, Err::<(), _>(Unfinished::Panicked));
         assert_eq!(guarded(moment, std::future::pending::<()>()).await, Err(Unfinished::Late(moment)));
         assert_eq!(guarded(moment, std::future::ready(1)).await, Ok(1));
-        assert_eq!(Unfinished::Late(Duration::from_secs(120)).to_string(), "not done after 120 s; it is tried again");
+        assert_eq!(Unfinished::Late(Duration::from_mins(2)).to_string(), "not done after 120 s; it is tried again");
     }
 }

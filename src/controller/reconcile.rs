@@ -78,7 +78,7 @@ pub(super) async fn reconcile(root: Arc<Root>, context: Arc<Context>) -> Result<
     }
     let span = spans::reconciliation(root.as_ref());
     // As a whole, so that nothing of it holds the place of another, or the end of the operator, for longer.
-    let pass = pass(&shard.client, &root, &context, &span).instrument(span.clone());
+    let pass = Box::pin(pass(&shard.client, &root, &context, &span).instrument(span.clone()));
     let result =
         guarded(context.args.reconcile_timeout, pass).await.unwrap_or_else(|unfinished| Err(unfinished.into()));
     if let Err(error) = &result {
@@ -102,7 +102,8 @@ async fn pass(client: &Client, root: &Root, context: &Context, span: &Span) -> R
     };
     let stack = context.memory.latest(cached, &context.stacks);
     let started = Instant::now();
-    let passed = guarded(for_work(context), pipeline(client, &stack, context)).await.unwrap_or_else(Passed::from);
+    let work = Box::pin(pipeline(client, &stack, context));
+    let passed = guarded(for_work(context), work).await.unwrap_or_else(Passed::from);
     let next = status_after(&stack, &passed);
     context.memory.owe(&stack, passed.leaves(owed(&stack, context)));
     let action = action(&stack, &passed, &next, context);
