@@ -5,6 +5,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by a panic")]
 
 mod harness;
+#[path = "walks/kubelet.rs"]
+mod kubelet;
 #[path = "faults/outage.rs"]
 mod outage;
 #[path = "faults/proxy.rs"]
@@ -13,6 +15,8 @@ mod proxy;
 mod relay;
 #[path = "faults/stacks.rs"]
 mod stacks;
+#[path = "faults/successor.rs"]
+mod successor;
 #[path = "faults/watches.rs"]
 mod watches;
 
@@ -20,7 +24,7 @@ use std::collections::BTreeMap;
 
 use harness::{Operator, cluster};
 use proxy::{Fault, Proxy};
-use stacks::{apply, children, compare, converge, name, reference, stays, stride};
+use stacks::{apply, children, compare, converge, name, ran_once, reference, stays, stride};
 
 const FAULTS: [Fault; 7] = [
     Fault::Status(409),
@@ -36,12 +40,12 @@ const FAULTS: [Fault; 7] = [
 fn a_call_that_fails_is_made_good_whichever_it_is() {
     let Some(cluster) = cluster() else { return };
     let namespace = cluster.namespace("faults");
-    let proxy = Proxy::before(cluster);
+    let proxy = Proxy::before(cluster, &namespace);
     let _operator = Operator::start_with(&proxy.kubeconfig, &[&namespace], &[]);
     let (calls, [one, two]) = reference(cluster, &namespace, &proxy.plan);
     let mut names = Vec::new();
     for fault in FAULTS {
-        for at in (1..=calls).step_by(stride(5)) {
+        for at in (1..=calls).step_by(stride(6)) {
             let name = name(names.len() + 1);
             proxy.plan.faults.lock().unwrap().insert(name.clone(), (at, fault));
             names.push(name);
@@ -53,11 +57,12 @@ fn a_call_that_fails_is_made_good_whichever_it_is() {
     apply(&namespace, cluster, &names, 2);
     converge(&namespace, &names, (2, &two), 120, &mut || ());
     compare(&namespace, &first, &names);
+    ran_once(cluster, &namespace, proxy.mark, &names);
     stays(cluster, &namespace);
     let fired = proxy.plan.fired();
     for fault in FAULTS {
         let count = fired.iter().filter(|it| **it == fault).count();
-        assert!(2 * count > calls / stride(5), "{fault:?} happened {count} times at {calls} calls");
+        assert!(2 * count > calls / stride(6), "{fault:?} happened {count} times at {calls} calls");
     }
     println!(
         "{} faults in {} stacks at {calls} calls: 0 lost, 0 twice, 0 stuck, 0 untrue statuses",
@@ -70,7 +75,7 @@ fn a_call_that_fails_is_made_good_whichever_it_is() {
 fn an_operator_that_is_killed_at_a_call_goes_on_with_it() {
     let Some(cluster) = cluster() else { return };
     let namespace = cluster.namespace("kills");
-    let proxy = Proxy::before(cluster);
+    let proxy = Proxy::before(cluster, &namespace);
     let start = || Operator::start_with(&proxy.kubeconfig, &[&namespace], &[]);
     let mut operator = start();
     let (calls, [one, two]) = reference(cluster, &namespace, &proxy.plan);
@@ -100,6 +105,7 @@ fn an_operator_that_is_killed_at_a_call_goes_on_with_it() {
         }
     }
     compare(&namespace, &first, &names);
+    ran_once(cluster, &namespace, proxy.mark, &names);
     stays(cluster, &namespace);
     assert!(2 * kills > names.len(), "{kills} kills in {} stacks", names.len());
     println!("{kills} kills in {} stacks at {calls} calls: 0 lost, 0 twice, 0 stuck, 0 untrue statuses", names.len());

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::harness::{Operator, cluster, wait_for};
 use crate::proxy::{Proxy, Trouble};
-use crate::stacks::{apply, children, compare, converge, name, reference, stays, stride};
+use crate::stacks::{apply, children, compare, converge, name, ran_once, reference, stays, stride};
 
 const TROUBLES: [Trouble; 5] = [
     Trouble::Gone,
@@ -22,7 +22,7 @@ const RECOVERY: u64 = 75;
 fn an_api_server_in_trouble_is_waited_for() {
     let Some(cluster) = cluster() else { return };
     let namespace = cluster.namespace("outage");
-    let proxy = Proxy::before(cluster);
+    let proxy = Proxy::before(cluster, &namespace);
     let mut operator = Operator::start_with(&proxy.kubeconfig, &[&namespace], &[]);
     reference(cluster, &namespace, &proxy.plan);
     let trouble_for = Duration::from_secs(60 / stride(12) as u64);
@@ -67,7 +67,9 @@ fn an_api_server_in_trouble_is_waited_for() {
     converge(&namespace, &[name(0)], (version, &[]), RECOVERY, &mut || ());
     // Those that have been of both versions, as the one without trouble has.
     let now = children(&namespace);
-    compare(&namespace, &now, &[changes, loses]);
+    let stayed = [changes, loses];
+    compare(&namespace, &now, &stayed);
+    ran_once(cluster, &namespace, proxy.mark, &stayed);
     stays(cluster, &namespace);
     let (_, well) = operator.terminate();
     assert!(well, "{}", operator.log());

@@ -11,14 +11,15 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Request, State};
-use axum::http::{StatusCode, header};
+use axum::http::{Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 use serde_json::json;
 use tokio::sync::watch;
 
-use crate::harness::Cluster;
+use crate::harness::{Cluster, Namespace};
+use crate::kubelet;
 use crate::relay::{News, relay};
 
 /// What can become of a request.
@@ -49,6 +50,34 @@ pub enum Trouble {
     Refusing(u16),
 }
 
+/// A write that is on its way for as long as a test wants.
+#[derive(Default)]
+pub struct Late {
+    /// The end of the path of what is written.
+    pub to: Mutex<Option<String>>,
+    /// Whether the write may arrive; it has left when somebody waits for that.
+    pub may_arrive: watch::Sender<bool>,
+    /// What the API server said to it.
+    pub answer: Mutex<Option<u16>>,
+}
+
+impl Late {
+    /// Whether this is the write. It happens once.
+    fn is(&self, method: &Method, path: &str) -> bool {
+        *method == Method::PATCH && self.to.lock().unwrap().take_if(|to| path.ends_with(to.as_str())).is_some()
+    }
+
+    async fn wait(&self) {
+        // The sender is here.
+        let _ = self.may_arrive.subscribe().wait_for(|may| *may).await;
+    }
+
+    /// Whether the operator has sent it.
+    pub fn has_left(&self) -> bool {
+        self.may_arrive.receiver_count() > 0
+    }
+}
+
 /// What requests that name no stack count as: those that an operator makes when it starts.
 pub const START: &str = "start";
 
@@ -58,6 +87,8 @@ pub struct Plan {
     pub faults: Mutex<BTreeMap<String, (usize, Fault)>>,
     pub counts: Mutex<BTreeMap<String, usize>>,
     fired: Mutex<Vec<Fault>>,
+    /// What arrives late.
+    pub late: Late,
     /// What becomes of events.
     pub news: News,
     /// The version that lists tell of, where that is an old one, as if the API server were behind; and how many have.
@@ -88,15 +119,18 @@ impl Plan {
     }
 }
 
-/// The proxy: it ends with its test.
+/// The proxy, and who completes the Jobs of a namespace: they end with their test.
 pub struct Proxy {
     pub plan: Arc<Plan>,
     pub kubeconfig: PathBuf,
+    /// The end of the audit log when it began.
+    pub mark: u64,
     _runtime: tokio::runtime::Runtime,
 }
 
 impl Proxy {
-    pub fn before(cluster: &Cluster) -> Self {
+    pub fn before(cluster: &Cluster, namespace: &Namespace) -> Self {
+        let mark = cluster.audit_mark();
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let plan = Arc::new(Plan::default());
         let text = std::fs::read_to_string(&cluster.operator_kubeconfig).unwrap();
@@ -110,12 +144,15 @@ impl Proxy {
             let client = Client::try_from(config).unwrap();
             let router = Router::new().fallback(pass).with_state((client, Arc::clone(&plan)));
             tokio::spawn(async move { axum::serve(listener, router).await });
+            let admin = Kubeconfig::read_from(&cluster.kubeconfig).unwrap();
+            let admin = Config::from_custom_kubeconfig(admin, &KubeConfigOptions::default()).await.unwrap();
+            tokio::spawn(kubelet::play(Client::try_from(admin).unwrap(), vec![namespace.name.clone()]));
             address
         });
         let server = text.lines().find_map(|line| line.trim().strip_prefix("server: ")).unwrap().to_owned();
         let kubeconfig = std::env::temp_dir().join(format!("faults-{}.kubeconfig", address.port()));
         std::fs::write(&kubeconfig, text.replace(&server, &format!("http://{address}"))).unwrap();
-        Self { plan, kubeconfig, _runtime: runtime }
+        Self { plan, kubeconfig, mark, _runtime: runtime }
     }
 }
 
@@ -174,6 +211,10 @@ async fn pass(State((client, plan)): State<(Client, Arc<Plan>)>, request: Reques
         }
         Some(Fault::Unanswered | Fault::KilledAfter) | None => {}
     }
+    let is_late = plan.late.is(&parts.method, parts.uri.path());
+    if is_late {
+        plan.late.wait().await;
+    }
     let mut forwarded = http::Request::builder().method(parts.method).uri(place);
     for (name, value) in &parts.headers {
         // The connection, the encoding and the identity are those of this client.
@@ -183,6 +224,9 @@ async fn pass(State((client, plan)): State<(Client, Arc<Plan>)>, request: Reques
     }
     let forwarded = forwarded.body(kube::client::Body::from(body.to_vec())).unwrap();
     let Ok(answer) = client.send(forwarded).await else { return broken() };
+    if is_late {
+        *plan.late.answer.lock().unwrap() = Some(answer.status().as_u16());
+    }
     if is_watch && fault.is_none() {
         return answer.map(|body| relay(plan, body));
     }

@@ -8,18 +8,23 @@ use serde_json::{Value, json};
 use crate::harness::{Cluster, Namespace};
 use crate::proxy::Plan;
 
+/// A Job that was waited for.
+const RAN: &str = "Job/once once:1 succeeded";
+
 pub fn name(number: usize) -> String {
     format!("f{number:04}x")
 }
 
-/// A stack without pods, so that it can be ready without nodes: a volume, a configuration, a Secret, and a service that
-/// leaves it with the second version.
+/// A stack without pods but those of a Job, so that it can be ready without nodes: a volume, a configuration, a Secret, a
+/// Job that waits and is waited for, and a service that leaves it with the second version.
 pub fn stack(name: &str, version: u32) -> Value {
     let leaves =
         if version == 1 { format!("  {name}old: {{image: old, deploy: {{replicas: 0}}}}\n") } else { String::new() };
     let compose = format!(
         "services:\n{leaves}  {name}db: {{image: \"db:{version}\", volumes: [\"data:/data\"], deploy: {{replicas: 0}}}}\n  \
-         {name}web: {{image: \"web:{version}\", configs: [site], secrets: [key], deploy: {{replicas: 0}}}}\n\
+         {name}once: {{image: \"once:1\", restart: \"no\", depends_on: [{name}db]}}\n  \
+         {name}web: {{image: \"web:{version}\", configs: [site], secrets: [key], deploy: {{replicas: 0}}, depends_on: \
+         {{{name}once: {{condition: service_completed_successfully}}}}}}\n\
          volumes: {{data: {{}}}}\nconfigs: {{site: {{content: \"version {version}\"}}}}\n\
          secrets: {{key: {{environment: KEY}}}}\n"
     );
@@ -74,7 +79,7 @@ pub fn converge(
                 }
             }
             let workload = |kind: &str, service: &str| format!("{kind}/{service} {service}:{version}");
-            for workload in [workload("Deployment", "web"), workload("StatefulSet", "db")] {
+            for workload in [workload("Deployment", "web"), workload("StatefulSet", "db"), RAN.to_owned()] {
                 if !objects.contains(&workload) {
                     missing.push(workload);
                 }
@@ -95,7 +100,7 @@ pub fn converge(
 /// What there is of each stack, with what its names have of their own taken out, and the uids of what may not be made
 /// anew.
 pub fn children(namespace: &Namespace) -> BTreeMap<String, (Vec<String>, BTreeSet<String>)> {
-    let kinds = "deployments,statefulsets,replicasets,services,configmaps,secrets,networkpolicies,pvc";
+    let kinds = "deployments,statefulsets,replicasets,jobs,services,configmaps,secrets,networkpolicies,pvc";
     let mut children: BTreeMap<String, (Vec<String>, BTreeSet<String>)> = BTreeMap::new();
     for child in namespace.list(kinds, "compose-operator.dev/stack") {
         let text = |path: &str| child.pointer(path).and_then(Value::as_str).unwrap_or_default().to_owned();
@@ -104,10 +109,11 @@ pub fn children(namespace: &Namespace) -> BTreeMap<String, (Vec<String>, BTreeSe
         let hashed = matches!(kind.as_str(), "ConfigMap" | "Secret" | "ReplicaSet");
         let name = if hashed { name.rsplit_once('-').unwrap().0.to_owned() } else { name };
         let image = text("/spec/template/spec/containers/0/image");
+        let ran = if child["status"]["succeeded"] == 1 { " succeeded" } else { "" };
         let (objects, uids) = children.entry(stack).or_default();
-        objects.push(format!("{kind}/{name} {image}"));
+        objects.push(format!("{kind}/{name} {image}{ran}"));
         objects.sort();
-        if matches!(kind.as_str(), "Deployment" | "StatefulSet" | "PersistentVolumeClaim") && name != "old" {
+        if matches!(kind.as_str(), "Deployment" | "StatefulSet" | "Job" | "PersistentVolumeClaim") && name != "old" {
             uids.insert(text("/metadata/uid"));
         }
     }
@@ -123,6 +129,18 @@ pub fn compare(namespace: &Namespace, first: &BTreeMap<String, (Vec<String>, BTr
         let (objects, uids) = &now[stack];
         assert_eq!(objects, expected, "lost or twice in {stack}");
         assert_eq!(uids, &first[stack].1, "made anew in {stack}");
+    }
+}
+
+/// The Job of each stack was made once: its program ran once, and what is there is not its second.
+pub fn ran_once(cluster: &Cluster, namespace: &Namespace, mark: u64, stacks: &[String]) {
+    let writes = cluster.operator_writes_since(mark);
+    let made = |stack: &str| {
+        let job = format!("/namespaces/{}/jobs/{stack}once?", namespace.name);
+        writes.iter().filter(|write| write.contains(&job) && write.ends_with(" 201")).count()
+    };
+    for stack in stacks.iter().filter(|_| cluster.audit_log.is_some()) {
+        assert_eq!(made(stack), 1, "how often the Job of {stack} was made");
     }
 }
 

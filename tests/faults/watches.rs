@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::harness::{Operator, cluster, wait_for};
 use crate::proxy::{Fault, Proxy, START};
 use crate::relay::Turn;
-use crate::stacks::{apply, children, compare, converge, name, reference, stays, stride};
+use crate::stacks::{apply, children, compare, converge, name, ran_once, reference, stays, stride};
 
 const TURNS: [Turn; 5] = [Turn::Held, Turn::Unseen, Turn::Cut, Turn::Gone, Turn::Slow];
 
@@ -17,14 +17,14 @@ const FORGOTTEN: Duration = Duration::from_secs(8);
 fn news_that_comes_late_or_never_is_made_good() {
     let Some(cluster) = cluster() else { return };
     let namespace = cluster.namespace("news");
-    let proxy = Proxy::before(cluster);
+    let proxy = Proxy::before(cluster, &namespace);
     let _operator = Operator::start_with(&proxy.kubeconfig, &[&namespace], &[]);
     let (_, [one, two]) = reference(cluster, &namespace, &proxy.plan);
     let news = &proxy.plan.news;
     let events = news.events(&name(0));
     let mut names = Vec::new();
     for turn in TURNS {
-        for at in (1..=events).step_by(stride(6)) {
+        for at in (1..=events).step_by(stride(8)) {
             let name = name(names.len() + 1);
             news.turns.lock().unwrap().insert(name.clone(), (at, turn));
             names.push(name);
@@ -47,11 +47,12 @@ fn news_that_comes_late_or_never_is_made_good() {
     news.forget();
     std::thread::sleep(Duration::from_secs(3));
     compare(&namespace, &first, &names);
+    ran_once(cluster, &namespace, proxy.mark, &names);
     stays(cluster, &namespace);
     let fired = news.fired();
     for turn in TURNS {
         let count = fired.iter().filter(|(it, _)| *it == turn).count();
-        assert!(2 * count > events / stride(6), "{turn:?} happened {count} times at {events} events");
+        assert!(2 * count > events / stride(8), "{turn:?} happened {count} times at {events} events");
     }
     println!("{} turns of news in {} stacks at {events} events: 0 lost, 0 twice, 0 stuck", fired.len(), names.len());
 }
@@ -60,7 +61,7 @@ fn news_that_comes_late_or_never_is_made_good() {
 fn an_operator_that_begins_with_old_news_does_nothing_twice() {
     let Some(cluster) = cluster() else { return };
     let namespace = cluster.namespace("old-news");
-    let proxy = Proxy::before(cluster);
+    let proxy = Proxy::before(cluster, &namespace);
     let start = || Operator::start_with(&proxy.kubeconfig, &[&namespace], &[]);
     let mut operator = start();
     let (_, [one, two]) = reference(cluster, &namespace, &proxy.plan);
@@ -97,6 +98,7 @@ fn an_operator_that_begins_with_old_news_does_nothing_twice() {
         names.extend(stack);
     }
     compare(&namespace, &first, &names);
+    ran_once(cluster, &namespace, proxy.mark, &names);
     stays(cluster, &namespace);
     assert!(2 * begun > names.len(), "{begun} beginnings in {} stacks", names.len());
     println!(
@@ -109,7 +111,7 @@ fn an_operator_that_begins_with_old_news_does_nothing_twice() {
 fn an_operator_begins_whichever_of_its_first_calls_fails() {
     let Some(cluster) = cluster() else { return };
     let namespace = cluster.namespace("beginnings");
-    let proxy = Proxy::before(cluster);
+    let proxy = Proxy::before(cluster, &namespace);
     let mut operator = Operator::start_with(&proxy.kubeconfig, &[&namespace], &[]);
     // A watch is no longer open than its first answer takes.
     std::thread::sleep(Duration::from_secs(1));
