@@ -106,6 +106,7 @@ fn published(kind: &str) -> Way {
 const PORT: &str = "ports: [{target: 80, published: \"8080\", protocol: tcp, mode: ingress}]";
 
 /// Each option, and the ways to what it allows.
+#[allow(clippy::too_many_lines, reason = "a table")]
 fn gates() -> Vec<(&'static str, Vec<Way>)> {
     let attachments = ["k8s.v1.cni.cncf.io/networks", "v1.multus-cni.io/default-network"];
     let attached = |key: &str| {

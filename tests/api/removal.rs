@@ -28,7 +28,7 @@ fn a_namespace_goes_though_there_is_no_operator() {
     let start = Instant::now();
     cluster.ok(&["delete", "namespace", &namespace.name, "--timeout=60s"]);
     let took = start.elapsed();
-    assert!(took < Duration::from_secs(60), "{took:?}");
+    assert!(took < Duration::from_mins(1), "{took:?}");
     assert!(
         cluster.kubectl(&["get", "namespace", &namespace.name]).stderr.starts_with(b"Error from server (NotFound)")
     );
