@@ -4,6 +4,8 @@
 mod harness;
 #[path = "node/names.rs"]
 mod names;
+#[path = "node/networks.rs"]
+mod networks;
 #[path = "node/pods.rs"]
 mod pods;
 #[path = "node/rollouts.rs"]
@@ -176,97 +178,6 @@ spec:
     assert_eq!(inside(&namespace, "app", "id -u; id -g").trim(), "1000\n1000");
     assert_eq!(inside(&namespace, "app", "cat /etc/app/app.ini").trim(), "colour = red");
     assert_eq!(inside(&namespace, "app", "cat /scratch/greeting").trim(), "hello $(id) world");
-}
-
-#[test]
-fn networks_isolate() {
-    let Some(cluster) = cluster() else { return };
-    let namespace = cluster.namespace("networks");
-    let _operator = Operator::start(cluster, &[&namespace], &[]);
-    // Somebody outside of the stack, to reach out to and to be reached by.
-    namespace.ok(&[
-        "run",
-        "outside",
-        "--image=busybox",
-        "--image-pull-policy=IfNotPresent",
-        "--port=8080",
-        "--",
-        "sh",
-        "-c",
-        "mkdir /www; echo outside > /www/index.html; exec httpd -f -p 8080 -h /www",
-    ]);
-    namespace.apply(
-        r#"
-apiVersion: compose-operator.dev/v1alpha1
-kind: ComposeStack
-metadata:
-  name: nets
-spec:
-  composeFile: |
-    x-server: &server
-      image: busybox
-      command: ["sh", "-c", "mkdir -p /tmp/www; hostname > /tmp/www/index.html; exec httpd -f -p 8080 -h /tmp/www"]
-    services:
-      front:
-        <<: *server
-        networks: [front]
-        ports: ["80:8080"]
-      both:
-        <<: *server
-        networks: [front, back]
-      back:
-        <<: *server
-        networks: [back]
-      alone:
-        <<: *server
-        network_mode: none
-    networks:
-      front: {}
-      back:
-        internal: true
-"#,
-    );
-    namespace.wait_ready("nets", 120);
-    namespace.ok(&["wait", "--for=condition=Ready", "pod/outside", "--timeout=60s"]);
-    let address = |service: &str| {
-        let pod = running_pod(&namespace, service);
-        namespace.get("pod", &pod).unwrap()["status"]["podIP"].as_str().unwrap().to_owned()
-    };
-    let outside = namespace.get("pod", "outside").unwrap()["status"]["podIP"].as_str().unwrap().to_owned();
-    let reaches = |from: &str, to: &str| {
-        try_inside(&namespace, from, &format!("timeout 2 wget -q -O - http://{to}:8080/")).0 == 0
-    };
-    let eventually = |from: &str, to: &str| {
-        wait_for(&format!("{from} to reach {to}"), 20, || reaches(from, to).then_some(()));
-    };
-    // By name within a network.
-    eventually("front", "both");
-    eventually("both", "front");
-    eventually("both", "back");
-    eventually("back", "both");
-    eventually("front", &outside);
-    eventually("both", &outside);
-    // Not across networks, by address so that DNS has no say; asked for a while, as rules take a moment to land.
-    let back = address("back");
-    let front = address("front");
-    let alone = address("alone");
-    for (from, to) in [
-        ("front", &back),
-        ("back", &front),
-        ("back", &outside),
-        ("front", &alone),
-        ("alone", &front),
-        ("alone", &outside),
-    ] {
-        wait_for(&format!("{from} not to reach {to}"), 20, || (!reaches(from, to)).then_some(()));
-    }
-    // From outside: published ports, and nothing else.
-    let from_outside = |to: &str| {
-        let url = format!("http://{to}:8080/");
-        namespace.kubectl(&["exec", "outside", "--", "timeout", "2", "wget", "-q", "-O", "-", &url]).status.success()
-    };
-    wait_for("the published port to be open", 20, || from_outside(&front).then_some(()));
-    wait_for("the internal network to be closed", 20, || (!from_outside(&back)).then_some(()));
 }
 
 #[test]
