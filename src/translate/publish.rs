@@ -15,6 +15,8 @@ use super::{labels, network};
 use crate::api::v1alpha1::PublishType;
 use crate::compose::model::Port;
 
+const NODE_PORT: &str = "NodePort";
+
 /// The ports that a node can open unless the API server is told otherwise (`--service-node-port-range`).
 const NODE_PORTS: std::ops::RangeInclusive<i32> = 30000..=32767;
 
@@ -25,11 +27,11 @@ const MAX_PORTS: usize = 1000;
 /// The Service of a service's published ports.
 pub(super) fn service(context: &Context, unit: &Unit, notes: &mut Notes) -> Option<Service> {
     let settings = &context.stack.spec.publish;
-    let publish = unit.kompose.publish.unwrap_or(settings.kind);
+    let publish = publish_type(context, unit);
     let kind = match publish {
         // By HTTP, the way in leads through a Service of the cluster.
         PublishType::ClusterIP | PublishType::Ingress | PublishType::Gateway => "ClusterIP",
-        PublishType::NodePort => "NodePort",
+        PublishType::NodePort => NODE_PORT,
         PublishType::LoadBalancer => "LoadBalancer",
     };
     let list = service_ports(context, unit, kind, notes);
@@ -72,15 +74,20 @@ pub(super) fn service(context: &Context, unit: &Unit, notes: &mut Notes) -> Opti
     })
 }
 
+fn publish_type(context: &Context, unit: &Unit) -> PublishType {
+    unit.kompose.publish.unwrap_or(context.stack.spec.publish.kind)
+}
+
 /// The container's ports that others than the members of its networks may reach.
 pub(super) fn open_targets(context: &Context, unit: &Unit) -> Vec<PortKey> {
+    let by_node = publish_type(context, unit) == PublishType::NodePort;
     let mut open: Vec<PortKey> = unit
         .service
         .workload
         .ports
         .iter()
         .filter(|port| port.mode == "host" || !ports::is_loopback(&port.host_ip))
-        .filter(|port| port.mode == "host" || ports::is_published(port))
+        .filter(|port| port.mode == "host" || by_node || ports::is_published(port))
         .map(ports::target)
         .collect();
     if network::is_internal_only(context, unit) || network::is_none_mode(unit.pod) {
@@ -107,7 +114,14 @@ fn service_ports(context: &Context, unit: &Unit, kind: &str, notes: &mut Notes) 
             notes.ignored(path, "is not published, as in Docker: the service has internal networks only, or none");
             continue;
         }
-        let Some(published) = published(port, &path, notes) else { continue };
+        let is_any = kind == NODE_PORT && !ports::is_published(port);
+        let Some(published) = published(port, is_any, &path, notes) else { continue };
+        let is_taken = |number: &i32| {
+            let is_wanted = unit.service.workload.ports.iter().any(|other| ports::published(other) == Some(*number));
+            is_wanted || list.iter().any(|other| other.port == *number)
+        };
+        let published = if is_any { (published..=65535).find(|number| !is_taken(number)) } else { Some(published) };
+        let Some(published) = published else { continue };
         let key = ports::target(port);
         match targets.entry((published, key.protocol)) {
             Entry::Vacant(place) => place.insert(key.port),
@@ -135,9 +149,10 @@ fn service_ports(context: &Context, unit: &Unit, kind: &str, notes: &mut Notes) 
         }
         let name = Some(&port.name).filter(|name| ports::can_be_name(name)).filter(|name| names.insert(name)).cloned();
         let name = name.unwrap_or_else(|| port_name(PortKey { port: published, protocol: key.protocol }));
-        let node_port = unit.kompose.node_port.or_else(|| NODE_PORTS.contains(&published).then_some(published));
-        let node_port = node_port.filter(|_| kind == "NodePort");
-        if kind == "NodePort" && node_port.is_none() {
+        let node_port =
+            unit.kompose.node_port.or_else(|| (!is_any && NODE_PORTS.contains(&published)).then_some(published));
+        let node_port = node_port.filter(|_| kind == NODE_PORT);
+        if kind == NODE_PORT && node_port.is_none() {
             notes.approximated(path, "the cluster chooses the node's port: publish one of 30000-32767 to choose it");
         }
         list.push(ServicePort {
@@ -187,8 +202,8 @@ fn leads_to(port: &ServicePort, target: PortKey) -> bool {
     port.target_port == Some(IntOrString::Int(target.port)) && port.protocol.as_deref() == Some(target.protocol)
 }
 
-/// The port that is published, if one is.
-fn published(port: &Port, path: &str, notes: &mut Notes) -> Option<i32> {
+/// The port that is published, if one is; the container's own where any will do.
+fn published(port: &Port, is_any: bool, path: &str, notes: &mut Notes) -> Option<i32> {
     if ports::is_loopback(&port.host_ip) {
         notes.approximated(
             format!("{path}.host_ip"),
@@ -201,6 +216,9 @@ fn published(port: &Port, path: &str, notes: &mut Notes) -> Option<i32> {
             format!("{path}.host_ip"),
             format!("is published on all addresses, for a cluster has no address {}", port.host_ip),
         );
+    }
+    if is_any {
+        return Some(ports::target(port).port);
     }
     if !ports::is_published(port) {
         notes.approximated(
@@ -257,6 +275,30 @@ mod tests {
         let (spec, notes) = published_by(PublishType::NodePort, ports);
         assert_eq!(numbers(&spec.unwrap()), [(81, None), (30080, Some(30080))]);
         assert_eq!(notes, ["services.web.ports[1]: Approximated"]);
+    }
+
+    #[test]
+    fn any_port_of_the_nodes_will_do_where_none_is_given() {
+        let ports = "{target: 3000, protocol: tcp}, {target: 30001, protocol: tcp}, {target: 80, published: \"3000\", protocol: \
+                     tcp}, {target: 81, host_ip: 127.0.0.1, protocol: tcp}";
+        let (spec, notes) = published_by(PublishType::NodePort, ports);
+        let spec = spec.unwrap();
+        assert_eq!(numbers(&spec), [(3000, None), (3001, None), (30001, None)]);
+        let targets: Vec<_> = spec.ports.iter().flatten().map(|port| port.target_port.clone().unwrap()).collect();
+        assert_eq!(targets, [IntOrString::Int(80), IntOrString::Int(3000), IntOrString::Int(30001)]);
+        assert_eq!(
+            notes,
+            [
+                "services.web.ports[0]: Approximated",
+                "services.web.ports[1]: Approximated",
+                "services.web.ports[2]: Approximated",
+                "services.web.ports[3].host_ip: Approximated",
+            ]
+        );
+        let stack = fixture::stack_with(|spec| spec.publish.kind = PublishType::NodePort);
+        let text = format!("services: {{web: {{image: x, ports: [{ports}]}}}}");
+        let open = fixture::with_stack(&text, &stack, |context, _| open_targets(context, &context.units["web"]));
+        assert_eq!(open.iter().map(|port| port.port).collect::<Vec<_>>(), [80, 3000, 30001]);
     }
 
     #[test]
