@@ -29,6 +29,12 @@ const MAX_ID: i64 = 2_147_483_647;
 /// The whole of /proc, without what container runtimes hide of it.
 const UNMASKED: &str = "Unmasked";
 
+/// A profile that lies on the nodes.
+const LOCALHOST: &str = "Localhost";
+
+/// Where kubelets look for profiles of system calls, unless they are told otherwise (`--root-dir`).
+const PROFILES: &str = "/var/lib/kubelet/seccomp/";
+
 /// From which port on every user may listen. Docker sets it to 0 for every container that has a network of its own.
 pub(super) const UNPRIVILEGED_PORTS: &str = "net.ipv4.ip_unprivileged_port_start";
 
@@ -59,6 +65,15 @@ pub(super) fn container_context(context: &Context, unit: &Unit, notes: &mut Note
                 format!("{}.security_opt[{index}]", unit.path),
                 "is not honoured: Kubernetes has no privileged container without new privileges; leave `privileged` out",
             );
+        }
+    }
+    note_profile(unit, &security, notes);
+    if !container.device_cgroup_rules.is_empty() {
+        let path = format!("{}.device_cgroup_rules", unit.path);
+        if container.privileged {
+            notes.ignored(path, "a privileged container may use all devices anyway");
+        } else {
+            notes.rejected(path, "devices of the node cannot be given to containers: use a device plugin");
         }
     }
     (security != SecurityContext::default()).then_some(security)
@@ -120,9 +135,19 @@ pub(super) fn pod_context(unit: &Unit, pod: &mut PodSpec, notes: &mut Notes) {
     }
 }
 
-/// Gives a pod users of its own where a container sees all of /proc, which Kubernetes allows to no others (`procMount`).
+/// Gives a pod users of its own where it asks for them, and where a container sees all of /proc, which Kubernetes allows
+/// to no others (`procMount`).
 pub(super) fn separate_users(context: &Context, unit: &Unit, pod: &mut PodSpec, notes: &mut Notes) {
     let of_node = [pod.host_network, pod.host_pid, pod.host_ipc].contains(&Some(true));
+    if unit.service.container.userns_mode == "private" {
+        let path = format!("{}.userns_mode", unit.path);
+        if of_node {
+            notes.rejected(path, "`private` goes with none of the node's namespaces: leave one of them out");
+        } else {
+            pod.host_users = Some(false);
+            notes.approximated(path, "every node has to support it (Kubernetes, \"User Namespaces\")");
+        }
+    }
     for unit in std::iter::once(unit).chain(shared_pod::members(context, unit)) {
         let container = pod.containers.iter_mut().find(|container| container.name == unit.name);
         let Some(security) = container.and_then(|container| container.security_context.as_mut()) else { continue };
@@ -205,10 +230,11 @@ fn namespaces(unit: &Unit, pod: &mut PodSpec, notes: &mut Notes) {
     if container.cgroup == "host" {
         reject("cgroup", "pods have a control group namespace of their own");
     }
-    if !matches!(container.userns_mode.as_str(), "" | "host") {
-        reject("userns_mode", "only `host`, which is Kubernetes' default too, is understood");
+    if !matches!(container.userns_mode.as_str(), "" | "host" | "private") {
+        reject("userns_mode", "is not known: use `host`, which is Kubernetes' default too, or `private`");
     }
-    if !matches!(container.isolation.as_str(), "" | "default" | "process") {
+    let is_by_runtime = !container.runtime.is_empty();
+    if !matches!(container.isolation.as_str(), "" | "default" | "process") && !is_by_runtime {
         reject("isolation", "is chosen by a RuntimeClass of the cluster: name it by `runtime`");
     }
     match container.uts.as_str() {
@@ -296,10 +322,10 @@ fn security_option(option: &str, context: &mut SecurityContext) -> Result<(), St
         ("no-new-privileges", "" | "true") => context.allow_privilege_escalation = Some(false),
         ("no-new-privileges", "false") | ("seccomp", "builtin") | ("apparmor", "docker-default") => {}
         ("seccomp", "unconfined") => context.seccomp_profile = Some(seccomp("Unconfined")),
-        ("seccomp", _) => {
-            return Err(
-                "profiles of system calls lie on the nodes in Kubernetes: only `unconfined` is understood".into()
-            );
+        ("seccomp", profile) => {
+            let profile = profile_on_nodes(profile)?;
+            context.seccomp_profile =
+                Some(SeccompProfile { type_: LOCALHOST.to_owned(), localhost_profile: Some(profile) });
         }
         ("apparmor", "unconfined") => {
             context.app_armor_profile =
@@ -307,7 +333,7 @@ fn security_option(option: &str, context: &mut SecurityContext) -> Result<(), St
         }
         ("apparmor", profile) if !profile.is_empty() => {
             context.app_armor_profile =
-                Some(AppArmorProfile { type_: "Localhost".to_owned(), localhost_profile: Some(profile.to_owned()) });
+                Some(AppArmorProfile { type_: LOCALHOST.to_owned(), localhost_profile: Some(profile.to_owned()) });
         }
         // Privileged containers see all of /proc and /sys anyway.
         ("systempaths", "unconfined") if context.privileged == Some(true) => {}
@@ -316,6 +342,33 @@ fn security_option(option: &str, context: &mut SecurityContext) -> Result<(), St
         _ => return Err(format!("`{option}` has no counterpart in Kubernetes")),
     }
     Ok(())
+}
+
+/// Where a profile of system calls lies below the kubelet's directory for these.
+fn profile_on_nodes(profile: &str) -> Result<String, String> {
+    let path = profile.strip_prefix(PROFILES).unwrap_or(profile).trim_start_matches("./");
+    let is_below = !path.is_empty() && path.split('/').all(|step| !matches!(step, "" | "." | ".."));
+    // Docker takes a profile itself, too.
+    if !is_below || path.starts_with('{') {
+        return Err(format!(
+            "profiles of system calls lie on the nodes in Kubernetes: expected a file's path below {PROFILES} of the nodes"
+        ));
+    }
+    Ok(path.to_owned())
+}
+
+/// Says where a profile of system calls has to be.
+fn note_profile(unit: &Unit, context: &SecurityContext, notes: &mut Notes) {
+    let profile = context.seccomp_profile.as_ref().and_then(|profile| profile.localhost_profile.as_ref());
+    let is_seccomp = |option: &String| option.starts_with("seccomp");
+    let index = unit.service.container.security_opt.iter().rposition(is_seccomp);
+    let (Some(profile), Some(index)) = (profile, index) else { return };
+    notes.approximated(
+        format!("{}.security_opt[{index}]", unit.path),
+        format!(
+            "no file of the project or of your machine is read: every node has to have the profile, as {PROFILES}{profile}"
+        ),
+    );
 }
 
 fn se_linux(option: &str, context: &mut SecurityContext) -> Result<(), String> {
@@ -462,6 +515,58 @@ mod tests {
         assert_eq!(look("network_mode: host"), (owned(&ipc), refused(&names[..2])));
         assert_eq!(look("ipc: host"), (owned(&names[..2]), refused(&ipc)));
         assert_eq!(look("pid: host").1, Vec::<String>::new());
+    }
+
+    #[test]
+    fn profiles_of_system_calls_lie_on_the_nodes() {
+        for (option, expected) in [
+            ("seccomp=profiles/audit.json", Some("profiles/audit.json")),
+            ("seccomp:./audit.json", Some("audit.json")),
+            ("seccomp=/var/lib/kubelet/seccomp/audit.json", Some("audit.json")),
+            ("seccomp=/etc/docker/audit.json", None),
+            ("seccomp=../audit.json", None),
+            ("seccomp=", None),
+            ("seccomp={}", None),
+        ] {
+            let (security, _, notes) = secured(&format!("security_opt: [\"{option}\"]"));
+            let profile = security.seccomp_profile.and_then(|profile| profile.localhost_profile);
+            assert_eq!(profile.as_deref(), expected, "{option}");
+            let level = if expected.is_some() { "Approximated" } else { "Rejected" };
+            assert_eq!(notes, [format!("services.web.security_opt[0]: {level}")], "{option}");
+        }
+    }
+
+    #[test]
+    fn rules_for_devices_mean_nothing_to_a_privileged_container() {
+        let rules = "device_cgroup_rules: [\"c 1:3 mr\"]";
+        assert_eq!(secured(rules).2, ["services.web.device_cgroup_rules: Rejected"]);
+        let privileged = format!("{rules}, privileged: true");
+        assert_eq!(secured(&privileged).2, ["services.web.device_cgroup_rules: Ignored"]);
+    }
+
+    #[test]
+    fn isolation_is_left_to_a_runtime_that_is_named() {
+        assert_eq!(secured("isolation: hyperv").2, ["services.web.isolation: Rejected"]);
+        assert_eq!(secured("isolation: hyperv, runtime: windows").2, ["services.web.runtime: Approximated"]);
+    }
+
+    #[test]
+    fn users_of_their_own() {
+        for (service, expected, noted) in [
+            ("userns_mode: private", Some(false), vec!["Approximated"]),
+            ("userns_mode: private, pid: host", None, vec!["Rejected"]),
+            ("userns_mode: host", None, vec![]),
+            ("userns_mode: other", None, vec!["Rejected"]),
+        ] {
+            fixture::with(&format!("services: {{web: {{image: x, {service}}}}}"), |context, notes| {
+                let (unit, mut pod) = (&context.units["web"], PodSpec::default());
+                pod_context(unit, &mut pod, notes);
+                separate_users(context, unit, &mut pod, notes);
+                assert_eq!(pod.host_users, expected, "{service}");
+                let noted = noted.iter().map(|level| format!("services.web.userns_mode: {level}"));
+                assert_eq!(std::mem::take(notes).summary(), noted.collect::<Vec<_>>(), "{service}");
+            });
+        }
     }
 
     #[test]

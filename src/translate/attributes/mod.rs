@@ -308,15 +308,11 @@ mod tests {
 
     #[test]
     fn paths_are_those_of_the_file() {
-        let text = "services: {web: {image: x, ulimits: {nofile: 1024}, device_cgroup_rules: [a], attach: false}}\n\
+        let text = "services: {web: {image: x, ulimits: {nofile: 1024}, net: a, attach: false}}\n\
                     configs: {back: {content: x, driver: x}}";
         assert_eq!(
             noted(&fixture::project(text)),
-            [
-                "configs.back.driver: Rejected",
-                "services.web.device_cgroup_rules: Rejected",
-                "services.web.ulimits: Approximated"
-            ]
+            ["configs.back.driver: Rejected", "services.web.net: Rejected", "services.web.ulimits: Approximated"]
         );
     }
 
