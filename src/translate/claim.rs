@@ -12,7 +12,7 @@ use super::labels;
 use super::notes::Notes;
 use super::plan::Claim;
 use super::quantity::{Amount, docker_bytes};
-use super::{Stack, project_directory, seed, swarm_template};
+use super::{Stack, project_directory, seed, swarm_template, volumes_from};
 use crate::api::names::ANNOTATION_SEED;
 use crate::api::v1alpha1::{AccessMode, Reclaim, VolumeMode};
 use crate::compose::Project;
@@ -46,7 +46,7 @@ impl Backing {
     }
 }
 
-/// What the volumes that services use are kept on, by key.
+/// What the volumes that services and their hooks use are kept on, by key.
 pub(super) fn backings<'a>(
     project: &'a Project,
     stack: &Stack,
@@ -54,7 +54,7 @@ pub(super) fn backings<'a>(
     notes: &mut Notes,
 ) -> BTreeMap<&'a str, Backing> {
     let mut backings = BTreeMap::new();
-    for mount in services.flat_map(|service| &service.container.volumes) {
+    for mount in services.flat_map(volumes_from::of_all_containers) {
         if mount.kind != MountKind::Volume || mount.source.is_empty() || backings.contains_key(mount.source.as_str()) {
             continue;
         }

@@ -28,7 +28,7 @@ pub(super) struct Context<'a> {
     pods: BTreeMap<&'a str, Vec<&'a str>>,
     /// The pods that wait for each other in a ring, or for some that do.
     pub(super) in_rings: BTreeSet<&'a str>,
-    /// The services that mount each named volume, by its key.
+    /// The services that mount each named volume, or whose hooks do, by its key.
     volume_users: BTreeMap<&'a str, Vec<&'a str>>,
     /// What the named volumes that are in use are kept on, by key.
     pub(super) backings: BTreeMap<&'a str, Backing>,
@@ -169,7 +169,7 @@ impl<'a> Context<'a> {
         self.pods.get(host).into_iter().flatten().filter_map(|key| self.units.get(key))
     }
 
-    /// The services that mount a named volume.
+    /// The services that mount a named volume, or whose hooks do.
     pub(super) fn users_of<'c>(&'c self, volume: &str) -> impl Iterator<Item = &'c Unit<'a>> + use<'c, 'a> {
         self.volume_users.get(volume).into_iter().flatten().filter_map(|key| self.units.get(key))
     }
@@ -191,7 +191,7 @@ fn pods<'a>(units: &BTreeMap<&'a str, Unit<'a>>) -> BTreeMap<&'a str, Vec<&'a st
 fn volume_users<'a>(units: &BTreeMap<&'a str, Unit<'a>>) -> BTreeMap<&'a str, Vec<&'a str>> {
     let mut users: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for unit in units.values() {
-        let mounts = unit.service.container.volumes.iter().filter(|mount| mount.kind == MountKind::Volume);
+        let mounts = volumes_from::of_all_containers(unit.service).filter(|mount| mount.kind == MountKind::Volume);
         for volume in mounts.map(|mount| mount.source.as_str()).collect::<BTreeSet<_>>() {
             users.entry(volume).or_default().push(unit.key);
         }

@@ -209,7 +209,16 @@ pub(super) fn note_what_the_cluster_decides(context: &Context, notes: &mut Notes
             if own.mac_address == container.mac_address {
                 own.mac_address.clear();
             }
-            note_place(context, &format!("{}.pre_start[{index}]", unit.path), &own, notes);
+            let path = format!("{}.pre_start[{index}]", unit.path);
+            for (key, joined) in &own.networks {
+                if joined.as_ref().is_some_and(|joined| !joined.aliases.is_empty()) {
+                    notes.approximated(
+                        format!("{path}.networks.{key}.aliases"),
+                        "is not honoured: nothing leads to a container that only prepares the service",
+                    );
+                }
+            }
+            note_place(context, &path, &own, notes);
         }
     }
 }

@@ -309,6 +309,18 @@ mod tests {
     }
 
     #[test]
+    fn a_volume_of_a_step_alone_has_a_claim() {
+        let service =
+            "pre_start: [{image: x, volumes: [{type: volume, source: data, target: /d}]}]}}\nvolumes: {data: {}";
+        let plan = plan(service, &Facts::default());
+        assert_eq!(plan.claims.iter().map(|claim| claim.name.as_str()).collect::<Vec<_>>(), ["shop-data"]);
+        let template = plan.workloads[0].object.template().unwrap().spec.clone().unwrap();
+        let volumes = template.volumes.unwrap();
+        assert_eq!(volumes[0].persistent_volume_claim.as_ref().unwrap().claim_name, "shop-data");
+        assert_eq!(template.containers[0].volume_mounts.as_ref().unwrap()[0].mount_path, "/d");
+    }
+
+    #[test]
     fn nothing_is_prepared_for_a_service_that_is_scaled_to_none() {
         let plan = plan("scale: 0, pre_start: [{image: x, command: [a]}]", &Facts::default());
         assert_eq!((plan.workloads.len(), plan.workloads[0].gates.len()), (1, 0));

@@ -12,16 +12,30 @@ const MARK: &str = "x-volumes-from";
 
 /// The project with the mounts that services take from others among their own.
 pub(super) fn with_mounts(project: Cow<'_, Project>) -> Cow<'_, Project> {
-    if project.services.values().all(|service| service.container.volumes_from.is_empty()) {
+    let takes_none = |container: &ContainerSpec| container.volumes_from.is_empty();
+    if project.services.values().all(|service| containers(service).all(takes_none)) {
         return project;
     }
     let mut changed = project.clone().into_owned();
     for (key, service) in &mut changed.services {
-        let Mounts { volumes, configs, secrets } = mounts(&project, key, &mut BTreeSet::new());
-        let container = &mut service.container;
-        (container.volumes, container.configs, container.secrets) = (volumes, configs, secrets);
+        let taken = mounts(&project, key, &mut BTreeSet::new());
+        put(taken, &mut service.container);
+        for hook in &mut service.pre_start {
+            let taken = with_taken(&project, &hook.container, &mut BTreeSet::from([key.clone()]));
+            put(taken, &mut hook.container);
+        }
     }
     Cow::Owned(changed)
+}
+
+/// The containers of a service that may mount something: its own, and those that prepare it.
+fn containers(service: &Service) -> impl Iterator<Item = &ContainerSpec> {
+    std::iter::once(&service.container).chain(service.pre_start.iter().map(|hook| &hook.container))
+}
+
+/// The mounts of a service, and of what prepares it.
+pub(super) fn of_all_containers(service: &Service) -> impl Iterator<Item = &Mount> {
+    containers(service).flat_map(|container| &container.volumes)
 }
 
 /// Whether a mount, a config or a secret with these `x-` keys comes from another service.
@@ -45,14 +59,25 @@ impl Mounts {
     }
 }
 
+fn put(mounts: Mounts, container: &mut ContainerSpec) {
+    let Mounts { volumes, configs, secrets } = mounts;
+    (container.volumes, container.configs, container.secrets) = (volumes, configs, secrets);
+}
+
 /// The mounts of a service with those that it takes from others, of which the first one at a path counts.
 fn mounts(project: &Project, key: &str, seen: &mut BTreeSet<String>) -> Mounts {
     let Some(service) = project.services.get(key).filter(|_| seen.insert(key.to_owned())) else {
         return Mounts::default();
     };
-    let ContainerSpec { volumes, configs, secrets, .. } = service.container.clone();
+    let all = with_taken(project, &service.container, seen);
+    seen.remove(key);
+    all
+}
+
+fn with_taken(project: &Project, container: &ContainerSpec, seen: &mut BTreeSet<String>) -> Mounts {
+    let ContainerSpec { volumes, configs, secrets, .. } = container.clone();
     let mut all = Mounts { volumes, configs, secrets };
-    for (source, read_only) in sources(service) {
+    for (source, read_only) in sources(container) {
         let Mounts { volumes, configs, secrets } = mounts(project, source, seen);
         for mut mount in volumes {
             // tmpfs are never shared in Docker (moby, "volumes-from").
@@ -76,13 +101,12 @@ fn mounts(project: &Project, key: &str, seen: &mut BTreeSet<String>) -> Mounts {
             }
         }
     }
-    seen.remove(key);
     all
 }
 
-/// The services whose mounts a service takes, and whether it may only read them.
-fn sources(service: &Service) -> impl Iterator<Item = (&str, bool)> {
-    let services = service.container.volumes_from.iter().filter(|text| !text.starts_with("container:"));
+/// The services whose mounts a container takes, and whether it may only read them.
+fn sources(container: &ContainerSpec) -> impl Iterator<Item = (&str, bool)> {
+    let services = container.volumes_from.iter().filter(|text| !text.starts_with("container:"));
     services.map(|text| {
         let (name, mode) = text.split_once(':').unwrap_or((text, ""));
         (name, mode == "ro")
@@ -127,5 +151,21 @@ mod tests {
             // The secret's file is missing.
             assert_eq!(std::mem::take(notes).summary(), ["secrets.s.file: Error"]);
         });
+    }
+
+    #[test]
+    fn hooks_take_mounts_too() {
+        let text = "services: {a: {image: x, volumes: [{type: volume, source: one, target: /one}]}, b: {image: x, pre_start: \
+                    [{image: x, volumes_from: [\"a:ro\"]}, {image: x}]}}\nvolumes: {one: {}}";
+        let project = fixture::project(text);
+        let expanded = with_mounts(Cow::Borrowed(&project));
+        let service = &expanded.services["b"];
+        let mounts: Vec<_> = of_all_containers(service)
+            .map(|mount| {
+                (mount.source.as_str(), mount.target.as_str(), mount.read_only, is_from_another(&mount.extensions))
+            })
+            .collect();
+        assert_eq!(mounts, [("one", "/one", true, true)]);
+        assert!(service.container.volumes.is_empty() && service.pre_start[1].container.volumes.is_empty());
     }
 }
