@@ -34,6 +34,34 @@ impl Positions {
         let node = find(&self.root, path)?;
         report::position(&self.sources, node.key_mark.or(node.mark))
     }
+
+    /// The paths of all mappings that are called so, wherever they were written.
+    pub(crate) fn mappings_called(&self, name: &str) -> Vec<String> {
+        let mut found = Vec::new();
+        mappings_called(&self.root, name, "", &mut found);
+        found
+    }
+}
+
+/// The paths of mappings of a name, but for those in what only anchors are for.
+fn mappings_called(map: &Map, name: &str, path: &str, found: &mut Vec<String>) {
+    for (key, node) in map.iter() {
+        let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+        match node.as_map() {
+            Some(_) if key == name => found.push(path),
+            _ if key.starts_with("x-") && !path.contains('.') => {}
+            _ => within_node(node, name, &path, found),
+        }
+    }
+}
+
+fn within_node(node: &Node, name: &str, path: &str, found: &mut Vec<String>) {
+    if let Some(map) = node.as_map() {
+        mappings_called(map, name, path, found);
+    }
+    for (index, item) in node.as_list().unwrap_or_default().iter().enumerate() {
+        within_node(item, name, &format!("{path}[{index}]"), found);
+    }
 }
 
 /// The node at a path. Keys may have dots themselves, so every beginning of the path may be a key.

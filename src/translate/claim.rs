@@ -12,7 +12,7 @@ use super::labels;
 use super::notes::Notes;
 use super::plan::Claim;
 use super::quantity::{Amount, docker_bytes};
-use super::{Stack, project_directory, seed, swarm_template, volumes_from};
+use super::{Stack, extension, project_directory, seed, swarm_template, volumes_from};
 use crate::api::names::ANNOTATION_SEED;
 use crate::api::v1alpha1::{AccessMode, Reclaim, VolumeMode};
 use crate::compose::Project;
@@ -249,19 +249,27 @@ fn claim(
         ..LabelSelector::default()
     });
     let of_driver = || of_driver(context, volume?);
-    let class = label(STORAGE_CLASS_LABEL)
+    let class = volume
+        .and_then(extension::storage_class)
+        .or_else(|| label(STORAGE_CLASS_LABEL))
         .or_else(of_service)
         .or_else(of_driver)
         .or_else(|| settings.storage_class_name.clone());
     if let Some(volume) = volume.filter(|volume| has_driver(volume)) {
         note_driver(key, volume, class.as_deref(), notes);
     }
+    let asked = volume.and_then(extension::size);
     PersistentVolumeClaim {
         metadata,
         spec: Some(PersistentVolumeClaimSpec {
-            access_modes: Some(settings.access_modes.iter().map(|mode| access_mode(*mode).to_owned()).collect()),
+            access_modes: Some(
+                access_modes(context, key).into_iter().map(|mode| access_mode(mode).to_owned()).collect(),
+            ),
             resources: Some(VolumeResourceRequirements {
-                requests: Some(BTreeMap::from([("storage".to_owned(), size(context, key, volume, notes).canonical())])),
+                requests: Some(BTreeMap::from([(
+                    "storage".to_owned(),
+                    asked.unwrap_or_else(|| size(context, key, volume, notes).canonical()),
+                )])),
                 ..VolumeResourceRequirements::default()
             }),
             selector,
@@ -274,6 +282,12 @@ fn claim(
         }),
         ..PersistentVolumeClaim::default()
     }
+}
+
+/// The access modes of a volume's claim; of one that is there already, those that it is taken to have.
+pub(super) fn access_modes(context: &Context, key: &str) -> Vec<AccessMode> {
+    let of_volume = context.project.volumes.get(key).and_then(extension::access_modes);
+    of_volume.unwrap_or_else(|| context.stack.spec.volumes.access_modes.clone())
 }
 
 /// The StorageClass that the cluster has for a volume's driver.
@@ -367,6 +381,24 @@ mod tests {
     fn size_of(claim: &Claim) -> String {
         let spec = claim.object.clone().unwrap().spec.unwrap();
         spec.resources.unwrap().requests.unwrap()["storage"].0.clone()
+    }
+
+    #[test]
+    fn a_volume_says_itself_how_it_is_kept() {
+        let labels = "labels: {kompose.volume.size: 2Gi, kompose.volume.storage-class-name: slow}";
+        let asked = "x-kubernetes: {accessModes: [ReadWriteMany], storageClassName: fast, size: 3Gi}";
+        for (volume, mode, class, size) in [
+            (format!("{labels}, driver_opts: {{size: 1g}}, {asked}"), "ReadWriteMany", Some("fast"), "3Gi"),
+            (labels.to_owned(), "ReadWriteOnce", Some("slow"), "2Gi"),
+            ("x-kubernetes: {storageClassName: \"\"}".to_owned(), "ReadWriteOnce", Some(""), "1Gi"),
+        ] {
+            let (claims, notes) = claims_of(&format!("{{{volume}}}"));
+            let spec = claims[0].object.clone().unwrap().spec.unwrap();
+            assert_eq!(spec.access_modes.unwrap(), [mode], "{volume}");
+            assert_eq!(spec.storage_class_name.as_deref(), class, "{volume}");
+            assert_eq!(size_of(&claims[0]), size, "{volume}");
+            assert_eq!(notes, Vec::<String>::new(), "{volume}");
+        }
     }
 
     #[test]

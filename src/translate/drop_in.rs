@@ -12,7 +12,7 @@ use super::notes::Notes;
 use crate::compose::model::Service;
 
 /// The extension.
-const EXTENSION: &str = "x-kubernetes";
+pub(super) const EXTENSION: &str = "x-kubernetes";
 
 /// What a service asks for beyond Compose; nothing by default.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::context::{Context, Unit};
 use super::file_object::external_name;
-use super::shared_pod;
+use super::{extension, shared_pod};
 use crate::compose::model::{FileObject, FileReference};
 
 /// The keys of objects, and keyed hashes of what stands at each, by the objects' names.
@@ -19,6 +19,8 @@ struct External<'a> {
     word: &'static str,
     /// The key in the Compose file.
     key: &'a str,
+    /// The key in the object that the file asks for.
+    asked: Option<&'a str>,
     /// The object's name.
     name: String,
     /// The object's keys; none when it is not there.
@@ -43,7 +45,7 @@ pub(super) fn lacking(context: &Context, unit: &Unit) -> Vec<String> {
 /// kind. The files are mounted one by one, and a kubelet never refreshes those.
 pub(super) fn content(context: &Context, unit: &Unit) -> Option<String> {
     let hashes = of_pod(context, unit).into_iter().filter_map(|external| {
-        let wanted = wanted_key(external.keys?, external.key)?;
+        let wanted = wanted_key(external.keys?, external.key, external.asked)?;
         external.hashes?.get(wanted).cloned()
     });
     // In the order of the mounts, which is part of the template as well.
@@ -51,9 +53,12 @@ pub(super) fn content(context: &Context, unit: &Unit) -> Option<String> {
     (!hashes.is_empty()).then(|| hashes.join("-"))
 }
 
-/// Which key of an external object is meant: the only one, else the one that is called as in the file, else `file` (the
-/// convention of Docker's Compose on Kubernetes).
-pub(super) fn wanted_key<'k>(keys: &'k [String], key: &str) -> Option<&'k String> {
+/// Which key of an external object is meant: the one that is asked for; else the only one, else the one that is called as
+/// in the file, else `file` (the convention of Docker's Compose on Kubernetes).
+pub(super) fn wanted_key<'k>(keys: &'k [String], key: &str, asked: Option<&str>) -> Option<&'k String> {
+    if let Some(asked) = asked {
+        return keys.iter().find(|key| *key == asked);
+    }
     match keys {
         [only] => Some(only),
         keys => [key, "file"].into_iter().find_map(|wanted| keys.iter().find(|key| *key == wanted)),
@@ -63,10 +68,11 @@ pub(super) fn wanted_key<'k>(keys: &'k [String], key: &str) -> Option<&'k String
 fn of_pod<'a>(context: &'a Context, unit: &'a Unit) -> Vec<External<'a>> {
     let (project, facts) = (context.project, context.facts);
     let of = |kind, word, references: &'a [FileReference], objects, keys: &'a Keys, hashes: &'a Hashes| {
-        of_references(references, objects).map(move |(key, name)| External {
+        of_references(references, objects).map(move |(key, asked, name)| External {
             kind,
             word,
             key,
+            asked,
             keys: keys.get(&name).map(Vec::as_slice),
             hashes: hashes.get(&name),
             name,
@@ -86,10 +92,10 @@ fn of_pod<'a>(context: &'a Context, unit: &'a Unit) -> Vec<External<'a>> {
 fn of_references<'a>(
     references: &'a [FileReference],
     objects: &'a BTreeMap<String, FileObject>,
-) -> impl Iterator<Item = (&'a str, String)> {
+) -> impl Iterator<Item = (&'a str, Option<&'a str>, String)> {
     references.iter().filter_map(|reference| {
         let (key, object) = objects.get_key_value(&reference.source)?;
-        object.external.then(|| (key.as_str(), external_name(key, object)))
+        object.external.then(|| (key.as_str(), extension::key(object), external_name(key, object)))
     })
 }
 
@@ -133,5 +139,19 @@ mod tests {
         assert_eq!(content(&[("db", "1"), ("other", "2")]), content(&[("db", "1"), ("other", "3")]));
         assert_ne!(content(&[("db", "1"), ("other", "2")]), content(&[("db", "2"), ("other", "2")]));
         assert_eq!(content(&[("one", "1"), ("two", "2")]), None);
+    }
+
+    #[test]
+    fn a_key_that_is_asked_for_goes_before_all_others() {
+        let keys = ["db", "password"].map(str::to_owned);
+        assert_eq!(wanted_key(&keys, "db", None), Some(&keys[0]));
+        assert_eq!(wanted_key(&keys, "db", Some("password")), Some(&keys[1]));
+        assert_eq!(wanted_key(&keys[..1], "db", Some("password")), None);
+        let text = "services: {web: {image: x, secrets: [{source: db}]}}\n\
+                    secrets: {db: {name: db-auth, external: true, x-kubernetes: {key: password}}}";
+        let content = |facts: &Facts| {
+            fixture::with_facts(text, &fixture::stack(), facts, |context, _| content(context, &context.units["web"]))
+        };
+        assert_eq!(content(&known(&[("db", "1"), ("password", "2")])).as_deref(), Some("2"));
     }
 }

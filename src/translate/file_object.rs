@@ -8,13 +8,10 @@ use std::collections::BTreeMap;
 use k8s_openapi::api::core::v1::{ConfigMapVolumeSource, KeyToPath, SecretVolumeSource, Volume, VolumeMount};
 
 use super::context::{Context, Unit};
-use super::external;
 use super::generated::{Content, Generated};
 use super::mount::{Mounts, volume_name};
 use super::notes::Notes;
-use super::project_directory;
-use super::volumes_from;
-use super::{dns_label, labels};
+use super::{dns_label, extension, external, labels, project_directory, volumes_from};
 use crate::compose::ProjectFiles;
 use crate::compose::model::{FileMode, FileObject, FileReference};
 
@@ -253,20 +250,29 @@ fn in_cluster(
         Kind::Config => &context.facts.config_map_keys,
         Kind::Secret => &context.facts.secret_keys,
     };
+    let asked = extension::key(object);
     let wanted = if let Some(keys) = known.get(name) {
-        let Some(wanted) = external::wanted_key(keys, key) else {
-            notes.error(
-                path,
-                "AmbiguousKey",
-                format!("`{name}` has the keys {}: one of them has to be `{key}`", keys.join(", ")),
-            );
+        let Some(wanted) = external::wanted_key(keys, key, asked) else {
+            let keys = keys.join(", ");
+            match asked {
+                Some(asked) => notes.error(
+                    format!("{path}.x-kubernetes.key"),
+                    "NotFound",
+                    format!("`{name}` has no key `{asked}`: expected one of {keys}"),
+                ),
+                None => notes.error(
+                    path,
+                    "AmbiguousKey",
+                    format!("`{name}` has the keys {keys}: name one of them by `x-kubernetes: {{key: ...}}`"),
+                ),
+            }
             return None;
         };
         wanted.clone()
     } else {
-        let what = if kind == Kind::Secret { "Secret" } else { "ConfigMap" };
-        notes.approximated(path, format!("pods wait until there is a {what} `{name}` with a key `{key}`"));
-        key.to_owned()
+        let (what, wanted) = (if kind == Kind::Secret { "Secret" } else { "ConfigMap" }, asked.unwrap_or(key));
+        notes.approximated(path, format!("pods wait until there is a {what} `{name}` with a key `{wanted}`"));
+        wanted.to_owned()
     };
     let name = name.to_owned();
     Some(match kind {
@@ -364,6 +370,26 @@ mod tests {
             (Some(vec!["x", "file"]), Some("file"), None),
             (Some(vec!["x", "y"]), None, Some("secrets.db: Error")),
             (None, Some("db"), Some("secrets.db: Approximated")),
+        ] {
+            let mut facts = Facts::default();
+            if let Some(keys) = keys {
+                facts.secret_keys.insert("db-auth".to_owned(), keys.into_iter().map(str::to_owned).collect());
+            }
+            let (volumes, _, _, notes) = mounted_in(&text, &fixture::stack(), &facts);
+            let key = volumes.first().map(|volume| volume.secret.clone().unwrap().items.unwrap()[0].key.clone());
+            assert_eq!(key.as_deref(), expected);
+            assert_eq!(notes.first().map(String::as_str), level);
+        }
+    }
+
+    #[test]
+    fn the_key_of_an_external_object_can_be_chosen() {
+        let asked = "{name: db-auth, external: true, x-kubernetes: {key: token}}";
+        let text = web("secrets: [{source: db}]", &format!("secrets: {{db: {asked}}}"));
+        for (keys, expected, level) in [
+            (Some(vec!["x", "db", "token"]), Some("token"), None),
+            (Some(vec!["x"]), None, Some("secrets.db.x-kubernetes.key: Error")),
+            (None, Some("token"), Some("secrets.db: Approximated")),
         ] {
             let mut facts = Facts::default();
             if let Some(keys) = keys {

@@ -20,6 +20,7 @@ mod documents;
 mod drop_in;
 mod environment;
 mod expansion;
+mod extension;
 mod external;
 mod file_object;
 mod file_reference;
@@ -263,6 +264,7 @@ fn of_all_services(context: &Context, notes: &mut Notes) -> Plan {
     attachment::note_differences(context, notes);
     overlay::note_strangers(context, notes);
     mention::note(context, notes);
+    extension::note(context, notes);
     model_endpoint::note_differences(context, notes);
     Plan {
         claims: claim::claims(context, notes),

@@ -64,6 +64,16 @@ pub(super) fn note(threads: Threads, project: &Project, notes: &mut Notes) {
     for name in project.services.keys() {
         note_taint(project, &format!("services.{name}.x-kubernetes"), "services.*.x-kubernetes", notes);
     }
+    let sections = [
+        ("configs", project.configs.keys().collect::<Vec<_>>()),
+        ("secrets", project.secrets.keys().collect()),
+        ("volumes", project.volumes.keys().collect()),
+    ];
+    for (section, names) in sections {
+        for name in names {
+            note_taint(project, &format!("{section}.{name}.x-kubernetes"), "volumes.*.x-kubernetes", notes);
+        }
+    }
     for name in project.jobs.keys() {
         note_taint(project, &format!("jobs.{name}.x-kubernetes"), "jobs.*.x-kubernetes", notes);
     }
