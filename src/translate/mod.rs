@@ -265,6 +265,7 @@ fn of_all_services(context: &Context, notes: &mut Notes) -> Plan {
     overlay::note_strangers(context, notes);
     mention::note(context, notes);
     extension::note(context, notes);
+    placement::note_external_claims(context, notes);
     model_endpoint::note_differences(context, notes);
     Plan {
         claims: claim::claims(context, notes),

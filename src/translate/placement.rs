@@ -8,7 +8,7 @@ use k8s_openapi::api::core::v1::{
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, LabelSelectorRequirement};
 
-use super::claim::Backing;
+use super::claim::{self, Backing};
 use super::context::{Context, Unit};
 use super::dns_label::{is_label_value, is_qualified_name};
 use super::kind::Kind;
@@ -48,16 +48,17 @@ pub(super) fn place(context: &Context, unit: &Unit, pod: &mut PodSpec, notes: &m
 /// For each service, the services with which it has to share a node because a claim that only one node can mount
 /// links them, directly or over others; the whole group in each, or the scheduler could place two halves apart.
 pub(super) fn colocated<'a>(context: &Context<'a>, kinds: &BTreeMap<&'a str, Kind>) -> BTreeMap<&'a str, Vec<String>> {
-    let shared_by_nodes = |mode: &AccessMode| matches!(mode, AccessMode::ReadWriteMany | AccessMode::ReadOnlyMany);
-    if context.stack.spec.volumes.access_modes.iter().any(shared_by_nodes) {
-        return BTreeMap::new();
-    }
     let mut groups: Vec<BTreeSet<&str>> = Vec::new();
     let mut group_of: BTreeMap<&str, usize> = BTreeMap::new();
     for (key, backing) in &context.backings {
-        let Backing::Claim { external: false, .. } = backing else { continue };
+        let Backing::Claim { external, .. } = backing else { continue };
         let users = context.users_of(key).filter(|unit| kinds.get(unit.key) != Some(&Kind::DaemonSet));
         let users: BTreeSet<&str> = users.map(|unit| unit.host).collect();
+        // What else uses a claim that is there already, and how, is not known: pods of one service may have spread over
+        // nodes ever since.
+        if may_be_on_several_nodes(context, key) || (*external && users.len() < 2) {
+            continue;
+        }
         // The largest of the groups that the volume links takes the others in.
         let linked: BTreeSet<usize> = users.iter().filter_map(|host| group_of.get(host).copied()).collect();
         let largest = linked.iter().copied().max_by_key(|group| groups[*group].len()).unwrap_or_else(|| {
@@ -85,18 +86,47 @@ pub(super) fn colocated<'a>(context: &Context<'a>, kinds: &BTreeMap<&'a str, Kin
     colocated
 }
 
+/// Whether pods of several nodes can mount a volume's claim.
+fn may_be_on_several_nodes(context: &Context, key: &str) -> bool {
+    let by_several = |mode: &AccessMode| matches!(mode, AccessMode::ReadWriteMany | AccessMode::ReadOnlyMany);
+    claim::access_modes(context, key).iter().any(by_several)
+}
+
+/// Says which services share a node because of a claim that is there already.
+pub(super) fn note_external_claims(context: &Context, notes: &mut Notes) {
+    for (key, backing) in &context.backings {
+        let Backing::Claim { name, external: true } = backing else { continue };
+        let users = context.users_of(key).filter(|unit| unit.kind != Kind::DaemonSet);
+        let users: BTreeSet<&str> = users.map(|unit| unit.host).collect();
+        if users.len() < 2 || may_be_on_several_nodes(context, key) {
+            continue;
+        }
+        let users: Vec<&str> = users.into_iter().collect();
+        notes.approximated(
+            format!("volumes.{key}.external"),
+            format!(
+                "the pods of {} share a node, since one node alone may be able to mount `{name}`: say `x-kubernetes: \
+                 {{accessModes: [ReadWriteMany]}}` if several can",
+                users.join(", ")
+            ),
+        );
+    }
+}
+
 /// Says what cannot work because of a claim that only one node can mount.
 pub(super) fn note_exclusive_claims(context: &Context, unit: &Unit, notes: &mut Notes) {
-    let modes = &context.stack.spec.volumes.access_modes;
-    if unit.kind != Kind::DaemonSet || modes.contains(&AccessMode::ReadWriteMany) {
+    if unit.kind != Kind::DaemonSet {
         return;
     }
     for (index, mount) in unit.service.container.volumes.iter().enumerate() {
-        if let Some(Backing::Claim { external: false, .. }) = context.backings.get(mount.source.as_str()) {
+        let source = mount.source.as_str();
+        if let Some(Backing::Claim { external: false, .. }) = context.backings.get(source)
+            && !claim::access_modes(context, source).contains(&AccessMode::ReadWriteMany)
+        {
             notes.approximated(
                 unit.mount_path(index),
-                "each node had a volume of its own in Docker, here all share one claim: set spec.volumes.accessModes to \
-                 ReadWriteMany, or the pods of all nodes but one wait",
+                "each node had a volume of its own in Docker, here all share one claim: set spec.volumes.accessModes, or \
+                 `x-kubernetes.accessModes` of the volume, to ReadWriteMany, or the pods of all nodes but one wait",
             );
         }
     }
@@ -388,6 +418,24 @@ mod tests {
         assert_eq!(notes, ["services.web.deploy.placement.max_replicas_per_node: Approximated"]);
         let (pod, notes) = of(2);
         assert_eq!((pod.topology_spread_constraints, notes), (None, vec![]));
+    }
+
+    #[test]
+    fn services_of_a_claim_that_is_there_share_a_node_unless_it_is_known_to_be_on_several() {
+        let volumes = "image: x, volumes: [{type: volume, source: data, target: /d}]";
+        let look = |services: &str, volume: &str| {
+            let text = format!("services: {{{services}}}\nvolumes: {{data: {{name: pool, external: true{volume}}}}}");
+            fixture::with(&text, |context, notes| {
+                note_external_claims(context, notes);
+                (context.units["a"].colocated.clone(), std::mem::take(notes).summary())
+            })
+        };
+        let two = format!("a: {{{volumes}}}, b: {{{volumes}}}");
+        let noted = vec!["volumes.data.external: Approximated".to_owned()];
+        assert_eq!(look(&two, ""), (vec!["a".to_owned(), "b".to_owned()], noted));
+        let none = (Vec::new(), Vec::<String>::new());
+        assert_eq!(look(&two, ", x-kubernetes: {accessModes: [ReadWriteMany]}"), none);
+        assert_eq!(look(&format!("a: {{{volumes}, deploy: {{replicas: 2}}}}"), ""), none);
     }
 
     #[test]
