@@ -45,7 +45,7 @@ fn a_call_that_fails_is_made_good_whichever_it_is() {
     let (calls, [one, two]) = reference(cluster, &namespace, &proxy.plan);
     let mut names = Vec::new();
     for fault in FAULTS {
-        for at in (1..=calls).step_by(stride(6)) {
+        for at in (1..=calls).step_by(stride(7)) {
             let name = name(names.len() + 1);
             proxy.plan.faults.lock().unwrap().insert(name.clone(), (at, fault));
             names.push(name);
@@ -62,7 +62,7 @@ fn a_call_that_fails_is_made_good_whichever_it_is() {
     let fired = proxy.plan.fired();
     for fault in FAULTS {
         let count = fired.iter().filter(|it| **it == fault).count();
-        assert!(2 * count > calls / stride(6), "{fault:?} happened {count} times at {calls} calls");
+        assert!(2 * count > calls / stride(7), "{fault:?} happened {count} times at {calls} calls");
     }
     println!(
         "{} faults in {} stacks at {calls} calls: 0 lost, 0 twice, 0 stuck, 0 untrue statuses",
@@ -90,7 +90,7 @@ fn an_operator_that_is_killed_at_a_call_goes_on_with_it() {
             operator = start();
         }
     };
-    for at in (1..=calls).step_by(stride(12)) {
+    for at in (1..=calls).step_by(stride(16)) {
         for fault in [Fault::KilledBefore, Fault::KilledAfter] {
             let stack = [name(names.len() + 1)];
             proxy.plan.faults.lock().unwrap().insert(stack[0].clone(), (at, fault));

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::harness::{Cluster, Namespace};
+use crate::harness::{Cluster, Namespace, wait_for};
 use crate::proxy::Plan;
 
 /// A Job that was waited for.
@@ -122,7 +122,13 @@ pub fn children(namespace: &Namespace) -> BTreeMap<String, (Vec<String>, BTreeSe
 
 /// Compares every stack with one that had no fault.
 pub fn compare(namespace: &Namespace, first: &BTreeMap<String, (Vec<String>, BTreeSet<String>)>, stacks: &[String]) {
-    let now = children(namespace);
+    // The cluster's garbage collector takes what a Deployment leaves behind in its own time.
+    let now = wait_for("what left to be collected", 20, || {
+        let now = children(namespace);
+        let has = |objects: &[String], object: &str| objects.iter().any(|it| it == object);
+        let is_behind = |objects: &[String]| has(objects, "ReplicaSet/old old") && !has(objects, "Deployment/old old");
+        now.values().all(|(objects, _)| !is_behind(objects)).then_some(now)
+    });
     let (expected, _) = &now[&name(0)];
     assert!(expected.len() > 8, "{expected:?}");
     for stack in stacks {
