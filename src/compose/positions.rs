@@ -45,7 +45,7 @@ impl Positions {
 
 /// The paths of mappings of a name, but for those in what only anchors are for.
 fn mappings_called(map: &Map, name: &str, path: &str, found: &mut Vec<String>) {
-    for (key, node) in map.iter() {
+    for (key, node) in map {
         let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
         match node.as_map() {
             Some(_) if key == name => found.push(path),

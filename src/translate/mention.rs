@@ -60,7 +60,7 @@ fn for_each_file(context: &Context, unit: &Unit, mut look: impl FnMut(&str, &str
         let path = format!("configs.{}", reference.source);
         if !object.file.is_empty() {
             show(files.read(&object.file).ok().as_ref(), |text| {
-                look(&format!("{path}.file"), &named(&object.file), text)
+                look(&format!("{path}.file"), &named(&object.file), text);
             });
         } else if let Some((attribute, text)) = content(context, &path, object) {
             look(&format!("{path}.{attribute}"), "the content", text);

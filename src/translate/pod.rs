@@ -274,14 +274,14 @@ mod tests {
 
     #[test]
     fn domains_are_as_the_api_server_takes_them() {
-        let searched = |list: &str| {
+        let asked = |list: &str| {
             let (template, notes) = pod(&format!("dns_search: [{list}]"));
             (template.spec.unwrap().dns_config.and_then(|config| config.searches).unwrap_or_default(), notes)
         };
-        let (searches, notes) = searched("Corp.Example.com, a_b.example.com., \".\", \"\", a..b, \"a b\"");
+        let (searches, notes) = asked("Corp.Example.com, a_b.example.com., \".\", \"\", a..b, \"a b\"");
         assert_eq!(searches, ["corp.example.com", "a_b.example.com.", "."]);
         assert_eq!(notes, ["services.web.dns_search[4]: Rejected", "services.web.dns_search[5]: Rejected"]);
-        let (searches, notes) = searched(&["a.com"; 33].join(","));
+        let (searches, notes) = asked(&["a.com"; 33].join(","));
         assert_eq!((searches.len(), notes), (32, vec!["services.web.dns_search[32]: Rejected".to_owned()]));
     }
 

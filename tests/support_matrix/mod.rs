@@ -84,7 +84,14 @@ fn again(project: &Project, value: Value) -> Project {
     for (to, from) in [(&mut again.secrets, &project.secrets), (&mut again.configs, &project.configs)] {
         for (key, object) in to {
             object.value.clone_from(&from[key].value);
+            object.extensions.clone_from(&from[key].extensions);
         }
+    }
+    for (key, volume) in &mut again.volumes {
+        volume.extensions.clone_from(&project.volumes[key].extensions);
+    }
+    for (key, network) in &mut again.networks {
+        network.extensions.clone_from(&project.networks[key].extensions);
     }
     again
 }

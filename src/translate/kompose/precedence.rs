@@ -3,6 +3,7 @@
 use super::super::drop_in::{DropIn, Replicas};
 use super::super::kind::Kind;
 use super::super::notes::Notes;
+use super::checks::Handler;
 use super::{Kompose, Taken};
 use crate::compose::model::Service;
 
@@ -49,7 +50,7 @@ pub(super) fn give_way(
         say("kompose.hpa.", "replicas");
     }
     if drop_in.liveness == Some(false) && kompose.liveness.is_given() {
-        kompose.liveness = Default::default();
+        kompose.liveness = Handler::default();
         say("kompose.service.healthcheck.liveness.", "liveness");
     }
 }
