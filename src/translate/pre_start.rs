@@ -311,7 +311,7 @@ mod tests {
     #[test]
     fn a_volume_of_a_step_alone_has_a_claim() {
         let service =
-            "pre_start: [{image: x, volumes: [{type: volume, source: data, target: /d}]}]}}\nvolumes: {data: {}";
+            "pre_start: [{image: x, volumes: [{type: volume, source: data, target: /d}]}]}}\nvolumes: {data: {";
         let plan = plan(service, &Facts::default());
         assert_eq!(plan.claims.iter().map(|claim| claim.name.as_str()).collect::<Vec<_>>(), ["shop-data"]);
         let template = plan.workloads[0].object.template().unwrap().spec.clone().unwrap();
