@@ -520,7 +520,7 @@ fn jobs_are_cron_jobs_that_people_can_start() {
 
     namespace.apply(&stack("app", &job("{schedule: [\"0 25 * * *\"]}")));
     let (reason, message) = namespace.wait_condition("app", "Stalled", "True", 20);
-    assert_eq!(reason, "InvalidCompose");
+    assert_eq!(reason, "Unsupported");
     assert!(message.contains("jobs.tidy.triggers.schedule[0].cron"), "{message}");
 }
 

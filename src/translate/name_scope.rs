@@ -46,10 +46,12 @@ impl<'a> NameScopes<'a> {
 /// Looks for such names.
 pub(super) fn scopes<'a>(context: &Context<'a>) -> NameScopes<'a> {
     let mut scopes = NameScopes::default();
-    let several = wanted(&context.units).into_iter().filter(|(name, targets)| is_label(name) && targets.len() > 1);
+    let several: Vec<_> =
+        wanted(&context.units).into_iter().filter(|(name, targets)| is_label(name) && targets.len() > 1).collect();
+    let pods = if several.is_empty() { BTreeMap::new() } else { by_networks(context) };
     for (name, targets) in several {
         let targets: BTreeSet<&'a str> = targets.into_keys().collect();
-        let seen = seen(context, &name, &targets);
+        let seen = seen(context, &pods, &name, &targets);
         // A service keeps its own name; besides, what is shared by most cannot be told in /etc/hosts.
         let has_owner = |group: &BTreeSet<&str>| group.iter().any(|target| context.units[target].name == name);
         let of_all = seen.keys().rev().max_by_key(|group| (has_owner(group), group.len())).unwrap_or(&targets).clone();
@@ -72,10 +74,20 @@ pub(super) fn scopes<'a>(context: &Context<'a>) -> NameScopes<'a> {
     scopes
 }
 
+/// The services with pods of their own, by the networks that these are in: to all of equal networks a name means the same.
+fn by_networks<'a>(context: &Context<'a>) -> BTreeMap<BTreeSet<String>, Vec<&'a str>> {
+    let mut pods: BTreeMap<BTreeSet<String>, Vec<&'a str>> = BTreeMap::new();
+    for pod in context.units.values().filter(|unit| unit.host == unit.key) {
+        pods.entry(networks(context, pod)).or_default().push(pod.key);
+    }
+    pods
+}
+
 /// What a name means, each with the services to whose pods it does: those that are in a network with another one that
 /// has the name.
 fn seen<'a>(
     context: &Context<'a>,
+    pods: &BTreeMap<BTreeSet<String>, Vec<&'a str>>,
     name: &str,
     targets: &BTreeSet<&'a str>,
 ) -> BTreeMap<BTreeSet<&'a str>, Vec<&'a str>> {
@@ -86,14 +98,17 @@ fn seen<'a>(
         }
     }
     let mut seen: BTreeMap<BTreeSet<&'a str>, Vec<&'a str>> = BTreeMap::new();
-    for pod in context.units.values().filter(|unit| unit.host == unit.key) {
-        let networks = networks(context, pod);
+    for (networks, pods) in pods {
         let group: BTreeSet<&str> =
             networks.iter().filter_map(|network| places.get(network)).flatten().copied().collect();
-        if group.iter().any(|target| context.units[target].host != pod.key) {
-            seen.entry(group).or_default().push(pod.key);
+        let hosts: BTreeSet<&str> = group.iter().map(|target| context.units[target].host).collect();
+        let others = pods.iter().filter(|pod| hosts.len() > 1 || !hosts.contains(*pod));
+        let mut others = others.copied().peekable();
+        if others.peek().is_some() && !hosts.is_empty() {
+            seen.entry(group).or_default().extend(others);
         }
     }
+    seen.values_mut().for_each(|pods| pods.sort_unstable());
     seen
 }
 
