@@ -108,7 +108,9 @@ fn seen<'a>(
             seen.entry(group).or_default().extend(others);
         }
     }
-    seen.values_mut().for_each(|pods| pods.sort_unstable());
+    for pods in seen.values_mut() {
+        pods.sort_unstable();
+    }
     seen
 }
 
