@@ -49,7 +49,9 @@ async fn a_job_that_runs_or_failed_is_not_made_anew_for_a_rotated_secret() {
     let uid = stage.json::<Job>("migrate").await["metadata"]["uid"].clone();
     let is_left = async |stage: &mut Stage, secret: &str| {
         let plan = with(secret);
-        assert_eq!(told(&stage.settle(&plan).await), [format!("created Secret {secret}")]);
+        let told = told(&stage.settle(&plan).await);
+        assert_eq!(told[0], format!("created Secret {secret}"));
+        assert!(told.iter().all(|change| change.contains(" Secret ")), "{told:?}");
         assert_eq!(stage.json::<Job>("migrate").await["metadata"]["uid"], uid);
         stage.log.take();
         stage.pass(&plan).await;
