@@ -12,6 +12,7 @@
 
 mod golden_case;
 mod support_matrix;
+mod vanishing;
 
 use std::collections::BTreeMap;
 use std::path::Path;
