@@ -361,6 +361,15 @@ mod tests {
         assert_eq!(notes, ["configs.b.environment: Error"]);
     }
 
+    /// Which key of the Secret `db-auth` with these keys, if it is there, is mounted, and what is said first.
+    fn key_of_external(text: &str, keys: Option<Vec<&str>>) -> (Option<String>, Option<String>) {
+        let keys = keys.map(|keys| ("db-auth".to_owned(), keys.into_iter().map(str::to_owned).collect()));
+        let facts = Facts { secret_keys: keys.into_iter().collect(), ..Facts::default() };
+        let (volumes, _, _, notes) = mounted_in(text, &fixture::stack(), &facts);
+        let key = volumes.first().map(|volume| volume.secret.clone().unwrap().items.unwrap()[0].key.clone());
+        (key, notes.first().cloned())
+    }
+
     #[test]
     fn external_objects_are_mounted_by_key() {
         let text = web("secrets: [{source: db}]", "secrets: {db: {name: db-auth, external: true}}");
@@ -371,14 +380,8 @@ mod tests {
             (Some(vec!["x", "y"]), None, Some("secrets.db: Error")),
             (None, Some("db"), Some("secrets.db: Approximated")),
         ] {
-            let mut facts = Facts::default();
-            if let Some(keys) = keys {
-                facts.secret_keys.insert("db-auth".to_owned(), keys.into_iter().map(str::to_owned).collect());
-            }
-            let (volumes, _, _, notes) = mounted_in(&text, &fixture::stack(), &facts);
-            let key = volumes.first().map(|volume| volume.secret.clone().unwrap().items.unwrap()[0].key.clone());
-            assert_eq!(key.as_deref(), expected);
-            assert_eq!(notes.first().map(String::as_str), level);
+            let (key, note) = key_of_external(&text, keys);
+            assert_eq!((key.as_deref(), note.as_deref()), (expected, level));
         }
     }
 
@@ -391,14 +394,8 @@ mod tests {
             (Some(vec!["x"]), None, Some("secrets.db.x-kubernetes.key: Error")),
             (None, Some("token"), Some("secrets.db: Approximated")),
         ] {
-            let mut facts = Facts::default();
-            if let Some(keys) = keys {
-                facts.secret_keys.insert("db-auth".to_owned(), keys.into_iter().map(str::to_owned).collect());
-            }
-            let (volumes, _, _, notes) = mounted_in(&text, &fixture::stack(), &facts);
-            let key = volumes.first().map(|volume| volume.secret.clone().unwrap().items.unwrap()[0].key.clone());
-            assert_eq!(key.as_deref(), expected);
-            assert_eq!(notes.first().map(String::as_str), level);
+            let (key, note) = key_of_external(&text, keys);
+            assert_eq!((key.as_deref(), note.as_deref()), (expected, level));
         }
     }
 
