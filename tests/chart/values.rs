@@ -118,6 +118,32 @@ fn versions_agree() {
     assert!(images.contains(&format!("compose-operator:{}", env!("CARGO_PKG_VERSION"))), "{images}");
 }
 
+/// What an operator needs behind its last pass: the requests that free its Leases, and the last traces.
+const BEHIND_THE_LAST_PASS: u64 = 3 + 3 + 3;
+
+#[test]
+fn an_operator_that_ends_has_the_time_of_a_pass() {
+    let Some(helm) = helm() else { return };
+    let times = |args: &[&str]| {
+        let rendered = helm.template(&[&["--show-only", "templates/deployment.yaml"], args].concat());
+        let pod = &crate::helm::documents(&rendered)[0]["spec"]["template"]["spec"];
+        let args = pod["containers"][0]["args"].as_array().unwrap();
+        let pass = args.iter().find_map(|arg| arg.as_str()?.strip_prefix("--reconcile-timeout=")).unwrap();
+        (pass.parse::<u64>().unwrap(), pod["terminationGracePeriodSeconds"].as_u64().unwrap())
+    };
+    for args in [&[][..], &["--set", "reconcileTimeout=900"]] {
+        let (pass, grace) = times(args);
+        assert!(grace >= pass + BEHIND_THE_LAST_PASS, "{args:?}: {grace} s to end, and a pass may take {pass} s");
+    }
+    for seconds in [0, 20] {
+        assert_eq!(
+            times(&["--set", &format!("terminationGracePeriodSeconds={seconds}")]).1,
+            seconds,
+            "what is set stays"
+        );
+    }
+}
+
 #[test]
 fn every_flag_has_a_value_and_every_argument_is_understood() {
     let Some(helm) = helm() else { return };

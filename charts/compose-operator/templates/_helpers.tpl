@@ -49,6 +49,15 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 {{- end }}
 {{- end }}
 
+{{/* A pass that runs ends within its time; the rest is for the Leases and the last traces. */}}
+{{- define "compose-operator.grace" -}}
+{{- if kindIs "invalid" .Values.terminationGracePeriodSeconds }}
+{{- add .Values.reconcileTimeout 15 }}
+{{- else }}
+{{- int64 .Values.terminationGracePeriodSeconds }}
+{{- end }}
+{{- end }}
+
 {{/* The arguments of the program: every flag of `compose-operator run` has a value. */}}
 {{- define "compose-operator.args" -}}
 - run
