@@ -164,6 +164,7 @@ bench: client ## Compare the speed and memory of `kubectl compose config` and `c
 	@cd hack/bench && GOWORK=off GOFLAGS= go run . $(CURDIR)/dist/kubectl-compose "$$(../docker-compose)"
 
 bench-scale: ## Measure the operator with SCALE_STACKS stacks, 2000 unless told, on a cluster without kubelets
+	@cd hack/bench && GOWORK=off GOFLAGS= go test ./scale
 	@rustup target list --installed | grep -qx $(TARGET) || rustup target add $(TARGET)
 	RUSTFLAGS="-C target-feature=+crt-static" \
 	  cargo build --locked --release --target $(TARGET) --target-dir $(RELEASE_DIR) --bin compose-operator

@@ -4,7 +4,8 @@
 //	bench [-pairs N] OURS DOCKER
 //
 // `OURS config -f FILE` is compared with `DOCKER -f FILE config`, which prints the same project, and `OURS convert -f FILE`
-// with the same, which only loads it; with a `kompose` on PATH, its conversion is measured too. The files are generated.
+// with the same, which only loads it; with a `kompose` on PATH, its conversion is measured too. The files are generated. It
+// fails when a goal is not met.
 package main
 
 import (
@@ -14,6 +15,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -78,18 +80,27 @@ func bench(ours, docker string, pairs int) error {
 
 	fmt.Printf("%d pairs of runs; times in ms, least / median; memory in MiB, median\n", pairs)
 	kompose, _ := exec.LookPath("kompose")
+	var missed []string
 	for _, c := range comparisons {
-		if err := c.run(directory, ours, docker, kompose, pairs); err != nil {
+		met, err := c.run(directory, ours, docker, kompose, pairs)
+		if err != nil {
 			return err
+		}
+		if !met {
+			missed = append(missed, c.command)
 		}
 	}
 	if kompose == "" {
 		fmt.Println("\nkompose: not measured, there is none on PATH")
 	}
+	if len(missed) > 0 {
+		return fmt.Errorf("the goals of %s are not met", strings.Join(missed, " and "))
+	}
 	return nil
 }
 
-func (c comparison) run(directory, ours, docker, kompose string, pairs int) error {
+// run prints a comparison, and returns whether its goals are met.
+func (c comparison) run(directory, ours, docker, kompose string, pairs int) (bool, error) {
 	fmt.Printf("\n%s\n%8s | %18s %18s %7s | %16s %16s %7s | %7s %7s %7s\n", c.command, "services", "ours", "docker", "ratio",
 		"ours, CPU", "docker, CPU", "ratio", "ours", "docker", "ratio")
 	perService := map[int]float64{}
@@ -97,7 +108,7 @@ func (c comparison) run(directory, ours, docker, kompose string, pairs int) erro
 	for _, services := range c.services {
 		file := filepath.Join(directory, fmt.Sprintf("%s-%d.yaml", c.command, services))
 		if err := os.WriteFile(file, c.document(services), 0o600); err != nil {
-			return err
+			return false, err
 		}
 		programs := [][]string{{ours, c.command, "-f", file}, {docker, "-f", file, "config"}}
 		if c.command == "convert" && kompose != "" {
@@ -108,7 +119,7 @@ func (c comparison) run(directory, ours, docker, kompose string, pairs int) erro
 			for i, args := range programs {
 				r, err := measure(directory, args)
 				if err != nil {
-					return err
+					return false, err
 				}
 				samples[i].runs = append(samples[i].runs, r)
 			}
@@ -142,7 +153,7 @@ func (c comparison) run(directory, ours, docker, kompose string, pairs int) erro
 	}
 	fmt.Printf("goals (%.0f times faster with 3 services, %.0f times with more, 1/%.0f of the memory): %s\n", c.small, c.large,
 		c.memory, verdict)
-	return nil
+	return met, nil
 }
 
 // measure runs a program to its end, without its output, and without the environment.

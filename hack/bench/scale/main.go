@@ -3,6 +3,8 @@
 // the cluster, which is to have nothing in it yet:
 //
 //	scale [-stacks N] [-repairs N] [-rest DURATION] OPERATOR
+//
+// It fails when it was run with as many stacks as the goals are for, and one of them is not met.
 package main
 
 import (
@@ -23,7 +25,7 @@ const (
 )
 
 func main() {
-	stacks := flag.Int("stacks", 2000, "how many stacks")
+	stacks := flag.Int("stacks", goalStacks, "how many stacks")
 	repairs := flag.Int("repairs", 200, "how many children are deleted to see them return")
 	rest := flag.Duration("rest", time.Minute, "how long the operator is watched at rest")
 	flag.Parse()
@@ -98,7 +100,11 @@ func (b *bench) run() error {
 	if err := b.node.failure(); err != nil {
 		return err
 	}
-	b.table.print(b.stacks)
+	missed := b.table.print(b.stacks)
+	// Whoever looks for the cause of a missed goal reads it.
+	if missed != nil {
+		return fmt.Errorf("%w; the operator's log is %s", missed, b.log)
+	}
 	return os.RemoveAll(filepath.Dir(b.log))
 }
 

@@ -7,6 +7,9 @@ import (
 	"time"
 )
 
+// The goals are for as many stacks. With few, what the operator needs for itself weighs more than what it needs for a stack.
+const goalStacks = 2000
+
 // What was measured, with what it is to be.
 type table struct{ rows []row }
 
@@ -19,7 +22,8 @@ func (t *table) row(what, result, goal string, met bool) {
 	t.rows = append(t.rows, row{what, result, goal, met})
 }
 
-func (t *table) print(stacks int) {
+// print prints all rows, and returns an error when one of the goals was not met by as many stacks as the goals are for.
+func (t *table) print(stacks int) error {
 	fmt.Printf("\n%d stacks of %d services\n%-52s %12s   %s\n", stacks, services, "", "result", "goal")
 	missed := 0
 	for _, r := range t.rows {
@@ -33,11 +37,16 @@ func (t *table) print(stacks int) {
 		}
 		fmt.Printf("%-52s %12s   %-16s %s\n", r.what, r.result, r.goal, verdict)
 	}
-	if missed > 0 {
-		fmt.Printf("goals: %d NOT met\n", missed)
-	} else {
+	if missed == 0 {
 		fmt.Println("goals: met")
+		return nil
 	}
+	fmt.Printf("goals: %d NOT met\n", missed)
+	if stacks < goalStacks {
+		fmt.Printf("which is no failure: the goals are for %d stacks\n", goalStacks)
+		return nil
+	}
+	return fmt.Errorf("%d goals are not met", missed)
 }
 
 func (t *table) requests(kinds map[string]int, stacks int) {
