@@ -95,6 +95,14 @@ fn the_api_server_rejects_what_it_can() {
     refused(&format!("{head}spec: {{composeFile: a, compose: {{}}}}"), "set exactly one of");
     refused(&format!("{head}spec: {{composeFile: a, unsupported: Maybe}}"), "Unsupported value");
     refused(&format!("{head}spec: {{composeFile: a, interval: soon}}"), "spec.interval");
+    for often in ["0s", "9.9s", "1ms", "0h0m9s"] {
+        refused(&format!("{head}spec: {{composeFile: a, interval: {often}}}"), "at least 10s");
+    }
+    for seldom in ["10s", "9s1000ms", "0.5h"] {
+        let manifest = format!("{head}spec: {{composeFile: a, interval: {seldom}}}");
+        let output = cluster.kubectl_with(&["-n", &namespace.name, "apply", "--dry-run=server", "-f", "-"], &manifest);
+        assert!(output.status.success(), "{seldom}: {}", String::from_utf8_lossy(&output.stderr));
+    }
     refused(&format!("{head}spec: {{composeFile: a, colour: red}}"), "unknown field");
     refused(&format!("{head}spec: {{composeFile: a, envFrom: [{{}}]}}"), "set exactly one of configMapRef");
     let long = "x".repeat(41);

@@ -98,9 +98,10 @@ pub struct ComposeStackSpec {
     /// Whether objects that left the document are deleted.
     #[serde(default = "enabled")]
     pub prune: bool,
-    /// How often the stack is reconciled when nothing happens, such as `1h`.
+    /// How often the stack is reconciled when nothing happens, such as `1h`; at least `10s`.
     #[serde(default = "interval")]
     #[schemars(regex(pattern = r"^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$"), length(max = 32))]
+    #[x_kube(validation = Rule::new("duration(self) >= duration('10s')").message("at least 10s: changes of the stack and of its objects are seen at once anyway"))]
     pub interval: String,
     /// How long a rollout may take before the stack reports that it does not progress, such as `10m`.
     #[serde(default = "progress_deadline")]

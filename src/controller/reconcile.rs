@@ -41,6 +41,8 @@ const WAITING: Duration = Duration::from_secs(30);
 const STUCK: Duration = Duration::from_mins(5);
 /// An interval that cannot be read, which the API server excludes, is taken for the default.
 const DEFAULT_INTERVAL: Duration = Duration::from_hours(1);
+/// The shortest interval that is kept to. The API server excludes shorter ones too, but not in stacks that were there before.
+const LEAST_INTERVAL: Duration = Duration::from_secs(10);
 
 /// A reconciliation that could not tell its result.
 #[derive(Debug, thiserror::Error)]
@@ -413,7 +415,7 @@ fn progress_deadline(stack: &ComposeStack) -> Duration {
 }
 
 fn interval(stack: &ComposeStack) -> Duration {
-    duration(&stack.spec.interval).unwrap_or(DEFAULT_INTERVAL)
+    duration(&stack.spec.interval).unwrap_or(DEFAULT_INTERVAL).max(LEAST_INTERVAL)
 }
 
 fn duration(text: &str) -> Option<Duration> {

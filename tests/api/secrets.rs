@@ -113,7 +113,7 @@ fn a_secret_that_is_not_watched_is_used_in_each_interval() {
     let namespace = cluster.namespace("interval");
     make_inputs(&namespace);
     let _operator = Operator::start(cluster, &[&namespace], &[]);
-    let interval = Duration::from_secs(4);
+    let interval = Duration::from_secs(10);
     // The same again, which comes back in an hour.
     namespace.apply(&stack_with("app", COMPOSE, &format!("{INPUTS}  interval: {}s\n", interval.as_secs())));
     namespace.apply(&stack_with("later", &COMPOSE.replace("web:", "late:"), INPUTS));

@@ -217,6 +217,7 @@ fn errors(elsewhere: &mut impl FnMut(&'static str, &'static str, Value, Leads)) 
     elsewhere("an account without rights", "serviceAccountName", nobody, forbidden);
     let mut refusal = |name, patch, says| elsewhere(name, "error", patch, Leads::ToRefusal(says));
     refusal("an interval that is none", json!({"interval": "soon"}), "spec.interval");
+    refusal("an interval that never ends", json!({"interval": "0s"}), "spec.interval");
     refusal("two sources", json!({"composeFile": "a", "compose": {}}), "set exactly one of");
     refusal("an unknown field", json!({"colour": "red"}), "colour");
 }

@@ -127,3 +127,12 @@ async fn a_stack_that_cannot_be_read_is_told_of_and_others_go_on() {
     assert_eq!(reasons, [json!("InvalidObject"), json!("Suspended")]);
     assert_eq!(written[0]["conditions"][1]["type"], "Stalled");
 }
+
+/// Whoever asks for a pass in no time would get nothing but passes.
+#[test]
+fn no_interval_is_shorter_than_the_shortest() {
+    for (text, seconds) in [("0s", 10), ("5ms", 10), ("9.9s", 10), ("10s", 10), ("1m", 60)] {
+        let stack: ComposeStack = serde_json::from_value(stack("app", &json!({"interval": text}))).unwrap();
+        assert_eq!(interval(&stack), Duration::from_secs(seconds), "{text}");
+    }
+}
