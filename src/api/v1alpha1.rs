@@ -460,6 +460,9 @@ pub struct ComposeStackStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,
+    /// Since when this generation has been under way, while Ready is Unknown: from then on `spec.progressDeadline` counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub progressing_since: Option<Time>,
     /// A keyed hash of all inputs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revision: Option<String>,

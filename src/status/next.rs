@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
 
 use crate::api::condition::{Conditions, READY, Reason, Verdict};
@@ -69,6 +70,7 @@ pub fn next(old: Option<&ComposeStackStatus>, pass: &Pass<'_>, now: Timestamp) -
     }
     // The API server keeps whole seconds; with more, the status would never equal what was read back.
     let now = Timestamp::from_second(now.as_second()).unwrap_or(now);
+    let since = under_way(&status).filter(|_| is_about(&status, pass.generation));
     let conditions = Conditions {
         conditions: std::mem::take(&mut status.conditions),
         observed_generation: status.observed_generation,
@@ -100,7 +102,8 @@ pub fn next(old: Option<&ComposeStackStatus>, pass: &Pass<'_>, now: Timestamp) -
     if !matches!(pass.finding, Finding::Suspended) {
         status.last_handled_reconcile_at = pass.requested_at.map(str::to_owned).or(status.last_handled_reconcile_at);
     }
-    let (verdict, reason, message) = judge(pass, &conditions, now);
+    let (verdict, reason, message) = judge(pass, &conditions, since, now);
+    status.progressing_since = (verdict == Verdict::Working).then(|| Time(since.unwrap_or(now)));
     let conditions = conditions.next(pass.generation, verdict, reason, &message, now);
     status.conditions = conditions.conditions;
     status.observed_generation = conditions.observed_generation;
@@ -117,7 +120,7 @@ fn left(claim: &str, what: &str) -> Warning {
     }
 }
 
-fn judge(pass: &Pass<'_>, old: &Conditions, now: Timestamp) -> (Verdict, Reason, String) {
+fn judge(pass: &Pass<'_>, old: &Conditions, since: Option<Timestamp>, now: Timestamp) -> (Verdict, Reason, String) {
     match pass.finding {
         Finding::InvalidCompose(diagnostics) => (Verdict::Stalled, Reason::InvalidCompose, diagnostics.to_string()),
         Finding::Unsupported(notes) => {
@@ -137,11 +140,17 @@ fn judge(pass: &Pass<'_>, old: &Conditions, now: Timestamp) -> (Verdict, Reason,
             Reason::Suspended,
             "suspended: nothing is applied until spec.suspend is false".to_owned(),
         ),
-        Finding::Applied(outcome) => applied(outcome, pass, old, now),
+        Finding::Applied(outcome) => applied(outcome, pass, old, since, now),
     }
 }
 
-fn applied(outcome: &Outcome, pass: &Pass<'_>, old: &Conditions, now: Timestamp) -> (Verdict, Reason, String) {
+fn applied(
+    outcome: &Outcome,
+    pass: &Pass<'_>,
+    old: &Conditions,
+    since: Option<Timestamp>,
+    now: Timestamp,
+) -> (Verdict, Reason, String) {
     if !outcome.conflicts.is_empty() {
         return (Verdict::Stalled, Reason::NameConflict, lines(&outcome.conflicts));
     }
@@ -171,7 +180,7 @@ fn applied(outcome: &Outcome, pass: &Pass<'_>, old: &Conditions, now: Timestamp)
         let summary = summary(&outcome.services);
         return (Verdict::Ready, Reason::Succeeded, format!("{summary} services ready"));
     }
-    if is_late(pass, old, now) {
+    if is_late(pass, old, since, now) {
         let message = format!("not ready within {}:\n{}", seconds(pass.progress_deadline), missing.join("\n"));
         return (Verdict::Degraded, Reason::HealthCheckFailed, message);
     }
@@ -211,27 +220,34 @@ impl PartialOrd for Rank {
     }
 }
 
-/// Whether this generation has been under way for longer than the deadline, or was found so before. `Ready` is Unknown
-/// just as long as work is under way, and its transition time tells since when.
-fn is_late(pass: &Pass<'_>, old: &Conditions, now: Timestamp) -> bool {
-    let Some(ready) = old.get(READY).filter(|ready| ready.observed_generation == Some(pass.generation)) else {
-        return false;
-    };
-    match ready.status.as_str() {
-        "False" => ready.reason == Reason::HealthCheckFailed.as_str(),
-        "Unknown" => {
-            let elapsed = now.duration_since(ready.last_transition_time.0);
-            Duration::try_from(elapsed).is_ok_and(|elapsed| elapsed >= pass.progress_deadline)
-        }
-        _ => false,
-    }
+/// Whether this generation has been under way for longer than the deadline, or was found so before.
+fn is_late(pass: &Pass<'_>, old: &Conditions, since: Option<Timestamp>, now: Timestamp) -> bool {
+    let known = old.get(READY).is_some_and(|ready| {
+        let same = ready.observed_generation == Some(pass.generation);
+        same && ready.status == "False" && ready.reason == Reason::HealthCheckFailed.as_str()
+    });
+    known || since.is_some_and(|since| passed(since, now).is_some_and(|passed| passed >= pass.progress_deadline))
 }
 
 /// In how long a stack that is under way is to be called unhealthy: nothing happens that would bring it back.
 pub fn until_late(status: &ComposeStackStatus, deadline: Duration, now: Timestamp) -> Option<Duration> {
+    Some(deadline.saturating_sub(passed(under_way(status)?, now).unwrap_or_default()))
+}
+
+/// Since when the stack has been under way, if it is. A status of an earlier version tells no more than since when `Ready`
+/// has been Unknown, which an edit does not change.
+fn under_way(status: &ComposeStackStatus) -> Option<Timestamp> {
     let ready = status.conditions.iter().find(|it| it.type_ == READY && it.status == "Unknown")?;
-    let elapsed = Duration::try_from(now.duration_since(ready.last_transition_time.0)).unwrap_or_default();
-    Some(deadline.saturating_sub(elapsed))
+    Some(status.progressing_since.as_ref().unwrap_or(&ready.last_transition_time).0)
+}
+
+/// Whether `Ready` speaks of this generation.
+fn is_about(status: &ComposeStackStatus, generation: i64) -> bool {
+    status.conditions.iter().any(|it| it.type_ == READY && it.observed_generation == Some(generation))
+}
+
+fn passed(since: Timestamp, now: Timestamp) -> Option<Duration> {
+    Duration::try_from(now.duration_since(since)).ok()
 }
 
 fn summary(services: &[ServiceStatus]) -> String {

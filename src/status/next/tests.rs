@@ -167,6 +167,25 @@ fn a_rollout_that_takes_too_long_is_unhealthy_until_it_is_done() {
     assert_eq!(short(&next(Some(&late), &pass(Finding::Applied(&done)), at(900))).0, "True");
 }
 
+/// `Ready` was Unknown before the edit and is so after it, so that its transition time tells nothing of the edit.
+#[test]
+fn an_edit_of_what_is_under_way_has_a_deadline_of_its_own() {
+    let working = outcome(vec![service("web", "Progressing")]);
+    let edited = Pass { generation: 3, ..pass(Finding::Applied(&working)) };
+    let first = next(Some(&ready()), &pass(Finding::Applied(&working)), at(100));
+    let begun = next(Some(&first), &edited, at(690));
+    assert_eq!(begun.conditions[0].last_transition_time, first.conditions[0].last_transition_time);
+    assert_eq!(until_late(&begun, edited.progress_deadline, at(700)), Some(Duration::from_secs(590)));
+    let before = next(Some(&begun), &edited, at(1289));
+    assert_eq!(before, begun, "time alone changes nothing");
+    let late = next(Some(&before), &edited, at(1290));
+    assert_eq!(short(&late), (word("False"), word("HealthCheckFailed"), Some(word(RECONCILING))));
+    assert_eq!((late.progressing_since, ready().progressing_since), (None, None));
+    // What an earlier version began goes on.
+    let of_before = ComposeStackStatus { progressing_since: None, ..first };
+    assert_eq!(short(&next(Some(&of_before), &pass(Finding::Applied(&working)), at(700))).0, "False");
+}
+
 #[test]
 fn what_is_under_way_is_looked_at_again_at_its_deadline() {
     let until = |status: &ComposeStackStatus, second| until_late(status, Duration::from_mins(10), at(second));
