@@ -17,6 +17,8 @@ mod relay;
 mod stacks;
 #[path = "faults/successor.rs"]
 mod successor;
+#[path = "faults/unwanted.rs"]
+mod unwanted;
 #[path = "faults/watches.rs"]
 mod watches;
 

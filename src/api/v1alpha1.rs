@@ -483,7 +483,7 @@ pub struct ComposeStackStatus {
     /// How many warnings there are in all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub warning_count: Option<i64>,
-    /// The objects that were applied.
+    /// The objects that were applied, and Secrets that are about to be.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub inventory: Vec<InventoryEntry>,
     /// What was read from registries.

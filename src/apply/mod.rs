@@ -38,6 +38,7 @@ mod watch;
 pub use addresses::addresses;
 pub use error::{ApplyError, Category, Class};
 pub use hash::HashKey;
+pub use inventory::{announced, is_applied};
 pub use kind::Kind;
 pub use live::{Feed, LiveStore, Observed, OwnerRef, StackRef, is_older};
 pub use outcome::{Action, Change, Conflict, Outcome};

@@ -100,7 +100,9 @@ pub(super) fn standing(owner: &Owner, wanted: &Wanted, live: Option<&Observed>, 
         }
         _ => {}
     }
-    let action = if applied && record.is_some() { Action::Repaired } else { Action::Configured };
+    // A Secret that was announced, and whose pass did not come to tell that it is there, was not touched by anybody.
+    let was_told = record.is_some_and(|record| *record != Record::default());
+    let action = if applied && was_told { Action::Repaired } else { Action::Configured };
     Standing::Update { seen: live.seen(), action }
 }
 

@@ -16,7 +16,7 @@ use super::events;
 use super::guard::{Unfinished, guarded};
 use super::identity;
 use super::memory::Owed;
-use super::passed::{Ended, Passed, not_gathered, warnings};
+use super::passed::{Ended, Failed, Passed, not_gathered, warnings};
 use super::retry::jittered;
 use super::spans::{self, step};
 use super::unreadable;
@@ -24,7 +24,7 @@ use crate::api::condition::{READY, Reason};
 use crate::api::names::ANNOTATION_RECONCILE_REQUESTED;
 use crate::api::v1alpha1::{ImageStatus, Reclaim};
 use crate::api::{ComposeStack, ComposeStackStatus};
-use crate::apply::{self, Applier, Class, Outcome, Owner, Request};
+use crate::apply::{self, Applier, Class, Kind, Outcome, Owner, Request};
 use crate::compose;
 use crate::policy;
 use crate::source::{self, Again, WantedImage};
@@ -102,9 +102,9 @@ async fn pass(client: &Client, root: &Root, context: &Context, span: &Span) -> R
             return Err(ReconcileError::Unreadable(invalid.error.clone()));
         }
     };
-    let stack = context.memory.latest(cached, &context.stacks);
+    let mut stack = context.memory.latest(cached, &context.stacks);
     let started = Instant::now();
-    let work = Box::pin(pipeline(client, &stack, context));
+    let work = Box::pin(pipeline(client, &mut stack, context));
     let passed = guarded(for_work(context), work).await.unwrap_or_else(Passed::from);
     let next = status_after(&stack, &passed);
     context.memory.owe(&stack, passed.leaves(owed(&stack, context)));
@@ -168,7 +168,7 @@ fn for_work(context: &Context) -> Duration {
     context.args.reconcile_timeout * 9 / 10
 }
 
-async fn pipeline(operator: &Client, stack: &ComposeStack, context: &Context) -> Passed {
+async fn pipeline(operator: &Client, stack: &mut ComposeStack, context: &Context) -> Passed {
     if stack.spec.suspend {
         return Ended::Suspended.into();
     }
@@ -252,11 +252,16 @@ async fn pipeline(operator: &Client, stack: &ComposeStack, context: &Context) ->
     let looked = stack.status.as_ref().is_some_and(|status| {
         let ready = status.conditions.iter().find(|condition| condition.type_ == READY);
         // Of an empty plan, nothing is to be looked at.
-        !status.inventory.is_empty()
+        status.inventory.iter().any(apply::is_applied)
             && status.revision == revision
             && ready.is_some_and(|it| it.observed_generation == stack.metadata.generation && tells_of_a_look(it))
     });
     let applying = step!("apply");
+    if let Err(error) = announce(operator, stack, context, &plan).instrument(applying.clone()).await {
+        let failed =
+            Failed { category: "status", message: format!("cannot tell in the status what is to be made: {error}") };
+        return Passed { revision, warnings, images, look_up, ended: Ended::Failed(failed).at(&applying) };
+    }
     let outcome = applied(&client, stack, context, &plan, looked).instrument(applying.clone()).await;
     Passed { revision, warnings, images, look_up, ended: Ended::Applied(Box::new(outcome)).at(&applying) }
 }
@@ -309,6 +314,28 @@ fn tells_of_a_look(ready: &Condition) -> bool {
         Reason::RolledBack,
     ];
     looked.iter().any(|reason| reason.as_str() == ready.reason)
+}
+
+/// Tells in the status which Secrets are about to be made, and goes on with the stack as it then is.
+async fn announce(
+    operator: &Client,
+    stack: &mut ComposeStack,
+    context: &Context,
+    plan: &Plan,
+) -> Result<(), kube::Error> {
+    if context.live.watches(Kind::Secret) {
+        return Ok(());
+    }
+    let mut status = stack.status.clone().unwrap_or_default();
+    let namespace = stack.namespace().unwrap_or_default();
+    let Some(inventory) = apply::announced(&status.inventory, plan, &namespace) else { return Ok(()) };
+    status.inventory = inventory;
+    if let Some(version) = status::write_if_changed(operator, stack, &status).await? {
+        context.memory.wrote(stack, version.clone(), status.clone(), &context.stacks);
+        stack.metadata.resource_version = Some(version);
+        stack.status = Some(status);
+    }
+    Ok(())
 }
 
 async fn applied(client: &Client, stack: &ComposeStack, context: &Context, plan: &Plan, looked: bool) -> Outcome {
