@@ -1,6 +1,7 @@
 //! The tree that every stage works on: untyped, with positions and taint.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use super::limits;
 use super::yaml_scalar::{self, Timestamp};
@@ -41,13 +42,26 @@ pub(super) enum Value {
 }
 
 /// A value with where it was written and whether it holds text from a Secret.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Node {
     pub(super) value: Value,
     pub(super) mark: Option<Mark>,
     /// Where the key was written, if the node is an attribute.
     pub(super) key_mark: Option<Mark>,
     pub(super) tainted: bool,
+}
+
+impl fmt::Debug for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let value: &dyn fmt::Debug = if self.tainted { &"***" } else { &self.value };
+        let Self { value: _, mark, key_mark, tainted } = self;
+        f.debug_struct("Node")
+            .field("value", value)
+            .field("mark", mark)
+            .field("key_mark", key_mark)
+            .field("tainted", tainted)
+            .finish()
+    }
 }
 
 /// Two nodes are equal when their values are, wherever they were written.

@@ -8,7 +8,7 @@ use super::form::only_in_yaml;
 use super::{ByteSize, Extensions, FileReference, Hosts, Ulimits, is_default};
 
 /// How an image is built.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Build {
     /// The absolute path, or the URL, of the build context.
@@ -92,7 +92,7 @@ pub struct Build {
 }
 
 /// A key that a build may use, written as the text `id` or `id: path`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct SshKey {
     /// Its name; `default` is the agent.
     pub id: String,

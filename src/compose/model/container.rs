@@ -8,7 +8,7 @@ use super::form::{empty_in_json, empty_in_yaml, number, only_in_yaml};
 use super::{ByteSize, Duration, Extensions, FileReference, Hosts, Mount, ServiceNetwork, is_default};
 
 /// The attributes of a container (Compose Specification, "services").
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ContainerSpec {
     /// Container annotations.
@@ -243,7 +243,7 @@ pub struct ContainerSpec {
 }
 
 /// Block I/O limits.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct BlkioConfig {
     /// The relative weight, 10 to 1000.
@@ -270,7 +270,7 @@ pub struct BlkioConfig {
 }
 
 /// The weight of one device. The reference implementation writes these keys capitalised.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct WeightDevice {
     /// The device's path.
@@ -282,7 +282,7 @@ pub struct WeightDevice {
 }
 
 /// The rate limit of one device. The reference implementation writes these keys capitalised.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ThrottleDevice {
     /// The device's path.
@@ -294,7 +294,7 @@ pub struct ThrottleDevice {
 }
 
 /// Where the credentials of a managed Windows account come from.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct CredentialSpec {
     /// A config that holds them.
@@ -312,7 +312,7 @@ pub struct CredentialSpec {
 }
 
 /// A device of the host, or one by its CDI name.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct DeviceMapping {
     /// The path on the host, or a CDI name.
@@ -330,7 +330,7 @@ pub struct DeviceMapping {
 }
 
 /// A request for devices by their abilities.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct DeviceRequest {
     /// The abilities, such as `gpu`.
@@ -351,7 +351,7 @@ pub struct DeviceRequest {
 }
 
 /// A file with environment variables.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct EnvFile {
     /// Its absolute path.
@@ -371,7 +371,7 @@ impl Default for EnvFile {
 }
 
 /// The log driver with its options.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Logging {
     /// The driver's name.
@@ -386,7 +386,7 @@ pub struct Logging {
 }
 
 /// How a container learns of a model.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ServiceModel {
     /// The variable that gets the endpoint.

@@ -8,7 +8,7 @@ use super::form::{empty_in_yaml, number, only_in_yaml};
 use super::{ByteSize, DeviceRequest, Duration, Extensions, is_default};
 
 /// Deployment settings of a service.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Deploy {
     /// `replicated`, `global`, `replicated-job` or `global-job`; empty for the first.
@@ -44,7 +44,7 @@ pub struct Deploy {
 }
 
 /// How an update, or a rollback, goes.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct UpdateConfig {
     /// Containers replaced at a time; 0 for all, 1 when absent.
@@ -71,7 +71,7 @@ pub struct UpdateConfig {
 }
 
 /// Limits and reservations.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Resources {
     /// What a container may use at most.
@@ -86,7 +86,7 @@ pub struct Resources {
 }
 
 /// Amounts of resources; 0 is none given.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Resource {
     /// Processors.
@@ -110,7 +110,7 @@ pub struct Resource {
 }
 
 /// A resource that nodes advertise.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct GenericResource {
     /// A countable one.
@@ -122,7 +122,7 @@ pub struct GenericResource {
 }
 
 /// A countable resource.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct DiscreteResource {
     /// Its kind, such as `SSD`.
@@ -135,7 +135,7 @@ pub struct DiscreteResource {
 }
 
 /// When containers start again.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct RestartPolicy {
     /// `none`, `on-failure` or `any`.
@@ -156,7 +156,7 @@ pub struct RestartPolicy {
 }
 
 /// Which nodes containers run on.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Placement {
     /// Conditions such as `node.role == manager`.
@@ -174,7 +174,7 @@ pub struct Placement {
 }
 
 /// A way to spread containers.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct PlacementPreference {
     /// The node attribute over whose values containers are spread, such as `node.labels.zone`.

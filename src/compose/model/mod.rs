@@ -13,6 +13,7 @@ mod network;
 mod pull;
 mod scalar;
 mod service;
+mod shown;
 mod storage;
 
 pub use build::{Build, SshKey};
@@ -94,7 +95,7 @@ pub struct Project {
     pub positions: Positions,
 }
 
-/// A value that came from a Secret may be anywhere in a project that has one, so of that only the names are shown.
+/// A value that came from a Secret may be anywhere in a project, so only the names are shown.
 impl fmt::Debug for Project {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Without `..`: what is new here has to be thought of.
@@ -114,32 +115,17 @@ impl fmt::Debug for Project {
             tainted,
             positions: _,
         } = self;
-        let mut shown = f.debug_struct("Project");
-        shown.field("name", name);
-        if tainted.is_empty() {
-            shown
-                .field("services", services)
-                .field("jobs", jobs)
-                .field("networks", networks)
-                .field("volumes", volumes)
-                .field("secrets", secrets)
-                .field("configs", configs)
-                .field("models", models)
-                .field("extensions", extensions)
-                .field("disabled_services", disabled_services);
-        } else {
-            shown
-                .field("services", &services.keys())
-                .field("jobs", &jobs.keys())
-                .field("networks", &networks.keys())
-                .field("volumes", &volumes.keys())
-                .field("secrets", &secrets.keys())
-                .field("configs", &configs.keys())
-                .field("models", &models.keys())
-                .field("extensions", &extensions.keys())
-                .field("disabled_services", &disabled_services.keys());
-        }
-        shown
+        f.debug_struct("Project")
+            .field("name", name)
+            .field("services", &services.keys())
+            .field("jobs", &jobs.keys())
+            .field("networks", &networks.keys())
+            .field("volumes", &volumes.keys())
+            .field("secrets", &secrets.keys())
+            .field("configs", &configs.keys())
+            .field("models", &models.keys())
+            .field("extensions", &extensions.keys())
+            .field("disabled_services", &disabled_services.keys())
             .field("working_dir", working_dir)
             .field("warnings", warnings)
             .field("tainted", tainted)
@@ -148,7 +134,7 @@ impl fmt::Debug for Project {
 }
 
 /// A model that services use (Compose Specification, "models").
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Model {
     /// The name in the model runner.

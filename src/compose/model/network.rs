@@ -8,7 +8,7 @@ use super::form::{empty_in_yaml, only_in_yaml};
 use super::{Extensions, is_default};
 
 /// A network (Compose Specification, "networks").
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Network {
     /// The engine's name of the network: `<project>_<key>`, or the `name` that the file gives.
@@ -47,7 +47,7 @@ pub struct Network {
 }
 
 /// How addresses are given out.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Ipam {
     /// The driver.
@@ -65,7 +65,7 @@ pub struct Ipam {
 }
 
 /// A pool of addresses.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct IpamPool {
     /// The subnet in CIDR notation.
@@ -86,7 +86,7 @@ pub struct IpamPool {
 }
 
 /// How a service joins a network.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ServiceNetwork {
     /// Further names of the service in this network.

@@ -30,7 +30,7 @@ pub struct ByteSize(pub i64);
 pub struct FileMode(pub i64);
 
 /// Host names with their addresses, written as a sorted list of `name=address`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Hosts(pub BTreeMap<String, Vec<String>>);
 
 impl Duration {

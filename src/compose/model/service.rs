@@ -8,7 +8,7 @@ use super::form::{empty_in_yaml, only_in_yaml};
 use super::{Build, ContainerSpec, Deploy, Duration, Extensions, is_default};
 
 /// A service (Compose Specification, "services").
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Service {
     /// Profiles that enable the service; none means always.
@@ -75,7 +75,7 @@ impl Service {
 }
 
 /// What services and jobs share besides the container.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct WorkloadSpec {
     /// How the image is built.
@@ -105,7 +105,7 @@ pub struct WorkloadSpec {
 }
 
 /// A dependency upon another service.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ServiceDependency {
     /// What is waited for.
@@ -154,7 +154,7 @@ impl DependencyCondition {
 }
 
 /// How a container's health is told.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct HealthCheck {
     /// `NONE`, `CMD` with words, or `CMD-SHELL` with one line.
@@ -184,7 +184,7 @@ pub struct HealthCheck {
 }
 
 /// A published port.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Port {
     /// A name for people.
@@ -214,7 +214,7 @@ pub struct Port {
 }
 
 /// A command that runs in the service's container.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Hook {
     /// Its words.
@@ -238,7 +238,7 @@ pub struct Hook {
 }
 
 /// A container that runs to completion before the service starts.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct PreStartHook {
     /// The container.
@@ -253,7 +253,7 @@ pub struct PreStartHook {
 }
 
 /// A job: a container that runs on a schedule or on demand.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Job {
     /// Profiles that enable the job; none means always.
@@ -274,7 +274,7 @@ pub struct Job {
 }
 
 /// When a job runs.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Triggers {
     /// Whether people may start it; absent allows it too.
@@ -289,7 +289,7 @@ pub struct Triggers {
 }
 
 /// One schedule of a job.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Schedule {
     /// A crontab expression.
@@ -310,7 +310,7 @@ pub struct Schedule {
 }
 
 /// A program that provides a service instead of a container.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Provider {
     /// The program.
@@ -325,7 +325,7 @@ pub struct Provider {
 }
 
 /// A service that another one starts from.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Extends {
     /// The file that defines it, the same one when empty.
@@ -337,7 +337,7 @@ pub struct Extends {
 }
 
 /// Settings of the development loop.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Develop {
     /// What is watched.
@@ -349,7 +349,7 @@ pub struct Develop {
 }
 
 /// A watched path and what its changes do.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct DevelopTrigger {
     /// The path.

@@ -9,7 +9,7 @@ use super::form::only_in_yaml;
 use super::{ByteSize, Extensions, FileMode, is_default};
 
 /// A named volume (Compose Specification, "volumes").
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Volume {
     /// The engine's name of the volume: `<project>_<key>`, or the `name` that the file gives.
@@ -33,7 +33,7 @@ pub struct Volume {
 }
 
 /// A mount of a service (the long form of `services.*.volumes`).
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Mount {
     /// What is mounted.
@@ -88,7 +88,7 @@ pub enum MountKind {
 }
 
 /// Options of a bind mount.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct BindOptions {
     /// `z` or `Z`: how SELinux labels the files.
@@ -121,7 +121,7 @@ impl Default for BindOptions {
 }
 
 /// Options of a volume mount.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct VolumeOptions {
     /// Labels of an anonymous volume.
@@ -139,7 +139,7 @@ pub struct VolumeOptions {
 }
 
 /// Options of a tmpfs mount.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct TmpfsOptions {
     /// Its size; 0 is unlimited.
@@ -154,7 +154,7 @@ pub struct TmpfsOptions {
 }
 
 /// Options of an image mount.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ImageOptions {
     /// The path in the image.
@@ -166,7 +166,7 @@ pub struct ImageOptions {
 }
 
 /// How a service mounts a config or a secret.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct FileReference {
     /// The key of the config or secret.
@@ -190,7 +190,7 @@ pub struct FileReference {
 }
 
 /// A config or a secret (Compose Specification, "configs" and "secrets").
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct FileObject {
     /// The engine's name: `<project>_<key>`, or the `name` that the file gives.

@@ -165,3 +165,83 @@ services:
         assert!(complaint.contains(told), "{told}: {complaint}");
     }
 }
+
+/// Whoever prints a part of a project has no project that tells what of it came from a Secret.
+#[test]
+fn no_part_of_a_project_shows_a_secret_when_it_is_printed() {
+    let fixture = Fixture::new(
+        "services:
+  web:
+    image: $S
+    build: {context: ., args: [\"A=$S\"], labels: {l: $S}}
+    command: [$S]
+    environment: [\"P=$S\"]
+    labels: {l: $S}
+    healthcheck: {test: [CMD, $S]}
+    ports: [{target: 80, name: $S}]
+    post_start: [{command: [$S], environment: [\"P=$S\"]}]
+    volumes: [{type: bind, source: \"/$S\", target: /d}]
+    configs: [{source: c, target: $S}]
+    networks: {n: {aliases: [$S]}}
+    extra_hosts: [\"$S=10.0.0.1\"]
+    logging: {driver: d, options: {o: $S}}
+    deploy: {labels: {l: $S}, placement: {constraints: [$S]}}
+jobs: {j: {image: $S, command: [$S], triggers: {schedule: [{cron: $S}]}}}
+networks: {n: {driver_opts: {o: $S}, ipam: {config: [{subnet: $S}]}}}
+volumes: {v: {driver_opts: {o: $S}}}
+configs: {c: {content: $S}}
+models: {m: {model: $S}}
+x-own: $S
+",
+    )
+    .variable("S", "hunter2", true);
+    let project = fixture.project();
+    assert!(project.tainted.len() > 20, "{:?}", project.tainted);
+    let (web, job, network) = (&project.services["web"], &project.jobs["j"], &project.networks["n"]);
+    let (container, workload) = (&web.container, &web.workload);
+    let services = format!("{web:?} {container:?} {workload:?} {job:?} {:?} {:?}", job.container, job.triggers);
+    let parts = format!(
+        "{:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?}",
+        workload.build,
+        workload.healthcheck,
+        workload.ports,
+        web.post_start,
+        container.volumes,
+        container.configs,
+        container.networks,
+        container.extra_hosts,
+        container.logging,
+        web.deploy,
+        web.deploy.as_ref().map(|deploy| &deploy.placement),
+    );
+    let others = format!(
+        "{network:?} {:?} {:?} {:?} {:?}",
+        network.ipam, project.volumes["v"], project.configs["c"], project.models["m"]
+    );
+    let printed = format!("{project:?} {services} {parts} {others}");
+    assert!(!printed.contains("hunter2"), "{printed}");
+    assert!(printed.contains("\"web\"") && printed.contains("HealthCheck"), "{printed}");
+}
+
+/// A struct that comes to the model has to be in `model/shown.rs`.
+#[test]
+fn no_struct_of_the_model_prints_its_fields() {
+    let sources = [
+        include_str!("../model/build.rs"),
+        include_str!("../model/container.rs"),
+        include_str!("../model/deploy.rs"),
+        include_str!("../model/mod.rs"),
+        include_str!("../model/network.rs"),
+        include_str!("../model/service.rs"),
+        include_str!("../model/storage.rs"),
+    ];
+    let mut derived = Vec::new();
+    for item in sources.iter().flat_map(|source| source.split("#[derive(").skip(1)) {
+        let (traits, item) = item.split_once(")]").unwrap();
+        let declared = item.lines().find(|line| line.starts_with("pub ")).unwrap_or_default();
+        if declared.starts_with("pub struct") && traits.contains("Debug") {
+            derived.push(declared);
+        }
+    }
+    assert_eq!(derived, Vec::<&str>::new());
+}
