@@ -13,6 +13,10 @@ use serde_json::Value;
 /// The operator's user, and where its own Secret and Lease are.
 const OPERATOR: &str = "compose-operator";
 
+/// The users of operators that watch Secrets. They have the operator's rights in one namespace only, by a RoleBinding, and
+/// those that `watchSecrets` gives (tests/api/secrets.rs).
+const WATCHING: &str = "watching-";
+
 /// What only operators of all namespaces do, which no suite here runs: those of the chart do.
 const ELSEWHERE: [(&str, &str, &str); 1] = [("list", "", "namespaces")];
 
@@ -26,7 +30,7 @@ fn the_operator_has_the_rights_that_it_uses_and_no_other() {
         not_run("`make api-test` runs it behind the suites whose requests it compares, and reads their audit log");
         return;
     };
-    let mut used = Used::read(log);
+    let mut used = Used::read(log, |event| event["user"]["username"] == OPERATOR);
     for (verb, group, resource) in ELSEWHERE {
         assert!(
             used.own.insert(right(verb, group, resource)),
@@ -65,6 +69,27 @@ fn the_operator_has_the_rights_that_it_uses_and_no_other() {
     assert!(faults.is_empty(), "charts/compose-operator/templates/_rules.tpl, rbac.yaml:\n{}", faults.join("\n"));
 }
 
+/// What the chart gives for which setting is compared in tests/chart/rights.rs.
+#[test]
+fn an_operator_that_watches_secrets_in_one_namespace_uses_just_what_that_gives() {
+    let Some(cluster) = cluster() else { return };
+    let (Some(log), Some(_)) = (&cluster.audit_log, std::env::var_os("COMPOSE_OPERATOR_SUITES_RAN")) else {
+        not_run("`make api-test` runs it behind the suites whose requests it compares, and reads their audit log");
+        return;
+    };
+    // They are made of the administrator, who acts as them: no stack's ServiceAccount.
+    let used = Used::read(log, |event| {
+        let user = event["impersonatedUser"].take();
+        user["username"].as_str().is_some_and(|user| user.starts_with(WATCHING))
+    });
+    let given = [right("list", "", "secrets"), right("watch", "", "secrets")];
+    let everywhere = rules(cluster, "clusterrole", "compose-operator");
+    let more: BTreeSet<Right> = used.own.difference(&everywhere).cloned().collect();
+    assert_eq!(more, BTreeSet::from(given), "beside the rights of an operator that does not watch them");
+    assert_eq!(used.refused, BTreeSet::new());
+    assert!(used.own.len() > 20, "too little was recorded: {:?}", used.own);
+}
+
 /// What the audit log tells.
 #[derive(Default)]
 struct Used {
@@ -80,11 +105,11 @@ struct Used {
 }
 
 impl Used {
-    fn read(log: &Path) -> Self {
+    fn read(log: &Path, counts: impl Fn(&mut Value) -> bool) -> Self {
         let mut used = Self::default();
         for line in BufReader::new(std::fs::File::open(log).unwrap()).lines() {
-            let event: Value = serde_json::from_str(&line.unwrap()).unwrap();
-            if event["user"]["username"] == OPERATOR {
+            let mut event: Value = serde_json::from_str(&line.unwrap()).unwrap();
+            if counts(&mut event) {
                 used.add(&event);
             }
         }

@@ -10,5 +10,6 @@ mod manifests;
 mod monitoring;
 mod pages;
 mod render;
+mod rights;
 mod upgrade;
 mod values;
