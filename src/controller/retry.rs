@@ -49,6 +49,14 @@ mod tests {
         assert_eq!(retries.failed("a").as_secs(), 1);
     }
 
+    /// The pauses are the library's: half a minute at most, and up to as much again by chance.
+    #[test]
+    fn a_broken_watch_is_tried_again_within_a_minute() {
+        let pauses: Vec<Duration> = kube::runtime::watcher::DefaultBackoff::default().take(200).collect();
+        assert_eq!(pauses.len(), 200, "it never gives up");
+        assert!(pauses.iter().all(|pause| *pause <= LAST), "{pauses:?}");
+    }
+
     #[test]
     fn an_interval_stays_within_a_tenth() {
         let hour = Duration::from_hours(1);
