@@ -3,7 +3,7 @@
 use super::managed_account;
 use super::project_directory::as_relative;
 use crate::compose::Project;
-use crate::compose::model::{ContainerSpec, FileObject, MountKind, WorkloadSpec};
+use crate::compose::model::{ContainerSpec, FileObject, Mount, MountKind, Service, WorkloadSpec};
 
 /// A place in a Compose file that names a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,7 +32,9 @@ pub fn file_references(project: &Project) -> Vec<FileReference> {
         let path = format!("services.{key}");
         of_container(&path, &service.container, Some(&service.workload), &mut references);
         for (index, hook) in service.pre_start.iter().enumerate() {
-            of_container(&format!("{path}.pre_start[{index}]"), &hook.container, None, &mut references);
+            let built = hook.container.image == service.container.image;
+            let workload = built.then_some(&service.workload);
+            of_container(&format!("{path}.pre_start[{index}]"), &hook.container, workload, &mut references);
         }
     }
     for (key, job) in &project.jobs {
@@ -68,6 +70,12 @@ fn of_container(
 /// Whether a path is what the image was built from, which holds its content already.
 pub(super) fn is_build_context(workload: &WorkloadSpec, source: &str) -> bool {
     workload.build.as_ref().is_some_and(|build| build.context.trim_end_matches('/') == source)
+}
+
+/// Whether a mount is a bind of what the service's image was built from.
+pub(super) fn is_bound_context(service: &Service, mount: &Mount) -> bool {
+    let source = mount.source.trim_end_matches('/');
+    mount.kind == MountKind::Bind && as_relative(source).is_some() && is_build_context(&service.workload, source)
 }
 
 #[cfg(test)]

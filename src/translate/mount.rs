@@ -88,7 +88,7 @@ pub(super) fn mounts(context: &Context, unit: &Unit, generated: &mut Generated, 
                         mount.target
                     ),
                 ),
-            MountKind::Volume if mount.source.is_empty() => anonymous(unit, mount, &path, &mut mounts, notes),
+            MountKind::Volume if mount.source.is_empty() => anonymous(context, unit, mount, &path, &mut mounts, notes),
             MountKind::Volume => named(context, mount, &path, &mut mounts, notes),
             MountKind::Bind => bind(context, unit, mount, &path, generated, &mut mounts, notes),
             MountKind::Tmpfs => {
@@ -206,8 +206,8 @@ fn note_unseeded(options: &VolumeOptions, path: &str, notes: &mut Notes) {
     }
 }
 
-fn anonymous(unit: &Unit, mount: &Mount, path: &str, mounts: &mut Mounts, notes: &mut Notes) {
-    if is_left_to_the_image(unit, mount) {
+fn anonymous(context: &Context, unit: &Unit, mount: &Mount, path: &str, mounts: &mut Mounts, notes: &mut Notes) {
+    if is_left_to_the_image(context, unit, mount) {
         notes.approximated(
             path,
             "is no volume: the container has what its image holds at this path, as Docker copies it, but begins with it \
@@ -230,19 +230,18 @@ fn anonymous(unit: &Unit, mount: &Mount, path: &str, mounts: &mut Mounts, notes:
 /// Whether an anonymous volume only keeps a path of the image from being hidden by the build context, which is bound above
 /// it and is not here: an empty directory would hide what Docker copies into the volume. Anywhere else, nobody knows
 /// whether the image has the path at all, and a program finds the directory in Docker.
-fn is_left_to_the_image(unit: &Unit, mount: &Mount) -> bool {
+fn is_left_to_the_image(context: &Context, unit: &Unit, mount: &Mount) -> bool {
     let container = &unit.service.container;
     let is_above = |target: &str| Path::new(&mount.target).starts_with(target);
-    let (contexts, others): (Vec<&Mount>, Vec<&Mount>) =
-        container.volumes.iter().filter(|other| *other != mount && is_above(&other.target)).partition(|other| {
-            let source = other.source.trim_end_matches('/');
-            other.kind == MountKind::Bind
-                && project_directory::as_relative(source).is_some()
-                && file_reference::is_build_context(&unit.service.workload, source)
-        });
+    let (contexts, others): (Vec<&Mount>, Vec<&Mount>) = container
+        .volumes
+        .iter()
+        .filter(|other| *other != mount && is_above(&other.target))
+        .partition(|other| file_reference::is_bound_context(unit.service, other));
     let in_memory = container.tmpfs.iter().any(|text| is_above(text.split(':').next().unwrap_or(text)));
-    // What prepares each replica writes to the same directory.
-    let is_shared = unit.service.pre_start.iter().any(|hook| hook.per_replica);
+    // What prepares each replica writes to the same directory; it is no service itself, but of one.
+    let service = context.units.get(unit.key).map_or(unit.service, |unit| unit.service);
+    let is_shared = service.pre_start.iter().any(|hook| hook.per_replica);
     let is_writable = !container.read_only && !mount.read_only;
     !contexts.is_empty()
         && others.is_empty()

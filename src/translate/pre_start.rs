@@ -11,6 +11,7 @@ use super::container::container;
 use super::context::{Context, Unit};
 use super::dns_label::{MAX_LABEL, label};
 use super::drop_in::DropIn;
+use super::file_reference::is_bound_context;
 use super::generated::Generated;
 use super::kind::Kind;
 use super::kompose::Kompose;
@@ -29,6 +30,8 @@ struct Step {
     service: Service,
     /// How many of its mounts are its own; the service's follow.
     own_mounts: usize,
+    /// Where the service has its build context, and this step nothing, for its image does not hold it.
+    missed: Vec<String>,
 }
 
 /// The Job of the steps that run once for the service, if there are any.
@@ -108,14 +111,25 @@ fn steps<'a>(unit: &'a Unit, per_replica: bool) -> impl Iterator<Item = Step> + 
     hooks.map(|(index, hook)| {
         let mut container = hook.container.clone();
         let own_mounts = container.volumes.len();
+        let mut service = Service::default();
+        if container.image == unit.service.container.image {
+            // Its image holds the build context as the service's does.
+            service.workload.build.clone_from(&unit.service.workload.build);
+        }
         // The loader hands everything on to the hook but the mounts, which Docker takes from the service's container.
+        let mut missed = Vec::new();
         for mount in &unit.service.container.volumes {
-            if !hook.container.volumes.iter().any(|own| own.target == mount.target) {
+            if hook.container.volumes.iter().any(|own| own.target == mount.target) {
+                continue;
+            }
+            if service.workload.build.is_none() && is_bound_context(unit.service, mount) {
+                missed.push(mount.target.clone());
+            } else {
                 container.volumes.push(mount.clone());
             }
         }
-        let service = Service { container, ..Service::default() };
-        Step { index, path: format!("{}.pre_start[{index}]", unit.path), service, own_mounts }
+        service.container = container;
+        Step { index, path: format!("{}.pre_start[{index}]", unit.path), service, own_mounts, missed }
     })
 }
 
@@ -160,6 +174,15 @@ impl Step {
 
     /// Passes on what was noted, without what the hook only has from its service, which says so itself.
     fn pass_on(&self, unit: &Unit, own: Notes, notes: &mut Notes) {
+        for target in &self.missed {
+            notes.approximated(
+                format!("{}.image", self.path),
+                format!(
+                    "is not the service's, so that {target} has nothing of the build context that the service binds there: \
+                     use the service's image where the step needs it"
+                ),
+            );
+        }
         let (of_service, of_hook) = (fields(&unit.service.container), fields(&self.service.container));
         for note in own.sorted() {
             let Some(rest) = note.path.strip_prefix(&format!("{}.", self.path)) else {
@@ -283,7 +306,7 @@ fn note_private_mounts(unit: &Unit, notes: &mut Notes) {
 #[cfg(test)]
 mod tests {
     use crate::policy::Policy;
-    use crate::translate::{Facts, Plan, fixture, translate};
+    use crate::translate::{Facts, PROJECT_DIRECTORY, Plan, fixture, translate};
 
     fn plan(service: &str, facts: &Facts) -> Plan {
         let text = format!("services: {{web: {{image: x, {service}}}}}");
@@ -324,6 +347,35 @@ mod tests {
     fn nothing_is_prepared_for_a_service_that_is_scaled_to_none() {
         let plan = plan("scale: 0, pre_start: [{image: x, command: [a]}]", &Facts::default());
         assert_eq!((plan.workloads.len(), plan.workloads[0].gates.len()), (1, 0));
+    }
+
+    #[test]
+    fn the_build_context_is_in_the_image_of_a_step_as_in_the_services() {
+        let bound = |hook: &str| {
+            let service = format!(
+                "build: {{context: {PROJECT_DIRECTORY}}}, volumes: [{{type: bind, source: {PROJECT_DIRECTORY}, target: /app}}, \
+                 {{type: volume, target: /app/node_modules}}], pre_start: [{{command: [a], {hook}}}]"
+            );
+            let mut stack = fixture::stack();
+            fixture::add_file(&mut stack, "nginx.conf", b"server {}", false);
+            let project = fixture::project(&format!("services: {{web: {{image: x, {service}}}}}"));
+            let plan = translate(&project, &stack, &Facts::default(), &Policy::default());
+            let pod = plan.workloads[0].object.template().unwrap().spec.clone().unwrap();
+            let step = pod.init_containers.unwrap_or(pod.containers).remove(0);
+            let places = step.volume_mounts.into_iter().flatten().map(|mount| mount.mount_path).collect::<Vec<_>>();
+            let notes = plan.notes.iter().filter(|note| note.path.contains("pre_start["));
+            (places, notes.map(|note| format!("{}: {}", note.path, note.level.as_str())).collect::<Vec<_>>())
+        };
+        let modules = "/app/node_modules";
+        assert_eq!(bound("image: x"), (vec![], vec![]));
+        // What it writes there is the service's.
+        assert_eq!(bound("image: x, per_replica: true"), (vec![modules.to_owned()], vec![]));
+        let missed = vec!["services.web.pre_start[0].image: Approximated".to_owned()];
+        for other in ["image: other", "image: other, per_replica: true"] {
+            assert_eq!(bound(other), (vec![modules.to_owned()], missed.clone()), "{other}");
+        }
+        let own = format!("image: x, volumes: [{{type: bind, source: {PROJECT_DIRECTORY}, target: /src}}]");
+        assert_eq!(bound(&own), (vec![], vec!["services.web.pre_start[0].volumes[0]: Ignored".to_owned()]));
     }
 
     #[test]
