@@ -50,9 +50,10 @@ pub(super) fn service(context: &Context, unit: &Unit, notes: &mut Notes) -> Opti
         );
     }
     let mut metadata = labels::service_metadata(context, unit, name);
-    // By HTTP, they are those of the Ingress or HTTPRoute.
-    let by_http = unit.route.is_some();
-    metadata.annotations = (!settings.annotations.is_empty() && !by_http).then(|| settings.annotations.clone());
+    // By HTTP, they are those of the Ingress or HTTPRoute; a Service of a type of its own would read them otherwise.
+    let by_http = unit.route.is_some() || matches!(settings.kind, PublishType::Ingress | PublishType::Gateway);
+    let is_theirs = publish == settings.kind && !by_http;
+    metadata.annotations = (is_theirs && !settings.annotations.is_empty()).then(|| settings.annotations.clone());
     Some(Service {
         metadata,
         spec: Some(ServiceSpec {
@@ -267,6 +268,26 @@ mod tests {
         assert_eq!(notes, ["services.web.ports: Approximated"]);
         let (spec, notes) = published_by(PublishType::LoadBalancer, port);
         assert_eq!((spec.unwrap().type_.as_deref(), notes.len()), (Some("LoadBalancer"), 0));
+    }
+
+    #[test]
+    fn annotations_are_for_what_is_published_by_the_type_that_they_are_given_with() {
+        let annotated = |kind: PublishType, label: &str| {
+            let stack = fixture::stack_with(|spec| {
+                spec.publish.kind = kind;
+                spec.publish.annotations = [("a/b".to_owned(), "c".to_owned())].into();
+            });
+            let port = "{target: 5432, published: \"5432\", protocol: tcp}";
+            let text = format!("services: {{web: {{image: x, labels: {{{label}}}, ports: [{port}]}}}}");
+            fixture::with_stack(&text, &stack, |context, notes| {
+                service(context, &context.units["web"], notes).unwrap().metadata.annotations.is_some()
+            })
+        };
+        assert!(annotated(PublishType::LoadBalancer, ""));
+        assert!(annotated(PublishType::ClusterIP, ""));
+        assert!(annotated(PublishType::LoadBalancer, "kompose.service.type: loadbalancer"));
+        assert!(!annotated(PublishType::LoadBalancer, "kompose.service.type: clusterip"));
+        assert!(!annotated(PublishType::Ingress, ""));
     }
 
     #[test]
