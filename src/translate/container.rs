@@ -152,7 +152,15 @@ fn container_ports(unit: &Unit, notes: &mut Notes) -> Option<Vec<ContainerPort>>
                 entry.host_port = Some(published);
                 entry.host_ip = (!ports::is_any_address(&port.host_ip)).then(|| port.host_ip.clone());
             }
-            _ => notes.rejected(path, "a container's port can be bound to one port of the node only"),
+            Some(_) => notes.rejected(path, "a container's port can be bound to one port of the node only"),
+            None => notes.rejected(
+                path,
+                format!(
+                    "is not bound: only the first {} ports of a container are listed in its pod; bind fewer, or let the \
+                     service use the node's network (`network_mode: host`), where all ports are open",
+                    list.len()
+                ),
+            ),
         }
     }
     if unit.kompose.host_ports {
@@ -230,6 +238,21 @@ mod tests {
                 "services.web.ports[0].published: Approximated",
             ]
         );
+    }
+
+    #[test]
+    fn ports_of_the_node_beyond_those_that_are_listed_are_told() {
+        let ports: Vec<String> = (1000..1102)
+            .map(|port| format!("{{target: {port}, published: \"{port}\", protocol: tcp, mode: host}}"))
+            .collect();
+        let text = format!("services: {{web: {{image: x, ports: [{}]}}}}", ports.join(", "));
+        fixture::with(&text, |context, notes| {
+            let container = container(context, &context.units["web"], &mut Generated::default(), notes);
+            assert_eq!(container.ports.unwrap().len(), 101);
+            let notes = std::mem::take(notes).sorted();
+            assert_eq!((notes.len(), notes[0].path.as_str()), (1, "services.web.ports[101]"));
+            assert!(notes[0].message.contains("first 101 ports"), "{}", notes[0].message);
+        });
     }
 
     #[test]
