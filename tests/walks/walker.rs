@@ -320,6 +320,11 @@ impl<'a> Walker<'a> {
                 if self.leads(to).any(|leads| matches!(leads, Leads::ToError(..))) && was_declared {
                     return Err("an error was expected".to_owned());
                 }
+                if ready != "True" && port_is_held(message, observed) {
+                    self.stand(observed, now);
+                    self.count("held: a node port");
+                    return Ok(());
+                }
                 if ready != "True" {
                     return Err(format!("not ready: {reason}: {message}"));
                 }
@@ -463,6 +468,20 @@ impl<'a> Walker<'a> {
 
 fn uid_of(observed: &Observed) -> String {
     observed.stack.metadata.uid.clone().unwrap()
+}
+
+/// Whether the API server gives no node port, though no Service of the stack has it: another walk has the port, or it was
+/// freed and the API server, which looks for such ports every few minutes, does not know it yet.
+fn port_is_held(message: &str, observed: &Observed) -> bool {
+    let Some(port) = message
+        .strip_suffix(": provided port is already allocated")
+        .and_then(|rest| rest.rsplit_once("nodePort: Invalid value: "))
+        .and_then(|(_, port)| port.parse::<u64>().ok())
+    else {
+        return false;
+    };
+    let ports = observed.objects.values().filter_map(|object| object.pointer("/spec/ports")?.as_array()).flatten();
+    !ports.into_iter().any(|own| own["nodePort"].as_u64() == Some(port))
 }
 
 fn same(a: &BTreeMap<String, Value>, b: &BTreeMap<String, Value>, what: &str) -> Result<(), String> {
