@@ -11,8 +11,16 @@ use super::{DIGITS, SourceError};
 use crate::api::ComposeStack;
 use crate::api::v1alpha1::PublishType;
 use crate::compose::Project;
+use crate::compose::model::{MountKind, Service};
 use crate::keyed_hash::KeyedHash;
 use crate::translate::{Facts, external_name, http_route_api, is_node_network_driver, network_attachment_api};
+
+/// From when on pods keep `hostnameOverride`, which older API servers drop without a word (Kubernetes, feature gate
+/// `HostnameOverride`, on by default).
+const HOSTNAME_OVERRIDE: (u32, u32) = (1, 35);
+/// From when on pods keep volumes that are images, which older API servers drop (Kubernetes, feature gate `ImageVolume`,
+/// on by default): the oldest make an empty directory of it without a word.
+const IMAGE_VOLUMES: (u32, u32) = (1, 35);
 
 /// Whether the cluster serves a kind of objects.
 ///
@@ -62,8 +70,12 @@ pub async fn facts(
     if project.networks.values().any(|network| is_node_network_driver(&network.driver)) {
         facts.network_attachments = served(reader.client(), "networks", &network_attachment_api()).await?;
     }
-    if project.services.values().any(|service| !service.container.hostname.is_empty()) {
-        facts.hostname_override = has_hostname_override(reader.client()).await?;
+    let has_host_names = project.services.values().any(|service| !service.container.hostname.is_empty());
+    let mounts_images = project.services.values().any(|service| mounts_images(service));
+    if has_host_names || mounts_images {
+        let version = version(reader.client()).await?;
+        facts.hostname_override = has_host_names && version >= HOSTNAME_OVERRIDE;
+        facts.image_volumes = mounts_images.then_some(version >= IMAGE_VOLUMES);
     }
     facts.discovery = stack
         .status
@@ -84,9 +96,15 @@ fn hashes(data: &Data, hash_key: &[u8]) -> BTreeMap<String, String> {
     data.iter().map(|(key, content)| (key.clone(), hash(content))).collect()
 }
 
-/// Whether pods keep `hostnameOverride`, which older API servers drop without a word (Kubernetes, feature gate
-/// `HostnameOverride`, on by default from 1.35 on).
-async fn has_hostname_override(client: &Client) -> Result<bool, SourceError> {
+/// Whether a service, or a step before it, mounts what an image holds.
+fn mounts_images(service: &Service) -> bool {
+    let steps = service.pre_start.iter().map(|step| &step.container);
+    let mounts = steps.chain([&service.container]).flat_map(|container| &container.volumes);
+    mounts.into_iter().any(|mount| mount.kind == MountKind::Image)
+}
+
+/// The version of the API server, as its major and minor number.
+async fn version(client: &Client) -> Result<(u32, u32), SourceError> {
     let version = client.apiserver_version().await.map_err(|error| SourceError::Api {
         field: "services".to_owned(),
         kind: "version",
@@ -95,7 +113,7 @@ async fn has_hostname_override(client: &Client) -> Result<bool, SourceError> {
     })?;
     // Vendors append a sign to the number: `35+`.
     let number = |text: &str| text.trim_end_matches(|c: char| !c.is_ascii_digit()).parse::<u32>().unwrap_or_default();
-    Ok((number(&version.major), number(&version.minor)) >= (1, 35))
+    Ok((number(&version.major), number(&version.minor)))
 }
 
 async fn served(client: &Client, field: &str, resource: &ApiResource) -> Result<bool, SourceError> {
@@ -109,7 +127,50 @@ async fn served(client: &Client, field: &str, resource: &ApiResource) -> Result<
 
 #[cfg(test)]
 mod tests {
+    use super::super::References;
     use super::*;
+    use crate::api::v1alpha1::ComposeStackSpec;
+
+    /// What is found of a cluster whose API server answers nothing but its version, if it has one.
+    async fn found(minor: Option<&'static str>, service: &str) -> Result<Facts, SourceError> {
+        let server = tower::service_fn(move |request: http::Request<kube::client::Body>| async move {
+            let minor = minor.filter(|_| request.uri().path() == "/version");
+            let minor = minor.ok_or_else(|| std::io::Error::other("not to be asked"))?;
+            let version = serde_json::json!({
+                "major": "1", "minor": minor, "gitVersion": "", "gitCommit": "", "gitTreeState": "", "buildDate": "",
+                "goVersion": "", "compiler": "", "platform": "",
+            });
+            Ok::<_, std::io::Error>(http::Response::new(kube::client::Body::from(version.to_string().into_bytes())))
+        });
+        let client = Client::new(server, "default");
+        let stack = ComposeStack::new("shop", ComposeStackSpec::default());
+        let references = References::default();
+        let text = format!("services: {{web: {{image: x, {service}}}}}");
+        let project: serde_json::Value = serde_saphyr::from_str(&text).unwrap();
+        let project: Project = serde_json::from_value(project).unwrap();
+        facts(&Reader::new(&client, &stack, &references), &stack, &project, b"key", None, &[]).await
+    }
+
+    /// One that asks for nothing of the kind does not depend on the answer.
+    #[tokio::test]
+    async fn the_version_is_asked_where_something_depends_on_it() {
+        let image = "volumes: [{type: image, source: files, target: /i}]";
+        let step = format!("pre_start: [{{image: z, {image}}}]");
+        let both = format!("hostname: box, {image}");
+        for (service, minor, expected) in [
+            ("init: true", None, (false, None)),
+            ("hostname: box", Some("35"), (true, None)),
+            ("hostname: box", Some("34"), (false, None)),
+            (image, Some("34+"), (false, Some(false))),
+            (image, Some("35+"), (false, Some(true))),
+            (&step, Some("36"), (false, Some(true))),
+            (&both, Some("35"), (true, Some(true))),
+        ] {
+            let found = found(minor, service).await.unwrap();
+            assert_eq!((found.hostname_override, found.image_volumes), expected, "{service}, {minor:?}");
+        }
+        assert!(found(None, image).await.is_err());
+    }
 
     /// The pods that use an object stay in the next version: the hash is as Python's `hmac` makes it.
     #[test]

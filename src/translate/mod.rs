@@ -178,6 +178,9 @@ pub struct Facts {
     pub addresses: Option<BTreeMap<String, String>>,
     /// Whether pods may have any host name (Kubernetes 1.35); asked only of stacks that have host names.
     pub hostname_override: bool,
+    /// Whether pods may mount images (Kubernetes 1.35); none where no cluster was asked. Asked only of stacks that mount
+    /// images.
+    pub image_volumes: Option<bool>,
     /// Whether the cluster serves HTTPRoutes; asked only of stacks that are published by a Gateway.
     pub gateway_api: bool,
     /// Whether the cluster attaches pods to networks beside its own; asked only of stacks that have such networks.

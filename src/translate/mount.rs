@@ -372,10 +372,24 @@ fn image(context: &Context, mount: &Mount, path: &str, mounts: &mut Mounts, note
         notes.rejected(format!("{path}.source"), "is empty: name the image, or the service whose image it is");
         return;
     }
+    match context.facts.image_volumes {
+        Some(true) => {}
+        Some(false) => {
+            notes.rejected(
+                path,
+                "is an image, which the cluster cannot mount: copy its files into a named volume, or upgrade the cluster \
+                 to Kubernetes 1.35",
+            );
+            return;
+        }
+        None => notes.approximated(
+            path,
+            "needs a cluster with image volumes (Kubernetes 1.35, or the feature gate ImageVolume)",
+        ),
+    }
     // The source may be a service, whose image is meant (Compose Specification, "volumes").
     let reference =
         context.units.get(mount.source.as_str()).map_or(mount.source.as_str(), |u| &u.service.container.image);
-    notes.approximated(path, "needs a cluster with image volumes (Kubernetes 1.35, or the feature gate ImageVolume)");
     let volume = Volume {
         name: volume_name("image", reference),
         image: Some(ImageVolumeSource {
@@ -408,7 +422,7 @@ fn bytes(size: i64) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::translate::fixture;
+    use crate::translate::{Facts, fixture};
 
     fn mounted(service: &str) -> (Vec<Volume>, Vec<VolumeMount>, Vec<String>) {
         let text = format!(
@@ -478,6 +492,24 @@ mod tests {
         let (volumes, mounts, notes) = mounted("volumes: [{type: image, target: /assets}]");
         assert!(volumes.is_empty() && mounts.is_empty());
         assert_eq!(notes, ["services.web.volumes[0].source: Rejected"]);
+    }
+
+    #[test]
+    fn images_are_mounted_where_the_cluster_can() {
+        let text = "services: {web: {image: x, volumes: [{type: image, source: files, target: /i}]}}";
+        for (image_volumes, count, expected) in
+            [(None, 1, Some("Approximated")), (Some(true), 1, None), (Some(false), 0, Some("Rejected"))]
+        {
+            let facts = Facts { image_volumes, ..Facts::default() };
+            fixture::with_facts(text, &fixture::stack(), &facts, |context, notes| {
+                let mounts = mounts(context, &context.units["web"], &mut Generated::default(), notes);
+                let (volumes, _) = mounts.into_lists();
+                assert_eq!(volumes.unwrap_or_default().len(), count, "{image_volumes:?}");
+                let expected: Vec<_> =
+                    expected.iter().map(|level| format!("services.web.volumes[0]: {level}")).collect();
+                assert_eq!(std::mem::take(notes).summary(), expected, "{image_volumes:?}");
+            });
+        }
     }
 
     #[test]

@@ -215,7 +215,7 @@ pub const ATTRIBUTES: &[(&str, Treatment)] = &[
     ("services.*.volumes[].target", Mapped),
     ("services.*.volumes[].tmpfs.mode", ByValue("0777 and 1777; Kubernetes gives a directory in memory no other mode")),
     ("services.*.volumes[].tmpfs.size", Mapped),
-    ("services.*.volumes[].type", ByValue("volume, bind, tmpfs, image, and cluster with the name of a volume")),
+    ("services.*.volumes[].type", ByValue("volume, bind, tmpfs, image from Kubernetes 1.35 on, and cluster with the name of a volume")),
     ("services.*.volumes[].volume.labels", Ignored("labels of a volume that lives as long as its pod")),
     ("services.*.volumes[].volume.nocopy", ByValue("a new volume is filled from the image, where the operator knows its own")),
     ("services.*.volumes[].volume.subpath", Mapped),
