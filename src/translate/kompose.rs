@@ -21,7 +21,7 @@ use super::expansion::literals;
 use super::kind::Kind;
 use super::notes::Notes;
 use super::quantity::Amount;
-use super::route::{Place, is_host};
+use super::route::{MAX_PLACES, Place, is_host, too_many};
 use crate::api::v1alpha1::PublishType;
 use crate::compose::model::Service;
 use crate::compose::words;
@@ -123,6 +123,7 @@ pub(super) fn kompose(path: &str, service: &Service, drop_in: &mut DropIn, notes
             Taken::Wrong(expected) => {
                 notes.rejected(path, format!("`{value}` is not understood: expected {expected}"));
             }
+            Taken::TooMany => notes.rejected(path, format!("names too many: {}", too_many())),
             Taken::Differs(how) => notes.approximated(path, how),
             Taken::Elsewhere(place) => {
                 notes.approximated(path, format!("is not honoured: kompose reads it from `{place}`"));
@@ -169,6 +170,7 @@ pub(super) fn kompose(path: &str, service: &Service, drop_in: &mut DropIn, notes
 enum Taken {
     Yes,
     Wrong(&'static str),
+    TooMany,
     Differs(&'static str),
     Elsewhere(&'static str),
     Yields(&'static str),
@@ -193,6 +195,7 @@ impl Kompose {
                 let places: Option<Vec<Place>> = match word.as_str() {
                     "false" => return Taken::Yes,
                     "true" => Some(vec![Place { host: None, path: "/".to_owned() }]),
+                    _ if value.split(',').nth(MAX_PLACES).is_some() => return Taken::TooMany,
                     _ => value.split(',').map(place).collect(),
                 };
                 match places {
@@ -396,6 +399,18 @@ mod tests {
             ..DropIn::default()
         };
         assert_eq!(drop_in, expected);
+    }
+
+    #[test]
+    fn the_places_of_a_service_are_bounded() {
+        let hosts = |count: usize| {
+            let hosts: Vec<String> = (0..count).map(|host| format!("{host}.a")).collect();
+            let (kompose, _, notes) = read(&format!("kompose.service.expose: \"{}\"", hosts.join(",")), "");
+            (kompose.expose.map(|expose| expose.places.len()), notes)
+        };
+        assert_eq!(hosts(MAX_PLACES), (Some(MAX_PLACES), vec![]));
+        let rejected = vec!["services.web.labels.kompose.service.expose: Rejected".to_owned()];
+        assert_eq!(hosts(MAX_PLACES + 1), (None, rejected));
     }
 
     #[test]

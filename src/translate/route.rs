@@ -19,6 +19,9 @@ const OTHER_PROTOCOLS: [i32; 29] = [
     6379, 8883, 9042, 9092, 9300, 11211, 27017,
 ];
 
+/// How many places the labels of a service may lead to: their text may be a megabyte of them.
+pub(super) const MAX_PLACES: usize = 256;
+
 /// How a service is reached by HTTP.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Route {
@@ -49,6 +52,11 @@ pub(super) struct Place {
 /// Whether a way in can have this host: a DNS name, in which an asterisk may stand for the first label.
 pub(super) fn is_host(text: &str) -> bool {
     is_host_name(text.strip_prefix("*.").unwrap_or(text)) && text.parse::<IpAddr>().is_err()
+}
+
+/// What is wrong with labels that lead to more than [`MAX_PLACES`].
+pub(super) fn too_many() -> String {
+    format!("a service leads to at most {MAX_PLACES} hosts and paths: split it, or name fewer")
 }
 
 /// The routes of all services.

@@ -2,12 +2,10 @@
 
 use super::context::Unit;
 use super::notes::Notes;
-use super::route::{Place, is_host};
+use super::route::{MAX_PLACES, Place, is_host, too_many};
 
 /// How deep the parentheses of a rule may stand in each other: people write two or three.
 const MAX_DEPTH: usize = 32;
-/// How many places a service's rules may lead to.
-const MAX_PLACES: usize = 256;
 
 /// What labels say of a service's routers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -162,10 +160,6 @@ fn matcher(rest: &mut &str, depth: usize) -> Result<Vec<Condition>, String> {
 /// The conditions, where they and so many others are not too many.
 fn bounded(conditions: Vec<Condition>, others: usize) -> Result<Vec<Condition>, String> {
     if conditions.len() + others > MAX_PLACES { Err(too_many()) } else { Ok(conditions) }
-}
-
-fn too_many() -> String {
-    format!("a service leads to at most {MAX_PLACES} hosts and paths: split it, or name fewer")
 }
 
 fn unreadable(rest: &str) -> String {
