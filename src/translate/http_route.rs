@@ -23,9 +23,10 @@ pub(super) fn http_routes(context: &Context, unit: &Unit, route: &Route, service
     for place in &route.places {
         by_host.entry(place.host.as_ref()).or_default().insert(&place.path);
     }
-    let mut by_paths: BTreeMap<BTreeSet<&str>, Vec<&String>> = BTreeMap::new();
+    // Places without a host are for every host, and must not become those of the hosts beside them.
+    let mut by_paths: BTreeMap<(BTreeSet<&str>, bool), Vec<&String>> = BTreeMap::new();
     for (host, paths) in by_host {
-        by_paths.entry(paths).or_default().extend(host);
+        by_paths.entry((paths, host.is_none())).or_default().extend(host);
     }
     let gateway = route.class.clone().unwrap_or_default();
     let parent = match gateway.split_once('/') {
@@ -34,7 +35,9 @@ pub(super) fn http_routes(context: &Context, unit: &Unit, route: &Route, service
     };
     let backend = json!({"name": service.metadata.name, "port": port_to(service, route.target)});
     let mut routes = Vec::new();
-    for (paths, hosts) in by_paths {
+    for ((paths, _), hosts) in by_paths {
+        // A number alone could make it the name of another service.
+        let first = hash(hosts.first().map_or("", |host| host.as_str()));
         let matches: Vec<Value> =
             paths.iter().map(|path| json!({"path": {"type": "PathPrefix", "value": path}})).collect();
         let mut parts: Vec<&[&String]> = hosts.chunks(MAX_HOSTS).collect();
@@ -42,13 +45,10 @@ pub(super) fn http_routes(context: &Context, unit: &Unit, route: &Route, service
             parts.push(&[]);
         }
         for (number, part) in (1..).zip(parts) {
-            let name = match (routes.is_empty(), hosts.first()) {
-                (false, Some(host)) if number > 1 => {
-                    // A number alone could make it the name of another service.
-                    label(&format!("{}-{}-{number}", unit.name, hash(host)), MAX_LABEL)
-                }
-                (false, Some(host)) => label(&format!("{}-{}", unit.name, hash(host)), MAX_LABEL),
-                _ => unit.name.clone(),
+            let name = match (routes.is_empty(), number) {
+                (true, _) => unit.name.clone(),
+                (false, 1) => label(&format!("{}-{first}", unit.name), MAX_LABEL),
+                (false, _) => label(&format!("{}-{first}-{number}", unit.name), MAX_LABEL),
             };
             let mut spec = json!({"parentRefs": [parent], "rules": [{"matches": matches, "backendRefs": [backend]}]});
             if !part.is_empty() {
@@ -100,5 +100,14 @@ mod tests {
         let first = super::hash("h10.a");
         let names: Vec<_> = made.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(names, ["web", &format!("web-{first}-2"), &format!("web-{first}-3")]);
+    }
+
+    #[test]
+    fn places_without_a_host_have_a_route_of_their_own() {
+        let apart = made("Host(`h.a`) && PathPrefix(`/a`) || PathPrefix(`/x`)");
+        let every = format!("web-{}", super::hash(""));
+        assert_eq!(apart, [("web".to_owned(), vec!["h.a".to_owned()]), (every.clone(), Vec::new())]);
+        let same = made("Host(`h.a`) && PathPrefix(`/x`) || PathPrefix(`/x`)");
+        assert_eq!(same, [("web".to_owned(), vec!["h.a".to_owned()]), (every, Vec::new())]);
     }
 }
