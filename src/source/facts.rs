@@ -21,6 +21,8 @@ const HOSTNAME_OVERRIDE: (u32, u32) = (1, 35);
 /// From when on pods keep volumes that are images, which older API servers drop (Kubernetes, feature gate `ImageVolume`,
 /// on by default): the oldest make an empty directory of it without a word.
 const IMAGE_VOLUMES: (u32, u32) = (1, 35);
+/// From when on that feature gate can be switched on, which nothing tells.
+const IMAGE_VOLUMES_BY_GATE: (u32, u32) = (1, 31);
 
 /// Whether the cluster serves a kind of objects.
 ///
@@ -75,7 +77,9 @@ pub async fn facts(
     if has_host_names || mounts_images {
         let version = version(reader.client()).await?;
         facts.hostname_override = has_host_names && version >= HOSTNAME_OVERRIDE;
-        facts.image_volumes = mounts_images.then_some(version >= IMAGE_VOLUMES);
+        if mounts_images && !(IMAGE_VOLUMES_BY_GATE..IMAGE_VOLUMES).contains(&version) {
+            facts.image_volumes = Some(version >= IMAGE_VOLUMES);
+        }
     }
     facts.discovery = stack
         .status
@@ -161,7 +165,9 @@ mod tests {
             ("init: true", None, (false, None)),
             ("hostname: box", Some("35"), (true, None)),
             ("hostname: box", Some("34"), (false, None)),
-            (image, Some("34+"), (false, Some(false))),
+            (image, Some("30"), (false, Some(false))),
+            (image, Some("31"), (false, None)),
+            (image, Some("34+"), (false, None)),
             (image, Some("35+"), (false, Some(true))),
             (&step, Some("36"), (false, Some(true))),
             (&both, Some("35"), (true, Some(true))),
