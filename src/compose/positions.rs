@@ -3,8 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::attribute::At;
 use super::diagnostic::Position;
-use super::node::{Map, Node};
+use super::node::{Map, Node, Value};
 use super::report::{self, Source};
 
 /// The places in the documents that a project was loaded from, by attribute path. They are looked up in the document
@@ -38,29 +39,34 @@ impl Positions {
     /// The paths of all mappings that are called so, wherever they were written.
     pub(crate) fn mappings_called(&self, name: &str) -> Vec<String> {
         let mut found = Vec::new();
-        mappings_called(&self.root, name, "", &mut found);
+        mappings_called(&self.root, name, &At::ROOT, &mut found);
         found
     }
 }
 
 /// The paths of mappings of a name, but for those in what only anchors are for.
-fn mappings_called(map: &Map, name: &str, path: &str, found: &mut Vec<String>) {
+fn mappings_called(map: &Map, name: &str, at: &At<'_>, found: &mut Vec<String>) {
+    let top = at.depth() == 0;
     for (key, node) in map {
-        let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
-        match node.as_map() {
-            Some(_) if key == name => found.push(path),
-            _ if key.starts_with("x-") && !path.contains('.') => {}
-            _ => within_node(node, name, &path, found),
+        match &node.value {
+            Value::Map(_) if key == name => found.push(at.key(key).to_string()),
+            Value::Map(_) | Value::List(_) if !(top && key.starts_with("x-")) => {
+                within_node(node, name, &at.key(key), found);
+            }
+            _ => {}
         }
     }
 }
 
-fn within_node(node: &Node, name: &str, path: &str, found: &mut Vec<String>) {
-    if let Some(map) = node.as_map() {
-        mappings_called(map, name, path, found);
-    }
-    for (index, item) in node.as_list().unwrap_or_default().iter().enumerate() {
-        within_node(item, name, &format!("{path}[{index}]"), found);
+fn within_node(node: &Node, name: &str, at: &At<'_>, found: &mut Vec<String>) {
+    match &node.value {
+        Value::Map(map) => mappings_called(map, name, at, found),
+        Value::List(items) => {
+            for (index, item) in items.iter().enumerate() {
+                within_node(item, name, &at.item(index), found);
+            }
+        }
+        _ => {}
     }
 }
 

@@ -24,6 +24,23 @@ impl Threads {
         in_parts(parts, items, work)
     }
 
+    /// What two pieces of work come to that need nothing of each other and are about so many items each.
+    pub fn both<A, B: Send>(
+        self,
+        items: usize,
+        here: impl FnOnce() -> A,
+        elsewhere: impl FnOnce() -> B + Send,
+    ) -> (A, B) {
+        if items < FEW || self.count() < 2 {
+            return (here(), elsewhere());
+        }
+        thread::scope(|scope| {
+            let elsewhere = scope.spawn(elsewhere);
+            let here = here();
+            (here, elsewhere.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+        })
+    }
+
     /// The system is asked only where it matters, and once: it reads several files for it.
     fn count(self) -> usize {
         static PROCESSORS: OnceLock<usize> = OnceLock::new();
@@ -68,6 +85,15 @@ mod tests {
             }
             for threads in [Threads::One, Threads::EachProcessor] {
                 assert_eq!(threads.on_parts(&items, <[usize]>::to_vec).concat(), items);
+            }
+        }
+    }
+
+    #[test]
+    fn two_pieces_of_work_come_to_the_same_on_one_thread_and_on_two() {
+        for items in [0, FEW] {
+            for threads in [Threads::One, Threads::EachProcessor] {
+                assert_eq!(threads.both(items, || "here", || "elsewhere"), ("here", "elsewhere"));
             }
         }
     }

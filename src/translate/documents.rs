@@ -62,10 +62,20 @@ pub fn documents_on(
             pages.push(page_of(&whole(threads, context, &mut notes), policy)?);
         } else {
             let units: Vec<&Unit> = context.units.values().collect();
-            for page in threads.on_parts(&units, |units| of_services(context, units, policy)) {
+            let (of_services, of_all) = threads.both(
+                units.len(),
+                || threads.on_parts(&units, |units| of_services(context, units, policy)),
+                || {
+                    let mut notes = Notes::default();
+                    let page = page_of(&of_all_services(context, &mut notes), policy);
+                    (page, notes)
+                },
+            );
+            for page in of_services {
                 pages.push(page?);
             }
-            pages.push(page_of(&of_all_services(context, &mut notes), policy)?);
+            pages.push(of_all.0?);
+            notes.append(of_all.1);
         }
         let names: Vec<Taken> = pages.iter_mut().flat_map(|page| std::mem::take(&mut page.names)).collect();
         collision::note(&names, &mut notes);

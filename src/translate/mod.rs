@@ -230,10 +230,20 @@ fn in_context<R>(
     facts: &Facts,
     work: impl FnOnce(&Context, Notes) -> R,
 ) -> R {
-    let mut notes = Notes::default();
-    attributes::note(threads, project, &mut notes);
     let simplified = in_plain_words(project);
-    let context = Context::new(&simplified, stack, facts, &mut notes);
+    let ((context, mut notes), of_attributes) = threads.both(
+        project.services.len(),
+        || {
+            let mut notes = Notes::default();
+            (Context::new(&simplified, stack, facts, &mut notes), notes)
+        },
+        || {
+            let mut notes = Notes::default();
+            attributes::note(project, &mut notes);
+            notes
+        },
+    );
+    notes.append(of_attributes);
     work(&context, notes)
 }
 

@@ -16,7 +16,6 @@ use serde_json::Value;
 use super::notes::Notes;
 use crate::compose::Project;
 use crate::compose::model::Service;
-use crate::parallel::Threads;
 
 /// How an attribute is treated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,18 +37,9 @@ const SECRET_HOLDERS: [&str; 5] =
     ["services.*.environment", "configs.*.content", "configs.*.file", "secrets.*.file", "services.*.env_file"];
 
 /// Notes every attribute that is not mapped, and every value from a Secret that would become readable.
-pub(super) fn note(threads: Threads, project: &Project, notes: &mut Notes) {
-    let services: Vec<_> = services(project).collect();
-    let of_services = threads.on_parts(&services, |services| {
-        let mut notes = Notes::default();
-        let walked = walk_services(services.iter().copied(), &mut |path, row| note_one(project, path, row, &mut notes));
-        (notes, walked)
-    });
-    let mut walked = walk_others(project, &mut |path, row| note_one(project, path, row, notes));
-    for (said, part) in of_services {
-        notes.append(said);
-        walked = walked.and(part);
-    }
+pub(super) fn note(project: &Project, notes: &mut Notes) {
+    let mut each = |path: &str, row| note_one(project, path, row, notes);
+    let walked = walk_others(project, &mut each).and_then(|()| walk_services(services(project), &mut each));
     if walked.is_err() {
         notes.error("", "Invalid", "the project cannot be written as JSON");
         return;
@@ -247,7 +237,7 @@ mod tests {
 
     fn noted(project: &Project) -> Vec<String> {
         let mut notes = Notes::default();
-        note(Threads::One, project, &mut notes);
+        note(project, &mut notes);
         notes.summary()
     }
 
