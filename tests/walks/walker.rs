@@ -24,6 +24,8 @@ use crate::observed::{Observed, aligned, differences, is_kept, of_any_stack, uid
 pub const STACK: &str = "shop";
 /// How long a step may take.
 const PATIENCE: Duration = Duration::from_mins(1);
+/// After how many errands one is tried again that came to nothing.
+const SOON: usize = 8;
 /// In how many of a hundred steps somebody meddles with what is there.
 const MEDDLING: u32 = 25;
 /// How long nothing has to change for a stack to be at rest.
@@ -152,8 +154,15 @@ impl<'a> Walker<'a> {
                 return whole;
             }
         }
-        // What is done is done again once all is done.
-        self.errands.rotate_left(1);
+        // What is done is done again once all is done. What comes of taking a row out of a document that could not be made
+        // is no news: it is tried again before long.
+        let done = self.errands.pop_front().expect("there is nothing to do");
+        let again = if matches!(errand, Errand::Row(..)) && !self.known.contains_key(&self.place) {
+            SOON.min(self.errands.len())
+        } else {
+            self.errands.len()
+        };
+        self.errands.insert(again, done);
         match errand {
             Errand::Row(document, row) => Place { document, without: Some(row), ..Place::default() },
             Errand::Change(change) => {
