@@ -15,7 +15,6 @@ use serde_json::Value;
 
 use super::notes::Notes;
 use crate::compose::Project;
-use crate::compose::model::Service;
 
 /// How an attribute is treated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,9 +37,7 @@ const SECRET_HOLDERS: [&str; 5] =
 
 /// Notes every attribute that is not mapped, and every value from a Secret that would become readable.
 pub(super) fn note(project: &Project, notes: &mut Notes) {
-    let mut each = |path: &str, row| note_one(project, path, row, notes);
-    let walked = walk_others(project, &mut each).and_then(|()| walk_services(services(project), &mut each));
-    if walked.is_err() {
+    if walk(project, &mut |path, row| note_one(project, path, row, notes)).is_err() {
         notes.error("", "Invalid", "the project cannot be written as JSON");
         return;
     }
@@ -90,31 +87,18 @@ type Row = (&'static str, Treatment);
 /// the table does not know it.
 pub fn attributes_used(project: &Project) -> Vec<(String, Option<Row>)> {
     let mut used = Vec::new();
-    let mut each = |path: &str, row| used.push((path.to_owned(), row));
-    let walked = walk_others(project, &mut each).and_then(|()| walk_services(services(project), &mut each));
+    let walked = walk(project, &mut |path, row| used.push((path.to_owned(), row)));
     if walked.is_ok() { used } else { Vec::new() }
 }
 
-fn services(project: &Project) -> impl Iterator<Item = (&String, &Service)> {
-    project.services.iter().map(|(key, service)| (key, service.as_ref()))
-}
-
-/// Shows every attribute of services by its path, such as `services.web.ports[0].target`, with its row, as deep as the
+/// Shows every attribute of a project by its path, such as `services.web.ports[0].target`, with its row, as deep as the
 /// table has rows. They are asked for as JSON one after the other: that of a whole project would take more room than the
 /// project.
-fn walk_services<'p>(
-    services: impl IntoIterator<Item = (&'p String, &'p Service)>,
-    each: &mut impl FnMut(&str, Option<Row>),
-) -> Result<(), serde_json::Error> {
-    section("services", services, take_inherited_out, each)
-}
-
-/// Does what [`walk_services`] does for the rest of a project.
-fn walk_others(project: &Project, each: &mut impl FnMut(&str, Option<Row>)) -> Result<(), serde_json::Error> {
+fn walk(project: &Project, each: &mut impl FnMut(&str, Option<Row>)) -> Result<(), serde_json::Error> {
     // Without `..`: a new section has to be thought of here.
     let Project {
         name,
-        services: _,
+        services,
         jobs,
         networks,
         volumes,
@@ -134,7 +118,9 @@ fn walk_others(project: &Project, each: &mut impl FnMut(&str, Option<Row>)) -> R
     section("jobs", jobs, |_| {}, each)?;
     section("networks", networks, |_| {}, each)?;
     section("secrets", secrets, |_| {}, each)?;
-    section("volumes", volumes, |_| {}, each)
+    section("volumes", volumes, |_| {}, each)?;
+    let services = services.iter().map(|(key, service)| (key, service.as_ref()));
+    section("services", services, take_inherited_out, each)
 }
 
 fn section<'p, T: Serialize + 'p>(
