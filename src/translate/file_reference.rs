@@ -3,7 +3,7 @@
 use super::managed_account;
 use super::project_directory::as_relative;
 use crate::compose::Project;
-use crate::compose::model::{ContainerSpec, FileObject, Mount, MountKind, Service, WorkloadSpec};
+use crate::compose::model::{ContainerSpec, FileObject, Mount, MountKind, PreStartHook, Service, WorkloadSpec};
 
 /// A place in a Compose file that names a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,8 +32,7 @@ pub fn file_references(project: &Project) -> Vec<FileReference> {
         let path = format!("services.{key}");
         of_container(&path, &service.container, Some(&service.workload), &mut references);
         for (index, hook) in service.pre_start.iter().enumerate() {
-            let built = hook.container.image == service.container.image;
-            let workload = built.then_some(&service.workload);
+            let workload = shares_image(service, hook).then_some(&service.workload);
             of_container(&format!("{path}.pre_start[{index}]"), &hook.container, workload, &mut references);
         }
     }
@@ -70,6 +69,11 @@ fn of_container(
 /// Whether a path is what the image was built from, which holds its content already.
 pub(super) fn is_build_context(workload: &WorkloadSpec, source: &str) -> bool {
     workload.build.as_ref().is_some_and(|build| build.context.trim_end_matches('/') == source)
+}
+
+/// Whether the image of a step before a service is the service's, and holds its build context.
+pub(super) fn shares_image(service: &Service, hook: &PreStartHook) -> bool {
+    hook.container.image == service.container.image
 }
 
 /// Whether a mount is a bind of what the service's image was built from.

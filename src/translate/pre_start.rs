@@ -11,7 +11,7 @@ use super::container::container;
 use super::context::{Context, Unit};
 use super::dns_label::{MAX_LABEL, label};
 use super::drop_in::DropIn;
-use super::file_reference::is_bound_context;
+use super::file_reference::{is_bound_context, shares_image};
 use super::generated::Generated;
 use super::kind::Kind;
 use super::kompose::Kompose;
@@ -112,8 +112,7 @@ fn steps<'a>(unit: &'a Unit, per_replica: bool) -> impl Iterator<Item = Step> + 
         let mut container = hook.container.clone();
         let own_mounts = container.volumes.len();
         let mut service = Service::default();
-        if container.image == unit.service.container.image {
-            // Its image holds the build context as the service's does.
+        if shares_image(unit.service, hook) {
             service.workload.build.clone_from(&unit.service.workload.build);
         }
         // The loader hands everything on to the hook but the mounts, which Docker takes from the service's container.
