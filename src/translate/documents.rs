@@ -62,7 +62,7 @@ pub fn documents_on(
             pages.push(page_of(&whole(threads, context, &mut notes), policy)?);
         } else {
             let units: Vec<&Unit> = context.units.values().collect();
-            let (of_services, of_all) = threads.both(
+            let (of_services, (of_all, said)) = threads.both(
                 units.len(),
                 || threads.on_parts(&units, |units| of_services(context, units, policy)),
                 || {
@@ -74,8 +74,8 @@ pub fn documents_on(
             for page in of_services {
                 pages.push(page?);
             }
-            pages.push(of_all.0?);
-            notes.append(of_all.1);
+            pages.push(of_all?);
+            notes.append(said);
         }
         let names: Vec<Taken> = pages.iter_mut().flat_map(|page| std::mem::take(&mut page.names)).collect();
         collision::note(&names, &mut notes);

@@ -45,10 +45,11 @@ pub(super) fn http_routes(context: &Context, unit: &Unit, route: &Route, service
             parts.push(&[]);
         }
         for (number, part) in (1..).zip(parts) {
-            let name = match (routes.is_empty(), number) {
-                (true, _) => unit.name.clone(),
-                (false, 1) => label(&format!("{}-{first}", unit.name), MAX_LABEL),
-                (false, _) => label(&format!("{}-{first}-{number}", unit.name), MAX_LABEL),
+            let suffix = if number == 1 { first.clone() } else { format!("{first}-{number}") };
+            let name = if routes.is_empty() {
+                unit.name.clone()
+            } else {
+                label(&format!("{}-{suffix}", unit.name), MAX_LABEL)
             };
             let mut spec = json!({"parentRefs": [parent], "rules": [{"matches": matches, "backendRefs": [backend]}]});
             if !part.is_empty() {
