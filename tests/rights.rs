@@ -23,13 +23,19 @@ const ELSEWHERE: [(&str, &str, &str); 1] = [("list", "", "namespaces")];
 /// What somebody may do, or did: verb, API group, resource with its subresource.
 type Right = (String, String, String);
 
-#[test]
-fn the_operator_has_the_rights_that_it_uses_and_no_other() {
-    let Some(cluster) = cluster() else { return };
+/// The cluster and the log of its requests, where the other suites have run.
+fn audited() -> Option<(&'static Cluster, &'static Path)> {
+    let cluster = cluster()?;
     let (Some(log), Some(_)) = (&cluster.audit_log, std::env::var_os("COMPOSE_OPERATOR_SUITES_RAN")) else {
         not_run("`make api-test` runs it behind the suites whose requests it compares, and reads their audit log");
-        return;
+        return None;
     };
+    Some((cluster, log))
+}
+
+#[test]
+fn the_operator_has_the_rights_that_it_uses_and_no_other() {
+    let Some((cluster, log)) = audited() else { return };
     let mut used = Used::read(log, |event| event["user"]["username"] == OPERATOR);
     for (verb, group, resource) in ELSEWHERE {
         assert!(
@@ -72,11 +78,7 @@ fn the_operator_has_the_rights_that_it_uses_and_no_other() {
 /// What the chart gives for which setting is compared in tests/chart/rights.rs.
 #[test]
 fn an_operator_that_watches_secrets_in_one_namespace_uses_just_what_that_gives() {
-    let Some(cluster) = cluster() else { return };
-    let (Some(log), Some(_)) = (&cluster.audit_log, std::env::var_os("COMPOSE_OPERATOR_SUITES_RAN")) else {
-        not_run("`make api-test` runs it behind the suites whose requests it compares, and reads their audit log");
-        return;
-    };
+    let Some((cluster, log)) = audited() else { return };
     // They are made of the administrator, who acts as them: no stack's ServiceAccount.
     let used = Used::read(log, |event| {
         let user = event["impersonatedUser"].take();
