@@ -63,19 +63,44 @@ func (b *bench) run() error {
 	if err := b.prepare(); err != nil {
 		return err
 	}
-	operator, err := startOperator(b.program, b.kubeconfig, b.log)
+	operator, err := b.start()
 	if err != nil {
 		return err
 	}
 	// Whichever runs at the end.
 	defer func() { operator.kill() }()
-	if _, err := operator.untilReady(); err != nil {
-		return err
-	}
-	recorded, took, err := b.converge(operator)
+	few, middle, all := b.stages()
+	first, err := b.converge(operator, 0, few)
 	if err != nil {
 		return err
 	}
+	// Before there are many stacks, and the operator away: to it, these would be stacks of its own.
+	if err := operator.stop(); err != nil {
+		return err
+	}
+	bareFirst, err := b.replay(first.recorded, 0)
+	if err != nil {
+		return err
+	}
+	if err := b.removePlain(few); err != nil {
+		return err
+	}
+	if operator, err = b.start(); err != nil {
+		return err
+	}
+	half, err := b.converge(operator, few, middle)
+	if err != nil {
+		return err
+	}
+	last, err := b.converge(operator, middle, all)
+	if err != nil {
+		return err
+	}
+	b.table.row(fmt.Sprintf("resident memory with %d stacks", b.stacks), megabytes(last.memory), "<= 120 MB", last.memory <= 120e6)
+	further := (last.memory - half.memory) / float64(last.stacks)
+	b.table.row("  a further stack", kilobytes(further), "<= 25 kB", further <= 25e3)
+	b.say("the requests of a stack of the last %d:", last.stacks)
+	b.table.requests(last.traffic.kinds(), last.stacks)
 	if err := b.atRest(operator); err != nil {
 		return err
 	}
@@ -94,9 +119,11 @@ func (b *bench) run() error {
 	if err := operator.stop(); err != nil {
 		return err
 	}
-	if err := b.compare(recorded, took); err != nil {
+	bareLast, err := b.replay(last.recorded[:b.plain()], few)
+	if err != nil {
 		return err
 	}
+	b.compare(first, last, bareFirst, bareLast)
 	if err := b.node.failure(); err != nil {
 		return err
 	}
@@ -136,80 +163,85 @@ func (b *bench) prepare() error {
 	if err := makeNamespaces(b.users, stackPrefix, b.stacks); err != nil {
 		return err
 	}
-	if err := makeNamespaces(b.users, plainPrefix, b.plain()); err != nil {
+	few, _, _ := b.stages()
+	if err := makeNamespaces(b.users, plainPrefix, few+b.plain()); err != nil {
 		return err
 	}
 	b.ready = watchReadiness(ctx, b.users)
-	b.say("%d namespaces are there; the operator's log is %s", b.stacks+b.plain(), b.log)
+	b.say("%d namespaces are there; the operator's log is %s", b.stacks+few+b.plain(), b.log)
 	return nil
 }
 
-// stages are the numbers of stacks at which is measured.
-func (b *bench) stages() []int { return []int{b.stacks / 20, b.stacks / 2, b.stacks} }
+// start starts the operator and waits until it is ready.
+func (b *bench) start() (*operator, error) {
+	operator, err := startOperator(b.program, b.kubeconfig, b.log)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := operator.untilReady(); err != nil {
+		operator.kill()
+		return nil, err
+	}
+	return operator, nil
+}
 
-// plain is how many stacks a bare client makes: as many as tell how fast it is.
+// stages are the numbers of stacks at which is measured.
+func (b *bench) stages() (few, middle, all int) { return b.stacks / 20, b.stacks / 2, b.stacks }
+
+// plain is how many stacks a bare client makes beside all others: as many as tell how fast it is.
 func (b *bench) plain() int { return min(b.stacks/4, 200) }
 
-// converge makes the stacks and waits for them, stage by stage. It returns what the operator wrote for the last stage, and how long that
-// stage took.
-func (b *bench) converge(operator *operator) ([]recording, time.Duration, error) {
-	type stage struct {
-		stacks int
-		took   time.Duration
-		memory float64
-	}
-	var stages []stage
-	var since int64
-	made := 0
-	for _, until := range b.stages() {
-		var err error
-		if since, err = mark(b.audit); err != nil {
-			return nil, 0, err
-		}
-		before, err := operator.processor()
-		if err != nil {
-			return nil, 0, err
-		}
-		start := time.Now()
-		first := made
-		made = until
-		err = each(made-first, concurrency, func(i int) error {
-			_, err := makeStack(b.users, namespace(stackPrefix, first+i))
-			return err
-		})
-		if err != nil {
-			return nil, 0, err
-		}
-		if err := b.ready.wait(made, 20*time.Minute); err != nil {
-			return nil, 0, fmt.Errorf("%w; see %s", err, b.log)
-		}
-		took := time.Since(start)
-		after, err := operator.processor()
-		if err != nil {
-			return nil, 0, err
-		}
-		b.settle(operator)
-		memory, _, err := operator.memory()
-		if err != nil {
-			return nil, 0, err
-		}
-		stages = append(stages, stage{made - first, took, memory})
-		b.say("%d more stacks are ready after %s: %.1f ms each, of which the operator computed %.1f ms; it has %s", made-first, short(took),
-			milliseconds(took)/float64(made-first), milliseconds(after-before)/float64(made-first), megabytes(memory))
-	}
-	small, middle, large := stages[0], stages[1], stages[2]
-	growth := (large.took.Seconds() / float64(large.stacks)) / (small.took.Seconds() / float64(small.stacks))
-	b.table.row(fmt.Sprintf("time a stack: the last %d beside the first %d", large.stacks, small.stacks), ratio(growth), "<= 1.3, linear", growth <= 1.3)
-	b.table.row(fmt.Sprintf("resident memory with %d stacks", b.stacks), megabytes(large.memory), "<= 120 MB", large.memory <= 120e6)
-	further := (large.memory - middle.memory) / float64(large.stacks)
-	b.table.row("  a further stack", kilobytes(further), "<= 25 kB", further <= 25e3)
-	traffic, err := readTraffic(b.audit, since)
+// Stacks that were made together, and what they took until all were ready.
+type stage struct {
+	stacks   int
+	took     time.Duration
+	computed time.Duration
+	memory   float64
+	traffic  *traffic
+	recorded []recording
+}
+
+// each is the time for one of its stacks.
+func (s *stage) each() time.Duration { return s.took / time.Duration(s.stacks) }
+
+// converge makes stacks until there are so many, and waits for them.
+func (b *bench) converge(operator *operator, from, until int) (*stage, error) {
+	since, err := mark(b.audit)
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
-	b.say("the requests of a stack of the last %d:", large.stacks)
-	b.table.requests(traffic.kinds(), large.stacks)
-	return recordings(traffic), large.took, nil
+	before, err := operator.processor()
+	if err != nil {
+		return nil, err
+	}
+	start := time.Now()
+	err = each(until-from, concurrency, func(i int) error {
+		_, err := makeStack(b.users, namespace(stackPrefix, from+i))
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := b.ready.wait(until, 20*time.Minute); err != nil {
+		return nil, fmt.Errorf("%w; see %s", err, b.log)
+	}
+	s := stage{stacks: until - from, took: time.Since(start)}
+	after, err := operator.processor()
+	if err != nil {
+		return nil, err
+	}
+	s.computed = after - before
+	b.settle(operator)
+	if s.memory, _, err = operator.memory(); err != nil {
+		return nil, err
+	}
+	if s.traffic, err = readTraffic(b.audit, since); err != nil {
+		return nil, err
+	}
+	s.recorded = recordings(s.traffic)
+	b.say("%d more stacks are ready after %s: %.1f ms each, of which the operator computed %.1f ms; it has %s", s.stacks, short(s.took),
+		milliseconds(s.each()), milliseconds(s.computed)/float64(s.stacks), megabytes(s.memory))
+	return &s, nil
 }
 
 // settle waits until the operator has nothing left to do.
@@ -303,32 +335,4 @@ func (b *bench) restart() (operator *operator, err error) {
 	b.table.row("objects of stacks read one by one", fmt.Sprint(traffic.readsOfStacks()), "0", traffic.readsOfStacks() == 0)
 	b.table.row("resident memory after a restart", megabytes(memory), "<= 120 MB", memory <= 120e6)
 	return operator, nil
-}
-
-// compare lets a bare client make stacks, and compares the time for each with that of the last stage.
-func (b *bench) compare(recorded []recording, took time.Duration) error {
-	beside := took.Seconds() / float64(len(recorded))
-	recorded = recorded[:b.plain()]
-	pods := b.node.count.Load()
-	start := time.Now()
-	sending, requests, err := replay(b.users, b.bare, recorded, concurrency)
-	if err != nil {
-		return err
-	}
-	for wanted := pods + int64(services*len(recorded)); b.node.count.Load() < wanted; time.Sleep(50 * time.Millisecond) {
-		if err := b.node.failure(); err != nil {
-			return err
-		}
-		if time.Since(start) > 8*time.Minute {
-			return fmt.Errorf("%d pods of the bare client are missing", wanted-b.node.count.Load())
-		}
-	}
-	whole := time.Since(start)
-	count := float64(len(recorded))
-	b.say("a bare client sent the same writes for %d stacks, %d, in %s, and all their pods were ready after %s: %.1f ms each, with the operator %.1f ms",
-		len(recorded), requests, short(sending), short(whole), milliseconds(whole)/count, 1000*beside)
-	share := beside / (whole.Seconds() / count)
-	b.table.row("new stacks converge, beside a bare client", ratio(share), "<= 1.3", share <= 1.3)
-	b.table.row("  beside its sending alone", ratio(beside/(sending.Seconds()/count)), "", true)
-	return nil
 }

@@ -47,8 +47,12 @@ func startOperator(program, kubeconfig, log string) (*operator, error) {
 	return o, nil
 }
 
-// kill ends the operator if it still runs.
-func (o *operator) kill() { _ = o.command.Process.Kill() }
+// kill ends the operator if there is one and it still runs.
+func (o *operator) kill() {
+	if o != nil {
+		_ = o.command.Process.Kill()
+	}
+}
 
 // stop asks the operator to end, and waits for it.
 func (o *operator) stop() error {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 )
@@ -94,6 +95,29 @@ func there(api *client, path string) error {
 	}
 }
 
+// gone waits until a namespace has no pod of a stack any more, and nothing that owns one.
+func gone(api *client, namespace string) error {
+	for _, resource := range []string{"/apis/apps/v1/namespaces/%s/deployments", "/apis/apps/v1/namespaces/%s/replicasets", "/api/v1/namespaces/%s/pods"} {
+		for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(100 * time.Millisecond) {
+			answer, err := api.do(http.MethodGet, fmt.Sprintf(resource, namespace), "", nil)
+			if err != nil {
+				return err
+			}
+			var list struct{ Items []json.RawMessage }
+			if err := json.Unmarshal(answer, &list); err != nil {
+				return err
+			}
+			if len(list.Items) == 0 {
+				break
+			}
+			if time.Now().After(deadline) {
+				return fmt.Errorf("%d objects of %s are still there", len(list.Items), fmt.Sprintf(resource, namespace))
+			}
+		}
+	}
+	return nil
+}
+
 // makeStack creates the stack of a namespace and returns its uid.
 func makeStack(api *client, namespace string) (string, error) {
 	body, err := json.Marshal(map[string]any{
@@ -112,7 +136,7 @@ func makeStack(api *client, namespace string) (string, error) {
 	return stack.Metadata.UID, errors.Join(json.Unmarshal(answer, &stack))
 }
 
-// Which stacks are ready, as `kubectl get --watch` tells.
+// Which stacks of the operator are ready, as `kubectl get --watch` tells.
 type readiness struct {
 	mutex   sync.Mutex
 	changed *sync.Cond
@@ -150,6 +174,9 @@ func watchReadiness(ctx context.Context, api *client) *readiness {
 						continue
 					}
 					key := row.Object.Metadata.Namespace
+					if !strings.HasPrefix(key, stackPrefix) {
+						continue
+					}
 					r.reasons[key] = fmt.Sprint(row.Cells[column+1])
 					if row.Cells[column] == "True" {
 						r.ready[key] = true
