@@ -126,7 +126,9 @@ fn document(case: &Case) -> Document {
         inputs.push(object("Secret", &external_name(key, secret), &json!({"stringData": data})));
     }
     for (key, config) in case.project.configs.iter().filter(|(_, config)| config.external) {
-        inputs.push(object("ConfigMap", &external_name(key, config), &json!({"data": {key: "x"}})));
+        let named = config.extensions.get("x-kubernetes").and_then(|extension| extension["key"].as_str());
+        let data = json!({named.unwrap_or(key): "x"});
+        inputs.push(object("ConfigMap", &external_name(key, config), &json!({"data": data})));
     }
     for claim in case.plan(&case.project).claims.iter().filter(|claim| claim.object.is_none()) {
         let spec = json!({"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Mi"}}});
