@@ -13,7 +13,7 @@ use super::context::{Context, Unit};
 use super::made::Made;
 use super::notes::Notes;
 use super::plan::{Gate, Note, Plan};
-use super::{Facts, Stack, follow, gates, in_context, of_all_services, seed, told, whole};
+use super::{Facts, Stack, follow, gates, in_context, of_all_services, seed, whole};
 use crate::compose::Project;
 use crate::parallel::Threads;
 use crate::policy::{self, Policy};
@@ -55,11 +55,11 @@ pub fn documents_on(
     facts: &Facts,
     policy: &Policy,
 ) -> Result<Documents, WriteError> {
-    in_context(threads, project, stack, facts, |context, mut notes| {
+    let (pages, notes) = in_context(threads, project, stack, facts, |context, notes| {
         let mut pages = Vec::new();
         // These change what other services have become.
         if follow::is_asked_for(context) || seed::is_asked_for(context) {
-            pages.push(page_of(&whole(threads, context, &mut notes), policy)?);
+            pages.push(page_of(&whole(threads, context, notes), policy)?);
         } else {
             let units: Vec<&Unit> = context.units.values().collect();
             let (of_services, (of_all, said)) = threads.both(
@@ -78,12 +78,14 @@ pub fn documents_on(
             notes.append(said);
         }
         let names: Vec<Taken> = pages.iter_mut().flat_map(|page| std::mem::take(&mut page.names)).collect();
-        collision::note(&names, &mut notes);
+        collision::note(&names, notes);
         for page in &mut pages {
             notes.append(std::mem::take(&mut page.notes));
         }
-        Ok(Documents { notes: told(project, notes), order: in_order(&pages), pages })
-    })
+        Ok(pages)
+    });
+    let pages = pages?;
+    Ok(Documents { notes, order: in_order(&pages), pages })
 }
 
 fn page_of(plan: &Plan, policy: &Policy) -> Result<Page, WriteError> {

@@ -209,33 +209,36 @@ pub fn translate(project: &Project, stack: &Stack, facts: &Facts, policy: &Polic
 
 /// Does what [`translate`] does, and comes to the same plan, on several threads.
 pub fn translate_on(threads: Threads, project: &Project, stack: &Stack, facts: &Facts, policy: &Policy) -> Plan {
-    in_context(threads, project, stack, facts, |context, mut notes| {
-        let mut plan = whole(threads, context, &mut notes);
-        collision::note(&collision::names(&plan).collect::<Vec<_>>(), &mut notes);
+    let (mut plan, notes) = in_context(threads, project, stack, facts, |context, notes| {
+        let plan = whole(threads, context, notes);
+        collision::note(&collision::names(&plan).collect::<Vec<_>>(), notes);
         let judging = tracing::info_span!(target: TRACE_TARGET, "judge by policy");
         for note in judging.in_scope(|| policy::judge(&plan, policy)) {
             notes.add(note);
         }
         drop(judging);
-        plan.notes = told(project, notes);
         plan
-    })
+    });
+    plan.notes = notes;
+    plan
 }
 
-/// Decides what is decided before the first object is made, and does the work with it and with what there is to say so far.
+/// Decides what is decided before the first object is made, does the work with it, and puts together what there is to say:
+/// by the path, and without values from Secrets.
 fn in_context<R>(
     threads: Threads,
     project: &Project,
     stack: &Stack,
     facts: &Facts,
-    work: impl FnOnce(&Context, Notes) -> R,
-) -> R {
+    work: impl FnOnce(&Context, &mut Notes) -> R,
+) -> (R, Vec<Note>) {
     let simplified = in_plain_words(project);
-    let ((context, mut notes), of_attributes) = threads.both(
+    let ((done, mut notes), of_attributes) = threads.both(
         project.services.len(),
         || {
             let mut notes = Notes::default();
-            (Context::new(&simplified, stack, facts, &mut notes), notes)
+            let context = Context::new(&simplified, stack, facts, &mut notes);
+            (work(&context, &mut notes), notes)
         },
         || {
             let mut notes = Notes::default();
@@ -244,7 +247,9 @@ fn in_context<R>(
         },
     );
     notes.append(of_attributes);
-    work(&context, notes)
+    let mut notes = notes.sorted();
+    taint::redact(project, &mut notes);
+    (done, notes)
 }
 
 /// All objects, in their order.
@@ -287,13 +292,6 @@ fn of_all_services(context: &Context, notes: &mut Notes) -> Plan {
         services: alias::services(context, notes),
         ..Plan::default()
     }
-}
-
-/// Everything there is to say, in the order of the paths, and without values from Secrets.
-fn told(project: &Project, notes: Notes) -> Vec<Note> {
-    let mut notes = notes.sorted();
-    taint::redact(project, &mut notes);
-    notes
 }
 
 /// The project without what is another way to say something: everything else looks at services, their own mounts and
