@@ -8,7 +8,7 @@ const RULES: [(&str, &[&str], &[&str]); 14] = [
     ("api", &["api"], &["tokio", "SystemTime", "kube::Client"]),
     (
         "compose",
-        &["compose", "yaml"],
+        &["compose", "parallel", "yaml"],
         &["kube", "k8s_openapi", "tokio", "SystemTime", "Instant", "std::fs", "std::env", "getrandom"],
     ),
     ("source", &["source", "api", "compose", "translate", "keyed_hash"], &[]),

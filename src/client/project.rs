@@ -13,6 +13,7 @@ use super::findings;
 use crate::compose::{
     Diagnostics, Document, DocumentBody, Limits, LoadOptions, Project, Skip, Variable, add_env_files, load,
 };
+use crate::parallel::Threads;
 
 #[derive(Args, Clone, Debug, Default)]
 pub(super) struct ProjectArgs {
@@ -102,6 +103,7 @@ impl ProjectArgs {
             services: Vec::new(),
             skip: Skip { env_file: true, ..Skip::default() },
             limits: Limits::LOCAL,
+            threads: Threads::EachProcessor,
         })
     }
 

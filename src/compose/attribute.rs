@@ -60,6 +60,14 @@ impl<'a> At<'a> {
         pattern
     }
 
+    /// The attribute's own name; an item of a list has none.
+    pub(super) fn name(&self) -> Option<&'a str> {
+        match self.step {
+            Step::Key(key) => Some(key),
+            Step::Root | Step::Item(_) => None,
+        }
+    }
+
     /// How many steps it is from the root.
     pub(super) fn depth(&self) -> usize {
         match self.step {

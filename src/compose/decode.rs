@@ -11,6 +11,7 @@ use super::model::{
 };
 use super::node::{Map, Node, Value};
 use super::report::Report;
+use crate::parallel::Threads;
 
 mod container;
 mod deploy;
@@ -142,19 +143,35 @@ impl<T: Decode + Default> Decode for Vec<T> {
 
 impl<T: Decode + Default> Decode for BTreeMap<String, T> {
     fn decode(node: &Node, at: &At<'_>, report: &mut Report) -> Option<Self> {
-        let mut entries = Self::new();
-        for (key, node) in mapping(node, at, report)? {
-            let value = if node.is_null() || node.is_broken() {
-                Some(T::default())
-            } else {
-                T::decode(node, &at.key(key), report)
-            };
-            if let Some(value) = value {
-                entries.insert(key.clone(), value);
-            }
-        }
-        Some(entries)
+        Some(mapping(node, at, report)?.iter().filter_map(|(key, node)| entry(key, node, at, report)).collect())
     }
+}
+
+fn entry<T: Decode + Default>(key: &str, node: &Node, at: &At<'_>, report: &mut Report) -> Option<(String, T)> {
+    let value = if node.is_null() || node.is_broken() { T::default() } else { T::decode(node, &at.key(key), report)? };
+    Some((key.to_owned(), value))
+}
+
+/// Entries of which there may be many.
+fn entries<T: Decode + Default + Send>(
+    node: &Node,
+    at: &At<'_>,
+    report: &mut Report,
+    threads: Threads,
+) -> Option<BTreeMap<String, T>> {
+    let nodes: Vec<_> = mapping(node, at, report)?.iter().collect();
+    let blank = report.blank();
+    let parts = threads.on_parts(&nodes, |nodes| {
+        let mut report = blank.clone();
+        let entries: Vec<_> = nodes.iter().filter_map(|(key, node)| entry(key, node, at, &mut report)).collect();
+        (entries, report)
+    });
+    let mut entries = Vec::with_capacity(nodes.len());
+    for (part, found) in parts {
+        entries.extend(part);
+        report.append(found);
+    }
+    Some(entries.into_iter().collect())
 }
 
 /// A mapping whose values are printed as texts, whatever they are.
@@ -295,10 +312,11 @@ fill!(FileObject {
 fill!(Model { name, model, context_size, runtime_flags } extensions extensions);
 
 /// Reads a normalised tree; what cannot be read is reported, and left at its default.
-pub(super) fn project(root: &Map, report: &mut Report) -> Project {
+pub(super) fn project(root: &Map, report: &mut Report, threads: Threads) -> Project {
     let mut project = Project::default();
     let at = At::ROOT;
-    field(root, "services", &at, report, Decode::decode, &mut project.services);
+    let services = |node: &Node, at: &At<'_>, report: &mut Report| entries(node, at, report, threads);
+    field(root, "services", &at, report, services, &mut project.services);
     field(root, "jobs", &at, report, Decode::decode, &mut project.jobs);
     field(root, "networks", &at, report, Decode::decode, &mut project.networks);
     field(root, "volumes", &at, report, Decode::decode, &mut project.volumes);

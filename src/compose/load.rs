@@ -129,7 +129,7 @@ impl<'a> Loader<'a> {
             return None;
         }
         settle::settle(&mut root, &mut self.report);
-        let mut project = decode::project(&root, &mut self.report);
+        let mut project = decode::project(&root, &mut self.report, self.options.threads);
         project.positions = Positions::new(root, self.report.sources());
         project.name = name;
         project.working_dir = directory;
@@ -164,7 +164,7 @@ impl<'a> Loader<'a> {
             let source = Source { name: document.name.clone(), secret: document.secret, object };
             let source = self.report.source(source);
             let parsed = match &document.body {
-                DocumentBody::Text(text) => parse::parse(text, source, &mut self.report),
+                DocumentBody::Text(text) => parse::parse(text, source, &mut self.report, self.options.threads),
                 DocumentBody::Object(value) => {
                     let mut root = Node::from_json(value, source);
                     if !self.report.spend(root.weight(), &At::ROOT, None, ErrorClass::Yaml) {
@@ -365,7 +365,7 @@ impl<'a> Loader<'a> {
         let project = path::clean(&self.options.project_directory);
         let name = file.strip_prefix(&format!("{}/", project.trim_end_matches('/'))).unwrap_or(file);
         let source = self.report.source(Source { name: name.to_owned(), secret: content.secret, object: false });
-        let parsed = parse::parse(&text, source, &mut self.report);
+        let parsed = parse::parse(&text, source, &mut self.report, self.options.threads);
         Some(Input { path: file.to_owned(), parsed, source })
     }
 }

@@ -57,6 +57,8 @@ pub use write::{WriteError, compact_json, document_to_json, document_to_yaml, pr
 
 use std::collections::BTreeMap;
 
+use crate::parallel::Threads;
+
 /// The words of a command line, as `command` and `entrypoint` are split: quotes and backslashes count, no shell runs.
 /// None when a quote does not end.
 pub fn words(line: &str) -> Option<Vec<String>> {
@@ -129,6 +131,8 @@ pub struct LoadOptions {
     pub skip: Skip,
     /// What the load may take.
     pub limits: Limits,
+    /// How many threads it may take; what it comes to is the same.
+    pub threads: Threads,
 }
 
 /// Stages that a load leaves out, as the options of `docker compose config` ask.

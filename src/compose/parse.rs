@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Span, Tag};
+use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Span, Tag};
 
 use super::attribute::At;
 use super::diagnostic::ErrorClass;
@@ -11,6 +11,7 @@ use super::limits;
 use super::node::{Mark, Node};
 use super::report::Report;
 use super::reset::Resets;
+use crate::parallel::Threads;
 
 mod assemble;
 
@@ -42,8 +43,11 @@ struct Arena<'t> {
     anchors: HashMap<usize, usize>,
 }
 
+/// Shorter documents are parsed before a thread has begun.
+const LONG: usize = 16 << 10;
+
 /// Reads every document of a text; `source` marks the beginning of its source.
-pub(super) fn parse(text: &str, source: Mark, report: &mut Report) -> Vec<Parsed> {
+pub(super) fn parse(text: &str, source: Mark, report: &mut Report, threads: Threads) -> Vec<Parsed> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let start = Some(Mark { line: 1, column: 1, ..source });
     let limit = report.limits().document_bytes;
@@ -57,13 +61,15 @@ pub(super) fn parse(text: &str, source: Mark, report: &mut Report) -> Vec<Parsed
     }
     report.earn(text.len());
     let lines = if text.contains("%YAML") { text.lines().collect() } else { Vec::new() };
-    let mut reader = Reader {
-        events: Parser::new_from_str(text),
-        source,
-        arena: Arena::default(),
-        lines,
-        values: report.limits().document_values,
-    };
+    let threads = if text.len() < LONG { Threads::One } else { threads };
+    let events = Parser::new_from_str(text);
+    threads.ahead(events, |events| {
+        let values = report.limits().document_values;
+        read(Reader { events, source, arena: Arena::default(), lines, values }, report)
+    })
+}
+
+fn read<'t>(mut reader: Reader<'t, impl Iterator<Item = Happening<'t>>>, report: &mut Report) -> Vec<Parsed> {
     let mut documents = Vec::new();
     loop {
         match reader.document() {
@@ -92,8 +98,11 @@ struct Failure {
     message: String,
 }
 
-struct Reader<'t> {
-    events: Parser<'t, saphyr_parser::StrInput<'t>>,
+/// What the parser says next.
+type Happening<'t> = Result<(Event<'t>, Span), ScanError>;
+
+struct Reader<'t, E> {
+    events: E,
     source: Mark,
     arena: Arena<'t>,
     /// The lines of the text, where one of them may be a directive.
@@ -102,7 +111,7 @@ struct Reader<'t> {
     values: usize,
 }
 
-impl<'t> Reader<'t> {
+impl<'t, E: Iterator<Item = Happening<'t>>> Reader<'t, E> {
     fn mark(&self, marker: Marker) -> Mark {
         let number = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
         let (line, column) = (number(marker.line()).max(1), number(marker.col()) + 1);
@@ -110,7 +119,7 @@ impl<'t> Reader<'t> {
     }
 
     fn next(&mut self) -> Result<(Event<'t>, Span), Failure> {
-        match self.events.next_event() {
+        match self.events.next() {
             None => Ok((Event::StreamEnd, Span::default())),
             Some(Ok((_, span))) if self.arena.nodes.len() >= self.values => Err(Failure {
                 marker: span.start,

@@ -31,7 +31,7 @@ pub(super) fn position(sources: &[Source], mark: Option<Mark>) -> Option<Positio
 }
 
 /// The diagnostics of a load.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Report {
     sources: Vec<Source>,
     diagnostics: Vec<Diagnostic>,
@@ -52,6 +52,19 @@ impl Report {
     /// The report of a load that may take so much.
     pub(super) fn within(limits: Limits) -> Self {
         Self { limits, ..Self::default() }
+    }
+
+    /// A report of the same sources, with nothing in it.
+    pub(super) fn blank(&self) -> Self {
+        Self { sources: self.sources.clone(), limits: self.limits, ..Self::default() }
+    }
+
+    /// Takes over what was found with a blank report.
+    pub(super) fn append(&mut self, found: Self) {
+        self.broken.extend(found.broken);
+        self.failed |= found.failed;
+        self.withheld += found.withheld;
+        found.diagnostics.into_iter().for_each(|diagnostic| self.add(diagnostic));
     }
 
     pub(super) fn limits(&self) -> &Limits {

@@ -17,6 +17,10 @@ enum Form {
     Test,
 }
 
+/// The names of all attributes that have a form: of most attributes, the place need not be looked at.
+const FORMED: [&str; 9] =
+    ["environment", "labels", "annotations", "sysctls", "options", "command", "entrypoint", "args", "test"];
+
 fn form(path: &[&str]) -> Option<Form> {
     match path {
         ["services", _, "pre_start" | "post_start" | "pre_stop", "[]", rest @ ..]
@@ -55,7 +59,7 @@ pub(super) fn settle(root: &mut Map, report: &mut Report) {
 }
 
 fn walk(node: &mut Node, at: &At<'_>, report: &mut Report) {
-    if let Some(form) = form(&at.pattern()) {
+    if let Some(form) = at.name().filter(|name| FORMED.contains(name)).and_then(|_| form(&at.pattern())) {
         match form {
             Form::Variables | Form::Pairs => pairs(node, form, at, report),
             Form::Words => words(node, at, report),

@@ -17,6 +17,7 @@ mod necessary;
 mod object;
 mod properties;
 mod taint;
+mod threads;
 
 /// A load in a project directory of its own.
 #[derive(Default)]

@@ -11,32 +11,77 @@ use super::report::Report;
 
 /// Removes redefinitions from every such list.
 pub(super) fn enforce(root: &mut Map, report: &mut Report) {
-    for section in ["services", "networks"] {
+    for (section, rule) in [("services", in_service as Below), ("networks", in_network)] {
         let section_at = At::ROOT.key(section);
-        if let Some(node) = root.get_mut(section) {
-            walk(node, &section_at, report);
+        for (name, entry) in root.get_mut(section).and_then(Node::as_map_mut).into_iter().flatten() {
+            walk(entry, &section_at.key(name), Rule::Below(rule), report);
         }
     }
 }
 
-fn walk(node: &mut Node, at: &At<'_>, report: &mut Report) {
-    match &mut node.value {
-        Value::Map(map) => {
-            for (key, value) in map.iter_mut() {
-                walk(value, &at.key(key), report);
+/// What holds for the value of an attribute.
+enum Rule {
+    /// The items of the list have keys.
+    Items(Index),
+    /// Rules hold for attributes of the mapping.
+    Below(Below),
+}
+
+type Below = fn(&str) -> Option<Rule>;
+type Index = fn(&Node, &At<'_>, &mut Report) -> Option<String>;
+
+fn in_service(attribute: &str) -> Option<Rule> {
+    Some(match attribute {
+        "annotations" | "cap_add" | "cap_drop" | "dns" | "dns_opt" | "dns_search" | "environment" | "labels"
+        | "links" | "profiles" | "sysctls" | "tmpfs" => Rule::Items(key_of),
+        "devices" => Rule::Items(device),
+        "configs" => Rule::Items(config),
+        "secrets" => Rule::Items(secret),
+        "env_file" => Rule::Items(env_file),
+        "expose" => Rule::Items(expose),
+        "ports" => Rule::Items(port),
+        "volumes" => Rule::Items(volume),
+        "build" => Rule::Below(in_build),
+        "deploy" => Rule::Below(|attribute| (attribute == "labels").then_some(Rule::Items(key_of))),
+        "networks" => Rule::Below(|_| Some(Rule::Below(in_attachment))),
+        _ => return None,
+    })
+}
+
+fn in_build(attribute: &str) -> Option<Rule> {
+    matches!(attribute, "args" | "additional_contexts" | "platform" | "tags" | "labels").then_some(Rule::Items(key_of))
+}
+
+fn in_attachment(attribute: &str) -> Option<Rule> {
+    matches!(attribute, "aliases" | "link_local_ips").then_some(Rule::Items(key_of))
+}
+
+fn in_network(attribute: &str) -> Option<Rule> {
+    Some(match attribute {
+        "labels" => Rule::Items(key_of),
+        "ipam" => Rule::Below(|attribute| (attribute == "options").then_some(Rule::Items(key_of))),
+        _ => return None,
+    })
+}
+
+fn walk(node: &mut Node, at: &At<'_>, rule: Rule, report: &mut Report) {
+    match (&mut node.value, rule) {
+        (Value::Map(map), Rule::Below(rule)) => {
+            for (key, value) in map {
+                if let Some(rule) = rule(key) {
+                    walk(value, &at.key(key), rule, report);
+                }
             }
         }
-        Value::List(items) => {
-            if let Some(index) = index_of(&at.pattern()) {
-                let items_taken = std::mem::take(items);
-                let mut number = 0;
-                let unique = unique(items_taken, |item| {
-                    let key = index(item, &at.item(number), report);
-                    number += 1;
-                    key
-                });
-                node.value = unique.map_or(Value::Broken, Value::List);
-            }
+        (Value::List(items), Rule::Items(index)) => {
+            let items = std::mem::take(items);
+            let mut number = 0;
+            let unique = unique(items, |item| {
+                let key = index(item, &at.item(number), report);
+                number += 1;
+                key
+            });
+            node.value = unique.map_or(Value::Broken, Value::List);
         }
         _ => {}
     }
@@ -44,6 +89,11 @@ fn walk(node: &mut Node, at: &At<'_>, report: &mut Report) {
 
 /// Keeps the last item of each key; `None` when an item has no key.
 pub(super) fn unique(items: Vec<Node>, mut key: impl FnMut(&Node) -> Option<String>) -> Option<Vec<Node>> {
+    if let [item] = items.as_slice()
+        && !item.is_broken()
+    {
+        return key(item).is_some().then_some(items);
+    }
     let mut kept: Vec<Node> = Vec::with_capacity(items.len());
     let mut places: HashMap<String, usize> = HashMap::new();
     let mut whole = true;
@@ -63,32 +113,6 @@ pub(super) fn unique(items: Vec<Node>, mut key: impl FnMut(&Node) -> Option<Stri
         }
     }
     (whole || !kept.is_empty()).then_some(kept)
-}
-
-type Index = fn(&Node, &At<'_>, &mut Report) -> Option<String>;
-
-fn index_of(path: &[&str]) -> Option<Index> {
-    match path {
-        ["networks", _, "labels"] | ["networks", _, "ipam", "options"] => Some(key_of),
-        ["services", _, rest @ ..] => match rest {
-            [
-                "annotations" | "cap_add" | "cap_drop" | "dns" | "dns_opt" | "dns_search" | "environment" | "labels"
-                | "links" | "profiles" | "sysctls" | "tmpfs",
-            ]
-            | ["build", "args" | "additional_contexts" | "platform" | "tags" | "labels"]
-            | ["deploy", "labels"]
-            | ["networks", _, "aliases" | "link_local_ips"] => Some(key_of),
-            ["devices"] => Some(device),
-            ["configs"] => Some(config),
-            ["secrets"] => Some(secret),
-            ["env_file"] => Some(env_file),
-            ["expose"] => Some(expose),
-            ["ports"] => Some(port),
-            ["volumes"] => Some(volume),
-            _ => None,
-        },
-        _ => None,
-    }
 }
 
 fn unexpected(node: &Node, expected: &str, at: &At<'_>, report: &mut Report) -> Option<String> {

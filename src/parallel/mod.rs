@@ -1,16 +1,21 @@
 //! The same work on the parts of a list, on several processors.
 
 use std::num::NonZeroUsize;
-use std::sync::OnceLock;
+use std::sync::{OnceLock, mpsc};
 use std::thread;
 
 /// So few items are not worth a thread.
 const FEW: usize = 64;
 
+/// So many items of a sequence go from one thread to another at a time, and so many times the sequence may be ahead.
+const BATCH: usize = 256;
+const BATCHES: usize = 16;
+
 /// How many threads there may be at once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Threads {
     /// The caller's own, and no other.
+    #[default]
     One,
     /// One for each processor that the process may use.
     EachProcessor,
@@ -38,6 +43,30 @@ impl Threads {
             let elsewhere = scope.spawn(elsewhere);
             let here = here();
             (here, elsewhere.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+        })
+    }
+
+    /// Lets a sequence be made ahead of the work that takes its items.
+    pub fn ahead<T: Send, R>(
+        self,
+        mut items: impl Iterator<Item = T> + Send,
+        work: impl FnOnce(&mut dyn Iterator<Item = T>) -> R,
+    ) -> R {
+        if self.count() < 2 {
+            return work(&mut items);
+        }
+        thread::scope(|scope| {
+            let (sender, receiver) = mpsc::sync_channel(BATCHES);
+            scope.spawn(move || {
+                loop {
+                    let batch: Vec<T> = items.by_ref().take(BATCH).collect();
+                    // Nobody takes the rest of the items if the work is done without them.
+                    if batch.is_empty() || sender.send(batch).is_err() {
+                        break;
+                    }
+                }
+            });
+            work(&mut receiver.into_iter().flatten())
         })
     }
 
@@ -94,6 +123,17 @@ mod tests {
         for items in [0, FEW] {
             for threads in [Threads::One, Threads::EachProcessor] {
                 assert_eq!(threads.both(items, || "here", || "elsewhere"), ("here", "elsewhere"));
+            }
+        }
+    }
+
+    #[test]
+    fn a_sequence_made_ahead_is_the_same_and_need_not_be_taken_to_its_end() {
+        for length in [0, 1, BATCH, 3 * BATCH * BATCHES + 1] {
+            for threads in [Threads::One, Threads::EachProcessor] {
+                let whole: Vec<usize> = threads.ahead(0..length, |items| items.collect());
+                assert!(whole.into_iter().eq(0..length));
+                assert_eq!(threads.ahead(0..length, |items| items.next()), (0..length).next());
             }
         }
     }

@@ -1,6 +1,7 @@
 //! Nodes as written to nodes as meant: aliases are followed, merge keys merged, `!reset` taken out.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use super::super::attribute::At;
 use super::super::diagnostic::ErrorClass;
@@ -17,7 +18,7 @@ struct Assembler<'a, 't> {
     report: &'a mut Report,
     resets: Resets,
     /// The keys from the root; `None` where a list was entered, since no rule reaches into lists.
-    path: Vec<Option<String>>,
+    path: Vec<Option<&'a str>>,
     /// The nodes that are being assembled: an alias to one of them is a cycle.
     open: Vec<usize>,
     /// The length of `path` as text.
@@ -46,7 +47,7 @@ pub(super) fn assemble(arena: &Arena<'_>, root: usize, report: &mut Report) -> O
     Some(Parsed { root, resets: assembler.resets })
 }
 
-impl Assembler<'_, '_> {
+impl<'a> Assembler<'a, '_> {
     /// A node, or nothing when it is reset. `tags` is off below `!override`, where other tags mean nothing.
     fn node(&mut self, index: usize, tags: bool) -> Option<Node> {
         let raw = &self.arena.nodes[index];
@@ -109,13 +110,13 @@ impl Assembler<'_, '_> {
     }
 
     fn record(&mut self) {
-        if let Some(path) = self.path.iter().cloned().collect::<Option<Vec<_>>>() {
+        if let Some(path) = self.path.iter().map(|key| key.map(str::to_owned)).collect::<Option<Vec<_>>>() {
             self.resets.record(&path);
         }
     }
 
     fn printed_path(&self) -> String {
-        let keys: Vec<&str> = self.path.iter().map_while(|key| key.as_deref()).collect();
+        let keys: Vec<&str> = self.path.iter().map_while(|key| *key).collect();
         keys.join(".")
     }
 
@@ -161,9 +162,9 @@ impl Assembler<'_, '_> {
     fn map(&mut self, entries: &[(usize, usize)], tags: bool) -> Map {
         let mut map = Map::with_capacity(entries.len());
         let mut merged = None;
-        let mut seen: HashMap<&str, Mark> = HashMap::new();
+        let mut seen = Keys::of(entries.len());
         for &(key_index, value_index) in entries {
-            let arena = self.arena;
+            let arena: &'a Arena<'_> = self.arena;
             let mut key = &arena.nodes[key_index];
             let key_mark = key.mark;
             if let RawKind::Alias(target) = key.kind {
@@ -173,7 +174,7 @@ impl Assembler<'_, '_> {
                 self.bad_key(key_mark, "a mapping or a list");
                 continue;
             };
-            if let Some(first) = seen.insert(text, key_mark) {
+            if let Some(first) = seen.first(text, key_mark) {
                 let path = self.printed_path();
                 let path = if path.is_empty() { text.to_string() } else { format!("{path}.{text}") };
                 let message = format!(
@@ -187,18 +188,19 @@ impl Assembler<'_, '_> {
                 merged = Some((key_mark, value_index));
                 continue;
             }
-            match self.scalar(key, text, *plain) {
-                Value::String(_) => {}
+            let name = match self.scalar(key, text, *plain) {
+                Value::String(_) if key.tag.is_some() => text.to_string(),
+                Value::String(name) => name,
                 other => {
                     self.bad_key(key_mark, Node::new(other, None).kind());
                     continue;
                 }
-            }
-            self.path.push(Some(text.to_string()));
+            };
+            self.path.push(Some(text));
             self.path_bytes += text.len();
             if let Some(mut node) = self.node(value_index, tags) {
                 node.key_mark = Some(key_mark);
-                map.insert(text.to_string(), node);
+                map.insert(name, node);
             }
             self.path_bytes -= text.len();
             self.path.pop();
@@ -249,6 +251,41 @@ impl Assembler<'_, '_> {
                     self.report.error_at(path, Some(mark), ErrorClass::Yaml, "InvalidYaml", message);
                 }
             }
+        }
+    }
+}
+
+/// The keys of a mapping so far, with where they were written first.
+enum Keys<'a> {
+    /// Looking at the lengths of a few keys one by one is faster than to hash them.
+    Few(Vec<(&'a str, Mark)>),
+    Many(HashMap<&'a str, Mark>),
+}
+
+impl<'a> Keys<'a> {
+    /// Those of a mapping that is to have so many.
+    fn of(entries: usize) -> Self {
+        const FEW: usize = 24;
+        if entries > FEW { Self::Many(HashMap::with_capacity(entries)) } else { Self::Few(Vec::with_capacity(entries)) }
+    }
+
+    /// Where the key was written before; if nowhere, it is here.
+    fn first(&mut self, key: &'a str, mark: Mark) -> Option<Mark> {
+        match self {
+            Self::Few(keys) => {
+                let before = keys.iter().find(|(other, _)| *other == key).map(|(_, mark)| *mark);
+                if before.is_none() {
+                    keys.push((key, mark));
+                }
+                before
+            }
+            Self::Many(keys) => match keys.entry(key) {
+                Entry::Occupied(before) => Some(*before.get()),
+                Entry::Vacant(place) => {
+                    place.insert(mark);
+                    None
+                }
+            },
         }
     }
 }

@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::super::{document_schema, parse, report};
 use super::Fixture;
+use crate::parallel::Threads;
 
 fn validator() -> Validator {
     let schema = document_schema();
@@ -22,7 +23,7 @@ fn validator() -> Validator {
 fn documents(text: &str) -> Vec<Value> {
     let mut report = report::Report::default();
     let source = report.source(report::Source { name: "compose.yaml".to_owned(), secret: false, object: false });
-    parse::parse(text, source, &mut report).iter().map(|parsed| parsed.root.to_json()).collect()
+    parse::parse(text, source, &mut report, Threads::One).iter().map(|parsed| parsed.root.to_json()).collect()
 }
 
 /// The first thing that is wrong with one of the documents.

@@ -1,0 +1,45 @@
+//! Loads on several threads.
+
+use std::fmt::Write as _;
+
+use super::Fixture;
+use crate::parallel::Threads;
+
+/// Enough services for several threads; every hundredth is written as it is given.
+fn document(hundredth: &str) -> String {
+    let mut text = String::from("x-labels: &labels {a: b}\nservices:\n");
+    for number in 0..400 {
+        let more = if number % 100 == 99 { hundredth } else { "" };
+        writeln!(
+            text,
+            "  s{number}:\n    image: registry.example.com/s{number}:${{TAG:-1}}\n    labels: *labels\n    \
+             ports: [\"{}:80\"]\n    environment: [\"A=${{UNSET}}\"]\n{more}",
+            8000 + number,
+        )
+        .unwrap();
+    }
+    text
+}
+
+fn on_both(text: &str) -> [Fixture; 2] {
+    [Threads::One, Threads::EachProcessor].map(|threads| {
+        let mut fixture = Fixture::new(text);
+        fixture.options.threads = threads;
+        fixture
+    })
+}
+
+#[test]
+fn a_project_is_the_same_on_one_thread_and_on_several() {
+    let [one, several] = on_both(&document("    restart: always")).map(|fixture| fixture.project());
+    assert!(one == several);
+    assert_eq!((several.services.len(), several.services["s399"].restart.as_str()), (400, "always"));
+}
+
+#[test]
+fn what_is_wrong_is_the_same_on_one_thread_and_on_several() {
+    for wrong in ["    stop_grace_period: soon", "    image: b", "    labels: [", "    depends_on: [nobody]"] {
+        let [one, several] = on_both(&document(wrong)).map(|fixture| fixture.load().unwrap_err());
+        assert_eq!(one.to_string(), several.to_string(), "{wrong}");
+    }
+}
