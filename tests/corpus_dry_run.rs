@@ -90,6 +90,7 @@ fn policy() -> Policy {
         node_ports: true,
         registries: Vec::new(),
         service_accounts: vec!["*".to_owned()],
+        networks: Vec::new(),
         operator_image: None,
     }
 }

@@ -29,12 +29,15 @@ pub const COMPONENT_PRE_START: &str = "pre-start";
 /// The value of [`LABEL_COMPONENT`] on the pods that fill a new volume.
 pub const COMPONENT_SEED: &str = "seed";
 /// Prefix of the labels by which pods belong to networks; the engine's name of the network follows, the value is
-/// `"true"`. Pods outside of a stack may carry it to join a network.
+/// `"true"`. Pods outside of a stack may carry it to join a network. With the name of a namespace and a dot before it, it is
+/// the prefix for pods that join a network of that namespace from another.
 pub const NETWORK_LABEL_PREFIX: &str = "network.compose-operator.dev/";
 /// Prefix of the labels by which pods are found under a name that several services have; the name follows, the value is
 /// `"true"`.
 pub const ALIAS_LABEL_PREFIX: &str = "alias.compose-operator.dev/";
 
+/// Label of namespaces: their name (Kubernetes, "Automatic labelling").
+pub const LABEL_NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
 /// Label of namespaces: the Pod Security level that their pods have to meet (Kubernetes, "Pod Security Admission").
 pub const LABEL_POD_SECURITY: &str = "pod-security.kubernetes.io/enforce";
 

@@ -1,6 +1,7 @@
 //! What a plan may contain, judged on the finished plan so that no override is a way round it.
 
 use std::path::{Component, Path};
+use std::str::FromStr;
 
 use clap::Args;
 use k8s_openapi::api::core::v1::{Container, PodSpec, Service, Volume};
@@ -43,12 +44,55 @@ pub struct Policy {
     /// A ServiceAccount whose rights pods may have, or * for all; may be repeated
     #[arg(long = "allow-service-account", env = "COMPOSE_OPERATOR_ALLOW_SERVICE_ACCOUNT", value_delimiter = ',')]
     pub service_accounts: Vec<String>,
+    /// A network that stacks of another namespace may join, as NAMESPACE/NETWORK=OTHER; the last two may be *, for all; may
+    /// be repeated
+    #[arg(long = "allow-network", env = "COMPOSE_OPERATOR_ALLOW_NETWORK", value_delimiter = ',')]
+    pub networks: Vec<OpenNetwork>,
     /// The operator's own image, which helper pods may use wherever it comes from.
     #[arg(skip)]
     pub operator_image: Option<String>,
 }
 
+/// A network that stacks of another namespace may join.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenNetwork {
+    /// The namespace of the stack that has the network.
+    pub namespace: String,
+    /// The engine's name of the network; none for all of the namespace.
+    pub network: Option<String>,
+    /// The namespace of those that may join; none for all.
+    pub joining: Option<String>,
+}
+
+impl FromStr for OpenNetwork {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let parts = text.rsplit_once('=').and_then(|(network, joining)| Some((network.split_once('/')?, joining)));
+        let Some(((namespace, network), joining)) = parts.filter(|((namespace, network), joining)| {
+            ![*namespace, *network, *joining].contains(&"") && *namespace != "*"
+        }) else {
+            return Err("expected NAMESPACE/NETWORK=OTHER, such as `team-a/shared=team-b`".to_owned());
+        };
+        let unless_all = |name: &str| (name != "*").then(|| name.to_owned());
+        Ok(Self { namespace: namespace.to_owned(), network: unless_all(network), joining: unless_all(joining) })
+    }
+}
+
 impl Policy {
+    /// Whether a stack of one namespace may join the network of another.
+    pub(crate) fn allows_to_join(&self, namespace: &str, network: &str, joining: &str) -> bool {
+        self.joining(namespace, network).any(|allowed| allowed.is_none_or(|allowed| allowed == joining))
+    }
+
+    /// The namespaces whose stacks may join a network of another; none among them stands for all.
+    pub(crate) fn joining<'a>(&'a self, namespace: &'a str, network: &'a str) -> impl Iterator<Item = Option<&'a str>> {
+        let is_meant = move |open: &&OpenNetwork| {
+            open.namespace == namespace && open.network.as_deref().is_none_or(|name| name == network)
+        };
+        self.networks.iter().filter(is_meant).map(|open| open.joining.as_deref())
+    }
+
     /// Whether images may come from where this one does.
     pub fn allows_image(&self, image: &str) -> bool {
         let repository = repository(image);
@@ -111,10 +155,7 @@ impl Verdict<'_> {
             path: path.to_owned(),
             level: NoteLevel::Error,
             reason: FORBIDDEN,
-            message: format!(
-                "{} is not allowed here: an administrator can allow it by the operator's {allow}",
-                what.into()
-            ),
+            message: not_allowed(&what.into(), allow),
         });
     }
 
@@ -251,6 +292,11 @@ impl Verdict<'_> {
             self.forbid(path, format!("the image `{image}`"), &format!("--allow-registry={registry}"));
         }
     }
+}
+
+/// What is said of something that the policy forbids, with the option that would allow it.
+pub(crate) fn not_allowed(what: &str, allow: &str) -> String {
+    format!("{what} is not allowed here: an administrator can allow it by the operator's {allow}")
 }
 
 fn service_path(service: &Service) -> String {
@@ -450,6 +496,26 @@ mod tests {
         ] {
             let plan = Plan { services: vec![service(kind)], ..Plan::default() };
             assert_eq!(asked(&plan, &Policy::default()), flags);
+        }
+    }
+
+    #[test]
+    fn networks_are_open_to_the_namespaces_that_are_named() {
+        let open = |text: &str| Policy { networks: vec![text.parse().unwrap()], ..Policy::default() };
+        for (entry, expected) in [
+            ("a/shared=b", true),
+            ("a/*=b", true),
+            ("a/shared=*", true),
+            ("a/*=*", true),
+            ("a/other=b", false),
+            ("a/shared=c", false),
+            ("b/shared=a", false),
+        ] {
+            assert_eq!(open(entry).allows_to_join("a", "shared", "b"), expected, "{entry}");
+        }
+        assert!(!Policy::default().allows_to_join("a", "shared", "b"));
+        for entry in ["", "a", "a/shared", "shared=b", "a/=b", "/shared=b", "a/shared=", "*/shared=b"] {
+            assert!(entry.parse::<OpenNetwork>().is_err(), "{entry}");
         }
     }
 

@@ -14,9 +14,6 @@ use super::network::has_ipv6;
 use super::notes::Notes;
 use crate::api::names;
 
-/// The domain of a cluster for which nobody names another one (kubeadm's default).
-const CLUSTER_DOMAIN: &str = "cluster.local";
-
 /// Names, each with the services that have it, and the path where it is given; a service's own name has none.
 pub(super) type Wanted<'a> = BTreeMap<String, BTreeMap<&'a str, Option<String>>>;
 
@@ -272,8 +269,7 @@ fn external_links(context: &Context, notes: &mut Notes) -> Vec<Service> {
                 notes.rejected(path, format!("`{alias}` {problem}"));
                 continue;
             }
-            let domain = context.facts.cluster_domain.as_deref().unwrap_or(CLUSTER_DOMAIN);
-            let address = format!("{name}.{namespace}.svc.{domain}");
+            let address = format!("{name}.{namespace}.svc.{}", context.cluster_domain());
             match services.get(&alias) {
                 Some((_, other)) if *other != address => {
                     notes.rejected(path, format!("`{alias}` leads to {other} already: a name leads to one place"));

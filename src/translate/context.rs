@@ -15,6 +15,10 @@ use super::{Facts, Stack, gates, host_name, placement, shared_pod, volumes_from}
 use crate::api::v1alpha1::ImageStatus;
 use crate::compose::Project;
 use crate::compose::model::{MountKind, Service};
+use crate::policy::Policy;
+
+/// The domain of a cluster for which nobody names another one (kubeadm's default).
+const CLUSTER_DOMAIN: &str = "cluster.local";
 
 /// A project on its way, with what was decided before the first object is made.
 #[derive(Debug)]
@@ -22,6 +26,8 @@ pub(super) struct Context<'a> {
     pub(super) project: &'a Project,
     pub(super) stack: &'a Stack,
     pub(super) facts: &'a Facts,
+    /// What the operator's administrator allows; a finished plan is judged by it besides.
+    pub(super) policy: &'a Policy,
     /// The services and jobs that have a container, by name.
     pub(super) units: BTreeMap<&'a str, Unit<'a>>,
     /// The services of each pod, the one that rules it among them, by that one.
@@ -95,7 +101,13 @@ impl Unit<'_> {
 
 impl<'a> Context<'a> {
     /// Decides on names, kinds and co-location.
-    pub(super) fn new(project: &'a Project, stack: &'a Stack, facts: &'a Facts, notes: &mut Notes) -> Self {
+    pub(super) fn new(
+        project: &'a Project,
+        stack: &'a Stack,
+        facts: &'a Facts,
+        policy: &'a Policy,
+        notes: &mut Notes,
+    ) -> Self {
         let mut units = BTreeMap::new();
         for (key, service) in &project.services {
             let section = if project.jobs.contains_key(key) { "jobs" } else { "services" };
@@ -137,6 +149,7 @@ impl<'a> Context<'a> {
             project,
             stack,
             facts,
+            policy,
             units,
             pods,
             in_rings,
@@ -172,6 +185,11 @@ impl<'a> Context<'a> {
     /// The services that mount a named volume, or whose hooks do.
     pub(super) fn users_of<'c>(&'c self, volume: &str) -> impl Iterator<Item = &'c Unit<'a>> + use<'c, 'a> {
         self.volume_users.get(volume).into_iter().flatten().filter_map(|key| self.units.get(key))
+    }
+
+    /// The domain of the cluster's names.
+    pub(super) fn cluster_domain(&self) -> &str {
+        self.facts.cluster_domain.as_deref().unwrap_or(CLUSTER_DOMAIN)
     }
 
     /// What the service's image says of itself, when it could be read.

@@ -55,7 +55,7 @@ pub fn documents_on(
     facts: &Facts,
     policy: &Policy,
 ) -> Result<Documents, WriteError> {
-    let (pages, notes) = in_context(threads, project, stack, facts, |context, notes| {
+    let (pages, notes) = in_context(threads, project, stack, facts, policy, |context, notes| {
         let mut pages = Vec::new();
         // These change what other services have become.
         if follow::is_asked_for(context) || seed::is_asked_for(context) {

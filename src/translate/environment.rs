@@ -182,7 +182,8 @@ mod tests {
         let facts = crate::translate::Facts::default();
         let mut notes = Notes::default();
         let mut generated = Generated::default();
-        let context = Context::new(&project, &stack, &facts, &mut notes);
+        let policy = crate::policy::Policy::default();
+        let context = Context::new(&project, &stack, &facts, &policy, &mut notes);
         let variables = environment(&context, &context.units["web"], &mut generated, &mut notes);
         (variables.unwrap_or_default(), generated, notes.summary())
     }

@@ -1,22 +1,23 @@
-//! What `x-kubernetes` asks of volumes, configs and secrets; and where it stands in vain.
+//! What `x-kubernetes` asks of volumes, networks, configs and secrets; and where it stands in vain.
 
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use serde_json::{Map, Value};
 
 use super::claim::Backing;
 use super::context::Context;
-use super::dns_label::is_subdomain;
+use super::dns_label::{is_label, is_subdomain};
 use super::drop_in::EXTENSION;
 use super::notes::Notes;
 use super::quantity::Amount;
 use crate::api::v1alpha1::AccessMode;
 use crate::compose::Project;
-use crate::compose::model::{Extensions, FileObject, Volume};
+use crate::compose::model::{Extensions, FileObject, Network, Volume};
 
 const ACCESS_MODES: &str = "a list of ReadWriteOnce, ReadOnlyMany, ReadWriteMany and ReadWriteOncePod";
 const CLASS: &str = "the name of a StorageClass";
 const SIZE: &str = "a size, such as `10Gi`";
 const KEY: &str = "the name of a key";
+const NAMESPACE: &str = "the name of a namespace";
 
 /// The access modes of a volume's claim.
 pub(super) fn access_modes(volume: &Volume) -> Option<Vec<AccessMode>> {
@@ -36,6 +37,11 @@ pub(super) fn size(volume: &Volume) -> Option<Quantity> {
 /// The key of an external config or secret.
 pub(super) fn key(object: &FileObject) -> Option<&str> {
     name(asked(&object.extensions)?.get("key")?)
+}
+
+/// The namespace of an external network.
+pub(super) fn namespace(network: &Network) -> Option<&str> {
+    namespace_name(asked(&network.extensions)?.get("namespace")?)
 }
 
 fn asked(extensions: &Extensions) -> Option<&Map<String, Value>> {
@@ -58,6 +64,10 @@ fn amount(value: &Value) -> Option<Amount> {
 
 fn name(value: &Value) -> Option<&str> {
     value.as_str().filter(|name| !name.is_empty())
+}
+
+fn namespace_name(value: &Value) -> Option<&str> {
+    value.as_str().filter(|name| is_label(name))
 }
 
 /// Says what is not understood, and what has no effect.
@@ -85,8 +95,18 @@ pub(super) fn note(context: &Context, notes: &mut Notes) {
             }
         }
     }
+    for (key, network) in &project.networks {
+        let path = format!("networks.{key}.{EXTENSION}");
+        check(&path, &network.extensions, notes, |key, value| match key {
+            "namespace" => namespace_name(value).is_none().then_some(NAMESPACE),
+            _ => Some("namespace"),
+        });
+        if !network.external && namespace(network).is_some() {
+            notes.ignored(format!("{path}.namespace"), "only a network that is external is in another namespace");
+        }
+    }
     for path in in_vain(project) {
-        notes.ignored(path, "means something on services, jobs, volumes, configs and secrets only");
+        notes.ignored(path, "means something on services, jobs, volumes, networks, configs and secrets only");
     }
 }
 
@@ -136,6 +156,7 @@ fn in_vain(project: &Project) -> Vec<String> {
             "services" => project.services.contains_key(key) || project.disabled_services.contains_key(key),
             "jobs" => project.jobs.contains_key(key),
             "volumes" => project.volumes.contains_key(key),
+            "networks" => project.networks.contains_key(key),
             "configs" => project.configs.contains_key(key),
             "secrets" => project.secrets.contains_key(key),
             _ => false,
@@ -145,9 +166,6 @@ fn in_vain(project: &Project) -> Vec<String> {
     // A document that is not resolved is not all of the project.
     if project.extensions.contains_key(EXTENSION) {
         paths.push(EXTENSION.to_owned());
-    }
-    for (key, _) in project.networks.iter().filter(|(_, network)| network.extensions.contains_key(EXTENSION)) {
-        paths.push(format!("networks.{key}.{EXTENSION}"));
     }
     paths.retain(|path| !looked_at(path));
     paths
@@ -191,6 +209,11 @@ mod tests {
             noted("configs: {c: {external: true, x-kubernetes: {kay: a}}}"),
             ["configs.c.x-kubernetes.kay: Error"]
         );
+        for (extension, path) in [("{namespace: A_b}", ".namespace"), ("{name: a}", ".name"), ("a", "")] {
+            let expected = [format!("networks.n.x-kubernetes{path}: Error")];
+            let text = format!("networks: {{n: {{external: true, x-kubernetes: {extension}}}}}");
+            assert_eq!(noted(&text), expected, "{extension}");
+        }
     }
 
     #[test]
@@ -211,9 +234,13 @@ mod tests {
         );
         assert_eq!(
             noted(
-                "secrets: {s: {content: x, x-kubernetes: {key: a}}}\nnetworks: {n: {x-kubernetes: {}}}\nx-kubernetes: {}"
+                "secrets: {s: {content: x, x-kubernetes: {key: a}}}\nnetworks: {n: {x-kubernetes: {namespace: a}}}\nx-kubernetes: {}"
             ),
-            ["networks.n.x-kubernetes: Ignored", "secrets.s.x-kubernetes.key: Ignored", "x-kubernetes: Ignored"]
+            [
+                "networks.n.x-kubernetes.namespace: Ignored",
+                "secrets.s.x-kubernetes.key: Ignored",
+                "x-kubernetes: Ignored"
+            ]
         );
     }
 

@@ -7,6 +7,7 @@ use super::notes::Notes;
 use super::{Facts, Stack, alias, discovery};
 use crate::api::v1alpha1::{ComposeStackSpec, ImageStatus};
 use crate::compose::{Project, ProjectFile};
+use crate::policy::Policy;
 
 /// Services on one network, on two, on an internal one, and on none.
 pub(super) const NETWORKS: &str = "services: {web: {image: x, networks: {front: null}, ports: [{target: 80, published: \"8080\", \
@@ -76,10 +77,21 @@ pub(super) fn with_facts<T>(
     facts: &Facts,
     look: impl FnOnce(&Context, &mut Notes) -> T,
 ) -> T {
+    within(text, stack, facts, &Policy::default(), look)
+}
+
+/// Looks at a project in a stack of a cluster whose operator has a policy.
+pub(super) fn within<T>(
+    text: &str,
+    stack: &Stack,
+    facts: &Facts,
+    policy: &Policy,
+    look: impl FnOnce(&Context, &mut Notes) -> T,
+) -> T {
     let project = project(text);
     let mut notes = Notes::default();
     let project = super::in_plain_words(&project);
-    let context = Context::new(&project, stack, facts, &mut notes);
+    let context = Context::new(&project, stack, facts, policy, &mut notes);
     look(&context, &mut notes)
 }
 

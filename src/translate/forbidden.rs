@@ -248,6 +248,13 @@ fn gates() -> Vec<(&'static str, Vec<Way>)> {
             .collect(),
         ),
         (
+            "--allow-network=team-a/shared=default",
+            vec![Way {
+                rest: "networks: {shared: {name: shared, external: true, x-kubernetes: {namespace: team-a}}}",
+                ..Way::of_service("networks: {shared: null}")
+            }],
+        ),
+        (
             "--allow-service-account=default",
             [
                 pods(&json!({"automountServiceAccountToken": true})),

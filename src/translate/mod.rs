@@ -209,7 +209,7 @@ pub fn translate(project: &Project, stack: &Stack, facts: &Facts, policy: &Polic
 
 /// Does what [`translate`] does, and comes to the same plan, on several threads.
 pub fn translate_on(threads: Threads, project: &Project, stack: &Stack, facts: &Facts, policy: &Policy) -> Plan {
-    let (mut plan, notes) = in_context(threads, project, stack, facts, |context, notes| {
+    let (mut plan, notes) = in_context(threads, project, stack, facts, policy, |context, notes| {
         let plan = whole(threads, context, notes);
         collision::note(&collision::names(&plan).collect::<Vec<_>>(), notes);
         let judging = tracing::info_span!(target: TRACE_TARGET, "judge by policy");
@@ -230,6 +230,7 @@ fn in_context<R>(
     project: &Project,
     stack: &Stack,
     facts: &Facts,
+    policy: &Policy,
     work: impl FnOnce(&Context, &mut Notes) -> R,
 ) -> (R, Vec<Note>) {
     let simplified = in_plain_words(project);
@@ -237,7 +238,7 @@ fn in_context<R>(
         project.services.len(),
         || {
             let mut notes = Notes::default();
-            let context = Context::new(&simplified, stack, facts, &mut notes);
+            let context = Context::new(&simplified, stack, facts, policy, &mut notes);
             (work(&context, &mut notes), notes)
         },
         || {

@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 
 use super::context::{Context, Unit};
 use super::dns_label::{hash, is_qualified_name};
+use super::drop_in::EXTENSION;
+use super::extension;
 use super::labels;
 use super::labels::Labels;
 use super::node_network::{is_driver, is_isolated};
@@ -13,15 +15,27 @@ use super::swarm_form::of_the_engine;
 use crate::api::names;
 use crate::api::v1alpha1::NetworkPolicyMode;
 use crate::compose::model::{ContainerSpec, Ipam, Network, Service, ServiceNetwork};
+use crate::policy::{FORBIDDEN, not_allowed};
 
 /// A network that a service joins.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Membership {
     /// The key in the file.
     pub(super) key: String,
-    /// The label of its members.
+    /// The label of its members in the stack's namespace.
     pub(super) label: String,
     pub(super) internal: bool,
+    /// Its members in other namespaces.
+    pub(super) elsewhere: Vec<Elsewhere>,
+}
+
+/// Members of a network in another namespace than the stack's.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Elsewhere {
+    /// The namespace; none for any.
+    pub(super) namespace: Option<String>,
+    /// Their label.
+    pub(super) label: String,
 }
 
 /// Whether the service uses the node's network.
@@ -65,7 +79,8 @@ pub(super) fn memberships(context: &Context, service: &Service) -> Vec<Membershi
         "" | "default" => {}
         // The engine's own network, without names; on it, addresses reach each other.
         "bridge" => {
-            return vec![Membership { key: "bridge".to_owned(), label: label_key("bridge"), internal: false }];
+            let (key, label) = ("bridge".to_owned(), label_key("bridge"));
+            return vec![Membership { key, label, internal: false, elsewhere: Vec::new() }];
         }
         _ => return Vec::new(),
     }
@@ -78,15 +93,56 @@ pub(super) fn memberships(context: &Context, service: &Service) -> Vec<Membershi
             let network = context.project.networks.get(key).unwrap_or(&unknown);
             let name =
                 if network.name.is_empty() { format!("{}_{key}", context.project.name) } else { network.name.clone() };
-            Membership { key: key.clone(), label: label_key(&name), internal: is_internal(network) }
+            let foreign = foreign_namespace(context, network);
+            Membership {
+                key: key.clone(),
+                label: foreign.map_or_else(|| label_key(&name), |namespace| foreign_label_key(namespace, &name)),
+                internal: is_internal(network),
+                elsewhere: elsewhere(context, foreign, &name),
+            }
         })
         .collect()
+}
+
+/// The namespace that a network is in when it is not the stack's own.
+pub(super) fn foreign_namespace<'a>(context: &Context, network: &'a Network) -> Option<&'a str> {
+    let namespace = extension::namespace(network).filter(|_| network.external)?;
+    (namespace != context.stack.namespace).then_some(namespace)
+}
+
+/// The domains of the names in the networks of other namespaces that a service joins.
+pub(super) fn searches(context: &Context, service: &Service) -> Vec<String> {
+    let networks = service.container.networks.keys().filter_map(|key| context.project.networks.get(key));
+    let namespaces: BTreeSet<&str> = networks.filter_map(|network| foreign_namespace(context, network)).collect();
+    let domain = context.cluster_domain();
+    namespaces.into_iter().map(|namespace| format!("{namespace}.svc.{domain}")).collect()
+}
+
+/// Who is in a network from other namespaces: those that its policy lets join and, where it is not of this namespace
+/// itself, those of its own.
+fn elsewhere(context: &Context, foreign: Option<&str>, name: &str) -> Vec<Elsewhere> {
+    let own = context.stack.namespace.as_str();
+    let home = foreign.unwrap_or(own);
+    let joining = context.policy.joining(home, name).filter(|joining| *joining != Some(own));
+    let joining = joining
+        .map(|joining| Elsewhere { namespace: joining.map(str::to_owned), label: foreign_label_key(home, name) });
+    let at_home = foreign.map(|home| Elsewhere { namespace: Some(home.to_owned()), label: label_key(name) });
+    let mut all: Vec<Elsewhere> = at_home.into_iter().chain(joining).collect();
+    all.sort_unstable();
+    all.dedup();
+    all
 }
 
 /// The label of a network's members, by the engine's name of the network: an external network is the same for all.
 fn label_key(name: &str) -> String {
     let key = format!("{}{name}", names::NETWORK_LABEL_PREFIX);
     if is_qualified_name(&key) { key } else { format!("{}x-{}", names::NETWORK_LABEL_PREFIX, hash(name)) }
+}
+
+/// The label of those who join a network from other namespaces. It is another one than that of the network itself, which
+/// a network of their own namespace may have.
+fn foreign_label_key(namespace: &str, name: &str) -> String {
+    format!("{namespace}.{}", label_key(name))
 }
 
 /// Says what differs, for the networks in use and the services' modes.
@@ -153,6 +209,8 @@ pub(super) fn note_differences(context: &Context, notes: &mut Notes) {
                 format!("{path}.{attribute}"),
                 format!("goes with no other network: set `network_mode: {mode}` on the services instead"),
             );
+        } else if let Some(namespace) = foreign_namespace(context, network) {
+            note_foreign(context, key, namespace, &network.name, notes);
         } else if network.external {
             notes.approximated(
                 format!("{path}.external"),
@@ -162,6 +220,31 @@ pub(super) fn note_differences(context: &Context, notes: &mut Notes) {
         if let Some(message) = isolation.filter(|_| network.internal) {
             notes.approximated(format!("{path}.internal"), message);
         }
+    }
+}
+
+/// Says what joining a network of another namespace comes to, or that it is not allowed.
+fn note_foreign(context: &Context, key: &str, namespace: &str, name: &str, notes: &mut Notes) {
+    let own = match context.stack.namespace.as_str() {
+        "" => "NAMESPACE",
+        own => own,
+    };
+    if context.policy.allows_to_join(namespace, name, own) {
+        notes.approximated(
+            format!("networks.{key}.external"),
+            format!(
+                "joins pods of the namespace {namespace} that have the label {}: their names resolve after those of this \
+                 namespace, and there the services of this stack are called `<service>.{own}`",
+                label_key(name)
+            ),
+        );
+    } else {
+        let allow = format!("--allow-network={namespace}/{name}={own}");
+        notes.error(
+            format!("networks.{key}.{EXTENSION}.namespace"),
+            FORBIDDEN,
+            not_allowed(&format!("the network `{name}` of the namespace `{namespace}`"), &allow),
+        );
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! Policies only ever allow, and a pod may what any policy that selects it allows. So the members of a network let
 //! each other in, and nobody is kept from going out but the pods whose networks are all internal. A policy selects
-//! pods of its own stack only: pods of others that join by the label keep the rules of their owners.
+//! pods of its own stack only: pods of others that join by the label keep the rules of their owners. Where the operator's
+//! policy opens a network to stacks of other namespaces, each side lets in the other.
 
 use std::collections::BTreeMap;
 
@@ -56,7 +57,7 @@ pub(super) fn of_service(context: &Context, unit: &Unit) -> impl Iterator<Item =
 
 /// Members let each other in.
 fn members_policy(context: &Context, membership: &Membership, name: String) -> NetworkPolicy {
-    let mut from = vec![members(membership)];
+    let mut from = members(membership);
     from.extend(context.stack.spec.network_policy.allow_from.iter().cloned());
     network_policy(
         context,
@@ -94,7 +95,7 @@ fn internal_policy<'a>(
             policy_types: Some(vec!["Egress".to_owned()]),
             ingress: None,
             egress: Some(vec![
-                NetworkPolicyEgressRule { to: Some(vec![members(membership)]), ports: None },
+                NetworkPolicyEgressRule { to: Some(members(membership)), ports: None },
                 dns_rule(context),
             ]),
         },
@@ -180,15 +181,25 @@ fn network_policy(context: &Context, membership: &Membership, name: String, spec
     policy
 }
 
-/// Every member of a network in the namespace, of whichever stack.
-fn members(membership: &Membership) -> NetworkPolicyPeer {
-    NetworkPolicyPeer {
-        pod_selector: Some(LabelSelector {
-            match_labels: Some(Labels::from([(membership.label.clone(), "true".to_owned())])),
-            ..LabelSelector::default()
-        }),
-        ..NetworkPolicyPeer::default()
-    }
+/// Every member of a network, of whichever stack: those in the namespace, and those in others.
+fn members(membership: &Membership) -> Vec<NetworkPolicyPeer> {
+    let labelled = |label: &String| LabelSelector {
+        match_labels: Some(Labels::from([(label.clone(), "true".to_owned())])),
+        ..LabelSelector::default()
+    };
+    let here = NetworkPolicyPeer { pod_selector: Some(labelled(&membership.label)), ..NetworkPolicyPeer::default() };
+    let elsewhere = membership.elsewhere.iter().map(|elsewhere| {
+        let named = |namespace: &String| Labels::from([(names::LABEL_NAMESPACE_NAME.to_owned(), namespace.clone())]);
+        NetworkPolicyPeer {
+            namespace_selector: Some(LabelSelector {
+                match_labels: elsewhere.namespace.as_ref().map(named),
+                ..LabelSelector::default()
+            }),
+            pod_selector: Some(labelled(&elsewhere.label)),
+            ip_block: None,
+        }
+    });
+    std::iter::once(here).chain(elsewhere).collect()
 }
 
 /// The members of a network that are this stack's.
@@ -227,8 +238,9 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::translate::fixture;
+    use crate::policy::Policy;
     use crate::translate::network::pod_labels;
+    use crate::translate::{Facts, Stack, fixture};
 
     /// All policies of a stack.
     fn policies(context: &Context) -> Vec<NetworkPolicy> {
@@ -270,17 +282,19 @@ mod tests {
 
     impl Cluster {
         fn new(text: &str) -> Self {
-            fixture::with(text, |context, _| {
-                let pods = context.units.values().map(|unit| {
-                    let mut labels = labels::service_labels(context, unit);
-                    labels.extend(pod_labels(context, unit));
-                    (unit.name.clone(), labels)
-                });
-                Self {
-                    pods: pods.collect(),
-                    policies: policies(context).into_iter().filter_map(|policy| policy.spec).collect(),
-                }
-            })
+            fixture::with(text, |context, _| Self::within(context))
+        }
+
+        fn within(context: &Context) -> Self {
+            let pods = context.units.values().map(|unit| {
+                let mut labels = labels::service_labels(context, unit);
+                labels.extend(pod_labels(context, unit));
+                (unit.name.clone(), labels)
+            });
+            Self {
+                pods: pods.collect(),
+                policies: policies(context).into_iter().filter_map(|policy| policy.spec).collect(),
+            }
         }
 
         fn of(&self, pod: &str, direction: &str) -> Vec<&NetworkPolicySpec> {
@@ -385,6 +399,74 @@ mod tests {
             };
             assert_eq!((from("web-published"), from("shop-front")), (1, 3));
         });
+    }
+
+    const OWNER: &str = "services: {web: {image: x, networks: {front: null}}, db: {image: x, networks: {back: null}}}\n\
+                         networks: {front: {name: team_front}, back: {name: team_back, internal: true}}";
+    const JOINING: &str = "services: {web: {image: x, networks: {there: null}}, db: {image: x, networks: {here: null}}, \
+                           job: {image: x, networks: {down: null}}}\n\
+                           networks: {here: {name: team_front}, \
+                           there: {name: team_front, external: true, x-kubernetes: {namespace: team-a}}, \
+                           down: {name: team_back, external: true, x-kubernetes: {namespace: team-a}}}";
+
+    fn in_namespace(namespace: &str, text: &str, allowed: &[&str]) -> Cluster {
+        let stack = Stack { namespace: namespace.to_owned(), ..fixture::stack() };
+        let networks = allowed.iter().map(|entry| entry.parse().unwrap()).collect();
+        let policy = Policy { networks, ..Policy::default() };
+        fixture::within(text, &stack, &Facts::default(), &policy, |context, _| Cluster::within(context))
+    }
+
+    impl Cluster {
+        /// Whether a policy of one pod's name lets in, or out, a pod of another namespace.
+        fn has_peer(&self, pod: &str, direction: &str, namespace: &str, labels: &Labels) -> bool {
+            let peers = self.of(pod, direction).into_iter().flat_map(|policy| {
+                let from = policy.ingress.iter().flatten().flat_map(|rule| rule.from.iter().flatten());
+                from.chain(policy.egress.iter().flatten().flat_map(|rule| rule.to.iter().flatten()))
+            });
+            let of_the_namespace = Labels::from([(names::LABEL_NAMESPACE_NAME.to_owned(), namespace.to_owned())]);
+            peers.into_iter().any(|peer| {
+                peer.namespace_selector.as_ref().is_some_and(|selector| is_selected(selector, &of_the_namespace))
+                    && is_selected(peer.pod_selector.as_ref().unwrap(), labels)
+            })
+        }
+    }
+
+    #[test]
+    fn a_network_of_another_namespace_lets_in_from_both_sides() {
+        let allowed = ["team-a/*=team-b", "team-a/team_front=team-c"];
+        let (owner, joining) = (in_namespace("team-a", OWNER, &allowed), in_namespace("team-b", JOINING, &allowed));
+        let (web, db, job) = (&joining.pods["web"], &joining.pods["db"], &joining.pods["job"]);
+        assert_eq!(web["team-a.network.compose-operator.dev/team_front"], "true");
+        for namespace in ["team-b", "team-c"] {
+            assert!(owner.has_peer("web", "Ingress", namespace, web), "{namespace}");
+            // A network of the same name in another namespace is another network.
+            assert!(!owner.has_peer("web", "Ingress", namespace, db), "{namespace}");
+        }
+        assert!(!owner.has_peer("web", "Ingress", "team-d", web));
+        for direction in ["Ingress", "Egress"] {
+            assert!(owner.has_peer("db", direction, "team-b", job), "{direction}");
+            assert!(!owner.has_peer("db", direction, "team-b", web), "{direction}");
+            assert!(!owner.has_peer("db", direction, "team-c", job), "{direction}");
+        }
+        assert!(joining.has_peer("web", "Ingress", "team-a", &owner.pods["web"]));
+        assert!(joining.has_peer("web", "Ingress", "team-c", web));
+        assert!(!joining.has_peer("web", "Ingress", "team-c", &owner.pods["web"]));
+        assert!(!joining.has_peer("db", "Ingress", "team-a", &owner.pods["web"]));
+        assert!(!joining.reaches("web", "db", 1) && !joining.reaches("web", "job", 1));
+        // In its own namespace the network is one among others, whoever says where it is.
+        let at_home = in_namespace("team-a", JOINING, &[]);
+        assert_eq!(at_home.pods["web"]["network.compose-operator.dev/team_front"], "true");
+        assert!(at_home.reaches("web", "db", 1));
+    }
+
+    #[test]
+    fn a_network_stays_closed_to_namespaces_that_nobody_allowed() {
+        let joining = in_namespace("team-b", JOINING, &[]);
+        let lets_in = |allowed: &[&str]| {
+            in_namespace("team-a", OWNER, allowed).has_peer("web", "Ingress", "team-b", &joining.pods["web"])
+        };
+        assert!(!lets_in(&[]) && !lets_in(&["team-a/other=team-b", "team-b/team_front=team-a"]));
+        assert!(lets_in(&["team-a/*=*"]));
     }
 
     #[test]

@@ -58,7 +58,7 @@ pub(super) fn template(
         ),
         image_pull_secrets: pull_secrets(context, unit),
         host_aliases: host_aliases(context, unit, notes),
-        dns_config: dns_config(unit, notes),
+        dns_config: dns_config(context, unit, notes),
         ..PodSpec::default()
     };
     if network::is_host_mode(unit.service) {
@@ -170,10 +170,11 @@ const MAX_NAME_SERVERS: usize = 3;
 /// `MaxDNSSearchListChars`).
 const MAX_SEARCHES: (usize, usize) = (32, 2048);
 
-/// The domains of `dns_search`, as the API server takes them.
-fn searches(unit: &Unit, notes: &mut Notes) -> Vec<String> {
-    let mut searches: Vec<String> = Vec::new();
-    let mut length = 0;
+/// The domains of the namespaces whose networks the service joins, then those of `dns_search`, as the API server takes
+/// them: as in Docker, names of a network go before those of other domains.
+fn searches(context: &Context, unit: &Unit, notes: &mut Notes) -> Vec<String> {
+    let mut searches = network::searches(context, unit.service);
+    let mut length = searches.iter().map(|search| search.len() + 1).sum::<usize>();
     let given = unit.service.container.dns_search.iter().enumerate();
     for (index, search) in given.filter(|(_, search)| !search.is_empty()) {
         let path = format!("{}.dns_search[{index}]", unit.path);
@@ -196,7 +197,7 @@ fn searches(unit: &Unit, notes: &mut Notes) -> Vec<String> {
 }
 
 /// Resolver settings, added to the cluster's own so that the names of services keep resolving.
-fn dns_config(unit: &Unit, notes: &mut Notes) -> Option<PodDNSConfig> {
+fn dns_config(context: &Context, unit: &Unit, notes: &mut Notes) -> Option<PodDNSConfig> {
     let container = &unit.service.container;
     let mut servers = Vec::new();
     // Compose passes over an empty address, as it comes from a variable that is not set.
@@ -227,7 +228,7 @@ fn dns_config(unit: &Unit, notes: &mut Notes) -> Option<PodDNSConfig> {
     let list = |list: &[String]| (!list.is_empty()).then(|| list.to_vec());
     let config = PodDNSConfig {
         nameservers: list(&servers),
-        searches: list(&searches(unit, notes)),
+        searches: list(&searches(context, unit, notes)),
         options: (!options.is_empty()).then_some(options),
     };
     (config != PodDNSConfig::default()).then_some(config)

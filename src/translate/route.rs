@@ -254,7 +254,8 @@ mod tests {
         let facts = Facts { gateway_api, ..Facts::default() };
         let mut notes = Notes::default();
         let project = fixture::project(text);
-        let context = Context::new(&project, &stack, &facts, &mut notes);
+        let policy = crate::policy::Policy::default();
+        let context = Context::new(&project, &stack, &facts, &policy, &mut notes);
         let routes = context.units.iter().filter_map(|(key, unit)| Some(((*key).to_owned(), unit.route.clone()?)));
         (routes.collect(), notes.summary())
     }

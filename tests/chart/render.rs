@@ -130,6 +130,7 @@ fn wrong_values_are_refused_by_their_path() {
         ("networkPolicyEnforced=maybe", "/networkPolicyEnforced"),
         ("policy.hostPaths[0]=data", "/policy/hostPaths/0"),
         ("policy.capabilities[0]=net_admin", "/policy/capabilities/0"),
+        ("policy.networks[0]=shared", "/policy/networks/0"),
         ("logging.format=xml", "/logging/format"),
         ("metrics.port=0", "/metrics/port"),
         ("metrics.serviceMonitor.interval=often", "/metrics/serviceMonitor/interval"),

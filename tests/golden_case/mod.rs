@@ -52,6 +52,8 @@ pub struct Settings {
     pub allow_host_path: Vec<String>,
     /// ServiceAccounts that the policy allows.
     pub allow_service_account: Vec<String>,
+    /// Networks that the policy opens to other namespaces.
+    pub allow_network: Vec<String>,
 }
 
 /// A case, loaded.
@@ -157,6 +159,7 @@ fn read(case: &Path) -> Case {
         host_namespaces: settings.allow_host_namespaces,
         host_path_prefixes: settings.allow_host_path.clone(),
         service_accounts: settings.allow_service_account.clone(),
+        networks: settings.allow_network.iter().map(|network| network.parse().unwrap()).collect(),
         ..Policy::default()
     };
     let name = case.file_name().unwrap().to_str().unwrap().to_owned();

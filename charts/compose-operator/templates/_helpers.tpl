@@ -137,6 +137,9 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 {{- range .serviceAccounts }}
 - {{ printf "--allow-service-account=%s" . | quote }}
 {{- end }}
+{{- range .networks }}
+- {{ printf "--allow-network=%s" . | quote }}
+{{- end }}
 {{- end }}
 {{- with .Values.extraArgs }}
 {{ toYaml . }}

@@ -28,7 +28,7 @@ pub const ATTRIBUTES: &[(&str, Treatment)] = &[
     ("networks.*.driver_opts", ByValue("`parent`, `macvlan_mode` and `ipvlan_mode`; other networks have no options")),
     ("networks.*.enable_ipv4", ByValue("in macvlan and ipvlan networks; in others, `true` is as good as nothing, and the cluster decides")),
     ("networks.*.enable_ipv6", ByValue("names lead to addresses of both kinds where the cluster has both")),
-    ("networks.*.external", ByValue("by the label of the network, in the namespace")),
+    ("networks.*.external", ByValue("by the label of the network, in the namespace; by `x-kubernetes.namespace` in another one, where the policy allows it")),
     ("networks.*.internal", ByValue("where NetworkPolicies are enforced")),
     ("networks.*.ipam", ByValue("in macvlan and ipvlan networks; otherwise the cluster gives addresses")),
     ("networks.*.labels", ByValue("annotations of the NetworkPolicy, as far as they can be")),
