@@ -15,6 +15,11 @@ use super::route::Route;
 
 /// How many hosts an HTTPRoute has at most (Gateway API, `HTTPRouteSpec.hostnames`).
 const MAX_HOSTS: usize = 16;
+/// How many paths a rule has at most. Later versions take 64 (Gateway API 1.0, `HTTPRouteRule.matches`).
+const MAX_MATCHES: usize = 8;
+/// How many rules an HTTPRoute has at most (`HTTPRouteSpec.rules`). With so many paths each, they are just as many as
+/// later versions take of all rules together.
+const MAX_RULES: usize = 16;
 
 /// The HTTPRoutes of a route, to the Service of the published ports. All hosts of an HTTPRoute have the same paths, so
 /// that hosts with other paths are another one.
@@ -40,20 +45,23 @@ pub(super) fn http_routes(context: &Context, unit: &Unit, route: &Route, service
         let first = hash(hosts.first().map_or("", |host| host.as_str()));
         let matches: Vec<Value> =
             paths.iter().map(|path| json!({"path": {"type": "PathPrefix", "value": path}})).collect();
+        let rule = |matches: &[Value]| json!({"matches": matches, "backendRefs": [backend]});
+        let rules: Vec<Value> = matches.chunks(MAX_MATCHES).map(rule).collect();
         let mut parts: Vec<&[&String]> = hosts.chunks(MAX_HOSTS).collect();
         if parts.is_empty() {
             parts.push(&[]);
         }
-        for (number, part) in (1..).zip(parts) {
+        let parts = parts.iter().flat_map(|hosts| rules.chunks(MAX_RULES).map(move |rules| (*hosts, rules)));
+        for (number, (hosts, rules)) in (1..).zip(parts) {
             let suffix = if number == 1 { first.clone() } else { format!("{first}-{number}") };
             let name = if routes.is_empty() {
                 unit.name.clone()
             } else {
                 label(&format!("{}-{suffix}", unit.name), MAX_LABEL)
             };
-            let mut spec = json!({"parentRefs": [parent], "rules": [{"matches": matches, "backendRefs": [backend]}]});
-            if !part.is_empty() {
-                spec["hostnames"] = json!(part);
+            let mut spec = json!({"parentRefs": [parent], "rules": rules});
+            if !hosts.is_empty() {
+                spec["hostnames"] = json!(hosts);
             }
             let annotations = &context.stack.spec.publish.annotations;
             let mut object = DynamicObject::new(&name, &http_route_api());
@@ -68,12 +76,21 @@ pub(super) fn http_routes(context: &Context, unit: &Unit, route: &Route, service
 
 #[cfg(test)]
 mod tests {
+    use kube::core::DynamicObject;
+    use serde_json::Value;
+
     use crate::api::v1alpha1::PublishType;
     use crate::policy::Policy;
     use crate::translate::{Facts, fixture, translate};
 
     /// The HTTPRoutes of a service with such a rule: their names, and the hosts of each.
     fn made(rule: &str) -> Vec<(String, Vec<String>)> {
+        let hosts = |route: &serde_json::Value| serde_json::from_value(route["spec"]["hostnames"].clone());
+        let name = |route: &DynamicObject| route.metadata.name.clone().unwrap();
+        routes(rule).iter().map(|route| (name(route), hosts(&route.data).unwrap_or_default())).collect()
+    }
+
+    fn routes(rule: &str) -> Vec<DynamicObject> {
         let text = format!(
             "services: {{web: {{image: x, ports: [{{target: 80, published: \"80\"}}], labels: \
              {{traefik.http.routers.web.rule: \"{rule}\"}}}}}}"
@@ -84,11 +101,7 @@ mod tests {
         });
         let facts = Facts { gateway_api: true, ..Facts::default() };
         let plan = translate(&fixture::project(&text), &stack, &facts, &Policy::default());
-        let hosts = |route: &serde_json::Value| serde_json::from_value(route["spec"]["hostnames"].clone());
         plan.http_routes
-            .iter()
-            .map(|route| (route.metadata.name.clone().unwrap(), hosts(&route.data).unwrap_or_default()))
-            .collect()
     }
 
     #[test]
@@ -101,6 +114,35 @@ mod tests {
         let first = super::hash("h10.a");
         let names: Vec<_> = made.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(names, ["web", &format!("web-{first}-2"), &format!("web-{first}-3")]);
+    }
+
+    #[test]
+    fn a_route_has_no_more_paths_than_the_gateway_api_takes() {
+        let of = |hosts: usize, paths: usize| {
+            let list = |count: usize, begin: &str| {
+                (10..10 + count).map(|number| format!("`{begin}{number}`")).collect::<Vec<_>>().join(",")
+            };
+            let routes = routes(&format!("Host({}) && PathPrefix({})", list(hosts, "h"), list(paths, "/p")));
+            let matches = |route: &DynamicObject| -> Vec<usize> {
+                let rules = route.data["spec"]["rules"].as_array().unwrap();
+                assert!(rules.iter().all(|rule| rule["backendRefs"][0]["port"] == 80));
+                rules.iter().map(|rule| rule["matches"].as_array().unwrap().len()).collect()
+            };
+            let mut all: Vec<Value> = Vec::new();
+            for route in &routes {
+                let paths = route.data["spec"]["rules"].as_array().unwrap().iter();
+                all.extend(paths.flat_map(|rule| rule["matches"].as_array().unwrap().clone()));
+            }
+            all.sort_by_key(ToString::to_string);
+            all.dedup();
+            assert_eq!(all.len(), paths);
+            routes.iter().map(matches).collect::<Vec<_>>()
+        };
+        assert_eq!(of(2, 8), [[8]]);
+        assert_eq!(of(1, 9), [[8, 1]]);
+        assert_eq!(of(1, 128), [[8; 16]]);
+        assert_eq!(of(1, 130), [vec![8; 16], vec![2]]);
+        assert_eq!(of(17, 9), [[8, 1], [8, 1]]);
     }
 
     #[test]
