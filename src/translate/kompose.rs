@@ -21,7 +21,7 @@ use super::expansion::literals;
 use super::kind::Kind;
 use super::notes::Notes;
 use super::quantity::Amount;
-use super::route::{MAX_PLACES, Place, is_host, too_many};
+use super::route::{MAX_PLACES, Place, is_host, is_path, too_many};
 use crate::api::v1alpha1::PublishType;
 use crate::compose::model::Service;
 use crate::compose::words;
@@ -329,7 +329,7 @@ fn place(text: &str) -> Option<Place> {
     let text = text.trim();
     let (host, path) =
         text.split_once('/').map_or_else(|| (text, "/".to_owned()), |(host, path)| (host, format!("/{path}")));
-    is_host(host).then(|| Place { host: Some(host.to_owned()), path })
+    (is_host(host) && is_path(&path)).then(|| Place { host: Some(host.to_owned()), path })
 }
 
 /// A command: a list of JSON, or words.

@@ -54,6 +54,24 @@ pub(super) fn is_host(text: &str) -> bool {
     is_host_name(text.strip_prefix("*.").unwrap_or(text)) && text.parse::<IpAddr>().is_err()
 }
 
+/// How long the path of a way in may be (Gateway API, `HTTPPathMatch.value`).
+const MAX_PATH: usize = 1024;
+
+/// Whether a way in can have this path: one of whole segments, none of which programs pass over. The API server refuses
+/// others (Kubernetes, `ValidateIngress`).
+pub(super) fn is_path(text: &str) -> bool {
+    let is_segment = |segment: &str| !matches!(segment, "." | "..") && !segment.to_lowercase().contains("%2f");
+    text.len() <= MAX_PATH && text.starts_with('/') && !text.contains("//") && text.split('/').all(is_segment)
+}
+
+/// Whether that is the path of a URL. In an HTTPRoute, the API server refuses others too (`HTTPPathMatch.value`); some
+/// controllers read that of an Ingress as a regular expression.
+pub(super) fn is_path_of_a_url(text: &str) -> bool {
+    let is_of_a_url = |c: char| c.is_ascii_alphanumeric() || "/-._~!$&'()*+,;=:@%".contains(c);
+    let is_escaped = |rest: &str| rest.len() >= 2 && rest.as_bytes()[..2].iter().all(u8::is_ascii_hexdigit);
+    text.chars().all(is_of_a_url) && text.split('%').skip(1).all(is_escaped)
+}
+
 /// What is wrong with labels that lead to more than [`MAX_PLACES`].
 pub(super) fn too_many() -> String {
     format!("a service leads to at most {MAX_PLACES} hosts and paths: split it, or name fewer")
@@ -74,7 +92,7 @@ pub(super) fn routes<'a>(context: &Context<'a>, notes: &mut Notes) -> BTreeMap<&
             traefik::note_unasked(unit, notes);
             continue;
         };
-        let (places, port) = match traefik::routers(unit, notes) {
+        let (places, port) = match traefik::routers(unit, via, notes) {
             traefik::Routers::Off => {
                 if !unit.service.workload.ports.is_empty() {
                     notes.approximated(
@@ -291,6 +309,20 @@ mod tests {
             let (routes, said) = routed(&ports(list), by(PublishType::Ingress, "shop.example.com"), false);
             assert_eq!(routes.get("web").map(|route| route.target.port), expected, "{list}");
             assert_eq!(said, notes, "{list}");
+        }
+    }
+
+    #[test]
+    fn paths_are_those_that_a_way_in_can_have() {
+        for path in ["/", "/api", "/api/", "/a.b/..c/.d", "/a%20b", "/~x/(y);z=1,@:!"] {
+            assert!(is_path(path) && is_path_of_a_url(path), "{path}");
+        }
+        for path in ["/a%2", "/%", "/a b", "/ü", "/#", "/api(/|$)(.*)"] {
+            assert!(is_path(path) && !is_path_of_a_url(path), "{path}");
+        }
+        let long = format!("/{}", "x".repeat(MAX_PATH));
+        for path in ["", "api", "//", "/a//b", "/a/./b", "/../b", "/a/..", "/a/.", "/a%2fb", "/a%2Fb", &long] {
+            assert!(!is_path(path), "{path}");
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::context::Unit;
 use super::notes::Notes;
-use super::route::{MAX_PLACES, Place, is_host, too_many};
+use super::route::{MAX_PLACES, Place, Via, is_host, is_path, is_path_of_a_url, too_many};
 
 /// How deep the parentheses of a rule may stand in each other: people write two or three.
 const MAX_DEPTH: usize = 32;
@@ -22,8 +22,8 @@ pub(super) enum Routers {
     },
 }
 
-/// Reads the labels.
-pub(super) fn routers(unit: &Unit, notes: &mut Notes) -> Routers {
+/// Reads the labels, for what leads to the places.
+pub(super) fn routers(unit: &Unit, via: Via, notes: &mut Notes) -> Routers {
     let mut places = Vec::new();
     let mut port = None;
     for (path, key, value) in labels(unit) {
@@ -34,7 +34,10 @@ pub(super) fn routers(unit: &Unit, notes: &mut Notes) -> Routers {
                 Ok(found) if places.len() + found.len() > MAX_PLACES => {
                     notes.rejected(path, format!("is one rule too many: {}", too_many()));
                 }
-                Ok(found) => places.extend(found),
+                Ok(found) => match found.iter().find(|place| via == Via::Gateway && !is_path_of_a_url(&place.path)) {
+                    Some(place) => notes.rejected(path, no_path(&place.path)),
+                    None => places.extend(found),
+                },
                 Err(problem) => notes.rejected(path, problem),
             },
             ["http", "services", _, "loadbalancer", "server", "port"] => match value.trim().parse::<i32>() {
@@ -149,6 +152,12 @@ fn matcher(rest: &mut &str, depth: usize) -> Result<Vec<Condition>, String> {
     if all.iter().any(|one| one.path.as_ref().is_some_and(|path| !path.starts_with('/'))) {
         return Err("has a path that does not begin with a slash".to_owned());
     }
+    if let Some(path) = all.iter().filter_map(|one| one.path.as_deref()).find(|path| !is_path(path)) {
+        let path = begin(path);
+        return Err(format!(
+            "asks for the path `{path}`, which no way in can have: write one of a URL, such as `/api`"
+        ));
+    }
     if let Some(host) = all.iter().filter_map(|one| one.host.as_deref()).find(|host| !is_host(host)) {
         let host = begin(host);
         return Err(format!("asks for `{host}`, which is no DNS name: use letters, digits and hyphens between dots"));
@@ -160,6 +169,10 @@ fn matcher(rest: &mut &str, depth: usize) -> Result<Vec<Condition>, String> {
 /// The conditions, where they and so many others are not too many.
 fn bounded(conditions: Vec<Condition>, others: usize) -> Result<Vec<Condition>, String> {
     if conditions.len() + others > MAX_PLACES { Err(too_many()) } else { Ok(conditions) }
+}
+
+fn no_path(path: &str) -> String {
+    format!("asks for the path `{}`, which no way in can have: write one of a URL, such as `/api`", begin(path))
 }
 
 fn unreadable(rest: &str) -> String {
@@ -210,6 +223,8 @@ mod tests {
             ("(Host(`a`)", "parenthesis"),
             ("Host(`a`) PathPrefix(`/b`)", "PathPrefix"),
             ("PathPrefix(`b`)", "slash"),
+            ("PathPrefix(`/a//b`)", "no way in"),
+            ("Host(`a`) && PathPrefix(`/b/../c`)", "no way in"),
             ("Host(`a_b.com`)", "no DNS name"),
             ("Host(`10.0.0.1`) || Host(`a.com`)", "no DNS name"),
             ("Host(`::1`)", "no DNS name"),
@@ -238,6 +253,7 @@ mod tests {
             (and(16, 17), "at most"),
             ("x".repeat(1 << 20), "cannot be read"),
             (format!("{}(`a`)", "x".repeat(1 << 20)), "no counterpart"),
+            (format!("PathPrefix(`/{}`)", "x".repeat(1 << 20)), "no way in"),
         ] {
             let places = places(&text);
             assert!(places[0].starts_with("error: ") && places[0].contains(part), "{part}: {}", places[0]);
@@ -248,13 +264,30 @@ mod tests {
     }
 
     #[test]
+    fn an_ingress_has_paths_that_an_http_route_has_not() {
+        let text = "services: {web: {image: x, labels: {traefik.http.routers.a.rule: \"PathPrefix(`/a|b`)\"}}}";
+        fixture::with(text, |context, _| {
+            for (via, count, said) in [(Via::Ingress, 1, 0), (Via::Gateway, 0, 1)] {
+                let mut notes = Notes::default();
+                let places = match routers(&context.units["web"], via, &mut notes) {
+                    Routers::Given { places, .. } => places.len(),
+                    _ => 0,
+                };
+                assert_eq!((places, notes.summary().len()), (count, said), "{via:?}");
+            }
+        });
+    }
+
+    #[test]
     fn the_places_of_all_rules_are_bounded() {
         let hosts: Vec<String> = (0..200).map(|host| format!("`{host}.a`")).collect();
         let rule = |name: &str| format!("traefik.http.routers.{name}.rule: \"Host({})\"", hosts.join(","));
         let text = format!("services: {{web: {{image: x, labels: {{{}, {}}}}}}}", rule("a"), rule("b"));
         fixture::with(&text, |context, _| {
             let mut notes = Notes::default();
-            let Routers::Given { places, .. } = routers(&context.units["web"], &mut notes) else { panic!("no places") };
+            let Routers::Given { places, .. } = routers(&context.units["web"], Via::Ingress, &mut notes) else {
+                panic!("no places")
+            };
             assert_eq!(places.len(), 200);
             assert_eq!(notes.summary(), ["services.web.labels.traefik.http.routers.b.rule: Rejected"]);
         });
@@ -267,8 +300,8 @@ mod tests {
                     {traefik.enable: \"false\"}}}}";
         fixture::with(text, |context, _| {
             let mut notes = Notes::default();
-            assert_eq!(routers(&context.units["web"], &mut notes), Routers::None);
-            assert_eq!(routers(&context.units["off"], &mut notes), Routers::Off);
+            assert_eq!(routers(&context.units["web"], Via::Ingress, &mut notes), Routers::None);
+            assert_eq!(routers(&context.units["off"], Via::Ingress, &mut notes), Routers::Off);
             let expected = [
                 "services.web.labels.traefik.http.middlewares.m.compress: Approximated",
                 "services.web.labels.traefik.http.routers.w.tls.certresolver: Approximated",
