@@ -12,6 +12,7 @@ use super::context::{Context, Unit};
 use super::labels;
 use super::publish::port_to;
 use super::route::Route;
+use crate::api::v1alpha1::PublishType;
 
 /// The Ingress of a route, to the Service of the published ports.
 pub(super) fn ingress(context: &Context, unit: &Unit, route: &Route, service: &Service) -> Ingress {
@@ -38,9 +39,11 @@ pub(super) fn ingress(context: &Context, unit: &Unit, route: &Route, service: &S
         host: host.cloned(),
         http: Some(HTTPIngressRuleValue { paths }),
     };
-    let annotations = &context.stack.spec.publish.annotations;
+    let settings = &context.stack.spec.publish;
     let mut metadata = labels::service_metadata(context, unit, unit.name.clone());
-    metadata.annotations = (!annotations.is_empty()).then(|| annotations.clone());
+    // Of another type, they are for Services or HTTPRoutes, and an Ingress that labels ask for would read them otherwise.
+    let is_theirs = settings.kind == PublishType::Ingress && !settings.annotations.is_empty();
+    metadata.annotations = is_theirs.then(|| settings.annotations.clone());
     Ingress {
         metadata,
         spec: Some(IngressSpec {
@@ -50,5 +53,34 @@ pub(super) fn ingress(context: &Context, unit: &Unit, route: &Route, service: &S
             ..IngressSpec::default()
         }),
         ..Ingress::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::api::v1alpha1::PublishType;
+    use crate::policy::Policy;
+    use crate::translate::{Facts, fixture, translate};
+
+    #[test]
+    fn annotations_are_for_ingresses_where_the_stack_is_published_by_them() {
+        let annotated = |kind: PublishType, labels: &str| {
+            let text = format!(
+                "services: {{web: {{image: x, ports: [{{target: 80, published: \"80\"}}], labels: {{{labels}}}}}}}"
+            );
+            let stack = fixture::stack_with(|spec| {
+                spec.publish.kind = kind;
+                spec.publish.class_name = Some("c".to_owned());
+                spec.publish.annotations = [("a/b".to_owned(), "c".to_owned())].into();
+            });
+            let facts = Facts { gateway_api: true, ..Facts::default() };
+            let mut plan = translate(&fixture::project(&text), &stack, &facts, &Policy::default());
+            plan.ingresses.remove(0).metadata.annotations.is_some()
+        };
+        let label = "kompose.service.expose: a.com";
+        assert!(annotated(PublishType::Ingress, "") && annotated(PublishType::Ingress, label));
+        for other in [PublishType::Gateway, PublishType::LoadBalancer, PublishType::NodePort, PublishType::ClusterIP] {
+            assert!(!annotated(other, label), "{other:?}");
+        }
     }
 }
