@@ -13,7 +13,7 @@ use super::context::{Context, Unit};
 use super::dns_label::{is_label_value, is_qualified_name};
 use super::kind::Kind;
 use super::notes::Notes;
-use super::{labels, windows};
+use super::{extension, labels, windows};
 use crate::api::names;
 use crate::api::v1alpha1::AccessMode;
 use crate::compose::model::Placement;
@@ -55,8 +55,9 @@ pub(super) fn colocated<'a>(context: &Context<'a>, kinds: &BTreeMap<&'a str, Kin
         let users = context.users_of(key).filter(|unit| kinds.get(unit.key) != Some(&Kind::DaemonSet));
         let users: BTreeSet<&str> = users.map(|unit| unit.host).collect();
         // What else uses a claim that is there already, and how, is not known: pods of one service may have spread over
-        // nodes ever since.
-        if may_be_on_several_nodes(context, key) || (*external && users.len() < 2) {
+        // nodes ever since, unless the file says that they cannot.
+        let is_unknown = *external && !is_said(context, key);
+        if may_be_on_several_nodes(context, key) || (is_unknown && users.len() < 2) {
             continue;
         }
         // The largest of the groups that the volume links takes the others in.
@@ -92,24 +93,43 @@ fn may_be_on_several_nodes(context: &Context, key: &str) -> bool {
     claim::access_modes(context, key).iter().any(by_several)
 }
 
-/// Says which services share a node because of a claim that is there already.
+/// Whether the file says how a volume's claim can be mounted.
+fn is_said(context: &Context, key: &str) -> bool {
+    context.project.volumes.get(key).is_some_and(|volume| extension::access_modes(volume).is_some())
+}
+
+/// Says which services share a node because of a claim that is there already, and whose pods may not.
 pub(super) fn note_external_claims(context: &Context, notes: &mut Notes) {
     for (key, backing) in &context.backings {
         let Backing::Claim { name, external: true } = backing else { continue };
         let users = context.users_of(key).filter(|unit| unit.kind != Kind::DaemonSet);
         let users: BTreeSet<&str> = users.map(|unit| unit.host).collect();
-        if users.len() < 2 || may_be_on_several_nodes(context, key) {
+        if may_be_on_several_nodes(context, key) {
             continue;
         }
+        let path = format!("volumes.{key}.external");
         let users: Vec<&str> = users.into_iter().collect();
-        notes.approximated(
-            format!("volumes.{key}.external"),
-            format!(
-                "the pods of {} share a node, since one node alone may be able to mount `{name}`: say `x-kubernetes: \
-                 {{accessModes: [ReadWriteMany]}}` if several can",
-                users.join(", ")
-            ),
-        );
+        if users.len() > 1 {
+            notes.approximated(
+                path,
+                format!(
+                    "the pods of {} share a node, since one node alone may be able to mount `{name}`: say `x-kubernetes: \
+                     {{accessModes: [ReadWriteMany]}}` if several can",
+                    users.join(", ")
+                ),
+            );
+        } else if let [user] = users.as_slice()
+            && context.units.get(user).is_some_and(Unit::is_several)
+            && !is_said(context, key)
+        {
+            notes.approximated(
+                path,
+                format!(
+                    "the pods of {user} need not share a node, and wait where `{name}` cannot be mounted by several: say \
+                     `x-kubernetes: {{accessModes: [ReadWriteOnce]}}` to keep them on one, or [ReadWriteMany] if it can"
+                ),
+            );
+        }
     }
 }
 
@@ -120,6 +140,18 @@ pub(super) fn note_exclusive_claims(context: &Context, unit: &Unit, notes: &mut 
     }
     for (index, mount) in unit.service.container.volumes.iter().enumerate() {
         let source = mount.source.as_str();
+        if let Some(Backing::Claim { name, external: true }) = context.backings.get(source)
+            && !may_be_on_several_nodes(context, source)
+        {
+            notes.approximated(
+                unit.mount_path(index),
+                format!(
+                    "each node had a volume of its own in Docker, here all share the claim `{name}`, and the pods of all \
+                     nodes but one wait unless several nodes can mount it: say `x-kubernetes: {{accessModes: \
+                     [ReadWriteMany]}}` on the volume if they can"
+                ),
+            );
+        }
         if let Some(Backing::Claim { external: false, .. }) = context.backings.get(source)
             && !claim::access_modes(context, source).contains(&AccessMode::ReadWriteMany)
         {
@@ -435,7 +467,32 @@ mod tests {
         assert_eq!(look(&two, ""), (vec!["a".to_owned(), "b".to_owned()], noted));
         let none = (Vec::new(), Vec::<String>::new());
         assert_eq!(look(&two, ", x-kubernetes: {accessModes: [ReadWriteMany]}"), none);
-        assert_eq!(look(&format!("a: {{{volumes}, deploy: {{replicas: 2}}}}"), ""), none);
+        // Nobody knows of the pods of one service whether they can be on several nodes, until somebody says so.
+        let several = format!("a: {{{volumes}, deploy: {{replicas: 2}}}}");
+        let noted = vec!["volumes.data.external: Approximated".to_owned()];
+        assert_eq!(look(&several, ""), (Vec::new(), noted));
+        assert_eq!(look(&several, ", x-kubernetes: {accessModes: [ReadWriteMany]}"), none);
+        let together = (vec!["a".to_owned()], Vec::new());
+        assert_eq!(look(&several, ", x-kubernetes: {accessModes: [ReadWriteOnce]}"), together);
+        assert_eq!(look(&format!("a: {{{volumes}}}"), ""), none);
+    }
+
+    #[test]
+    fn a_claim_that_is_there_and_that_the_pods_of_all_nodes_mount_is_noted() {
+        let noted = |volume: &str| {
+            let text = format!(
+                "services: {{a: {{image: x, deploy: {{mode: global}}, volumes: [{{type: volume, source: data, target: \
+                 /d}}]}}}}\nvolumes: {{data: {{name: pool, external: true{volume}}}}}"
+            );
+            fixture::with(&text, |context, notes| {
+                note_exclusive_claims(context, &context.units["a"], notes);
+                std::mem::take(notes).summary()
+            })
+        };
+        assert_eq!(noted(""), ["services.a.volumes[0]: Approximated"]);
+        for mode in ["ReadWriteMany", "ReadOnlyMany"] {
+            assert_eq!(noted(&format!(", x-kubernetes: {{accessModes: [{mode}]}}")), Vec::<String>::new());
+        }
     }
 
     #[test]
