@@ -2,18 +2,23 @@
 
 use std::collections::BTreeMap;
 
+use k8s_openapi::api::core::v1::{Service, ServiceSpec};
 use k8s_openapi::api::networking::v1::NetworkPolicyPeer;
-use kube::Client;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::api::PostParams;
 use kube::core::ApiResource;
+use kube::{Api, Client};
 
 use super::reader::{Data, Reader};
 use super::{DIGITS, SourceError};
 use crate::api::ComposeStack;
 use crate::api::v1alpha1::PublishType;
 use crate::compose::Project;
-use crate::compose::model::{MountKind, Service};
+use crate::compose::model::{self, MountKind};
 use crate::keyed_hash::KeyedHash;
-use crate::translate::{Facts, external_name, http_route_api, is_node_network_driver, network_attachment_api};
+use crate::translate::{
+    Facts, external_name, http_route_api, is_node_network_driver, is_without_ipv4, network_attachment_api,
+};
 
 /// From when on pods keep `hostnameOverride`, which older API servers drop without a word (Kubernetes, feature gate
 /// `HostnameOverride`, on by default).
@@ -72,6 +77,9 @@ pub async fn facts(
     if project.networks.values().any(|network| is_node_network_driver(&network.driver)) {
         facts.network_attachments = served(reader.client(), "networks", &network_attachment_api()).await?;
     }
+    if project.networks.values().any(is_without_ipv4) {
+        facts.ipv6 = has_ipv6(reader).await?;
+    }
     let has_host_names = project.services.values().any(|service| !service.container.hostname.is_empty());
     let mounts_images = project.services.values().any(|service| mounts_images(service));
     if has_host_names || mounts_images {
@@ -101,7 +109,7 @@ fn hashes(data: &Data, hash_key: &[u8]) -> BTreeMap<String, String> {
 }
 
 /// Whether a service, or a step before it, mounts what an image holds.
-fn mounts_images(service: &Service) -> bool {
+fn mounts_images(service: &model::Service) -> bool {
     let steps = service.pre_start.iter().map(|step| &step.container);
     let mounts = steps.chain([&service.container]).flat_map(|container| &container.volumes);
     mounts.into_iter().any(|mount| mount.kind == MountKind::Image)
@@ -118,6 +126,36 @@ async fn version(client: &Client) -> Result<(u32, u32), SourceError> {
     // Vendors append a sign to the number: `35+`.
     let number = |text: &str| text.trim_end_matches(|c: char| !c.is_ascii_digit()).parse::<u32>().unwrap_or_default();
     Ok((number(&version.major), number(&version.minor)))
+}
+
+/// Whether Services may have addresses of version 6 alone, by one that is not made: nothing else tells it to those who
+/// may not look at nodes.
+async fn has_ipv6(reader: &Reader<'_>) -> Result<bool, SourceError> {
+    let service = Service {
+        metadata: ObjectMeta { generate_name: Some("ipv6-".to_owned()), ..ObjectMeta::default() },
+        spec: Some(ServiceSpec {
+            cluster_ip: Some("None".to_owned()),
+            ip_families: Some(vec!["IPv6".to_owned()]),
+            // Without one, a Service may have addresses that the cluster has not.
+            selector: Some(BTreeMap::from([("ipv6".to_owned(), "ipv6".to_owned())])),
+            ..ServiceSpec::default()
+        }),
+        ..Service::default()
+    };
+    let api: Api<Service> = Api::namespaced(reader.client().clone(), reader.namespace());
+    match api.create(&PostParams { dry_run: true, ..PostParams::default() }, &service).await {
+        Ok(_) => Ok(true),
+        // A quota is asked after that, and must not change the answer when the stack has filled it. Who may make no Service at
+        // all learns that when it is applied.
+        Err(kube::Error::Api(status)) if status.code == 403 => Ok(true),
+        Err(kube::Error::Api(status)) if matches!(status.code, 400 | 422) => Ok(false),
+        Err(error) => Err(SourceError::Api {
+            field: "networks".to_owned(),
+            kind: "Service",
+            name: "with an address of version 6".to_owned(),
+            source: Box::new(error),
+        }),
+    }
 }
 
 async fn served(client: &Client, field: &str, resource: &ApiResource) -> Result<bool, SourceError> {
@@ -176,6 +214,45 @@ mod tests {
             assert_eq!((found.hostname_override, found.image_volumes), expected, "{service}, {minor:?}");
         }
         assert!(found(None, image).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn addresses_of_version_6_are_asked_for_where_a_network_has_no_others() {
+        let found = async |code: u16, network: &str| {
+            let server = tower::service_fn(move |request: http::Request<kube::client::Body>| async move {
+                assert_eq!(request.method(), http::Method::POST);
+                assert_eq!(request.uri(), "/api/v1/namespaces/shop/services?&dryRun=All");
+                let sent: serde_json::Value = serde_json::from_slice(&request.into_body().collect_bytes().await?)?;
+                assert_eq!(sent["spec"]["ipFamilies"], serde_json::json!(["IPv6"]));
+                assert!(sent["spec"]["selector"].is_object());
+                let answer = match code {
+                    201 => sent,
+                    code => serde_json::json!({
+                        "kind": "Status", "status": "Failure", "message": "no", "reason": "", "code": code,
+                    }),
+                };
+                let answer = http::Response::builder().status(code).body(answer.to_string().into_bytes().into());
+                Ok::<http::Response<kube::client::Body>, tower::BoxError>(answer?)
+            });
+            let client = Client::new(server, "default");
+            let mut stack = ComposeStack::new("shop", ComposeStackSpec::default());
+            stack.metadata.namespace = Some("shop".to_owned());
+            let references = References::default();
+            let project: serde_json::Value =
+                serde_saphyr::from_str(&format!("{{services: {{}}, networks: {{n: {network}}}}}")).unwrap();
+            let project: Project = serde_json::from_value(project).unwrap();
+            let facts = facts(&Reader::new(&client, &stack, &references), &stack, &project, b"key", None, &[]).await;
+            facts.map(|facts| facts.ipv6)
+        };
+        let alone = "{enable_ipv4: false, enable_ipv6: true}";
+        for (code, expected) in [(201, true), (403, true), (422, false), (400, false)] {
+            assert_eq!(found(code, alone).await.unwrap(), expected, "{code}");
+        }
+        assert!(found(500, alone).await.is_err());
+        // Nothing is asked of others, to whom it makes no difference.
+        for network in ["{enable_ipv6: true}", "{enable_ipv4: false}", "{}"] {
+            assert!(!found(500, network).await.unwrap(), "{network}");
+        }
     }
 
     /// The pods that use an object stay in the next version: the hash is as Python's `hmac` makes it.

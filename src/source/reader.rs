@@ -45,6 +45,10 @@ impl<'a> Reader<'a> {
         &self.client
     }
 
+    pub(super) fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
     fn note(&self, kind: &'static str, name: &str) {
         self.references.add(&self.namespace, &self.stack, kind, name);
         self.read.lock().unwrap_or_else(PoisonError::into_inner).insert((kind, name.to_owned()));

@@ -6,11 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use k8s_openapi::api::core::v1::{Service, ServiceSpec};
 
 use super::context::{Context, Unit};
-use super::discovery::{has_name, ip_family_policy, service};
+use super::discovery::{has_name, service};
 use super::dns_label::{MAX_LABEL, is_label, label};
 use super::host_name::{self, is_in_hosts};
 use super::labels::{self, Labels};
-use super::network::has_ipv6;
+use super::network::families;
 use super::notes::Notes;
 use crate::api::names;
 
@@ -218,7 +218,8 @@ fn add_links<'a>(context: &Context<'a>, wanted: &mut Wanted<'a>, notes: &mut Not
 /// A name that leads to all pods of several services.
 fn shared_service(context: &Context, name: String) -> Service {
     let targets = context.names.sharing(&name);
-    let ipv6 = targets.into_iter().flatten().any(|target| has_ipv6(context, &context.units[target]));
+    let units = targets.into_iter().flatten().filter_map(|target| context.units.get(target));
+    let (ip_family_policy, ip_families) = families(context, units, true);
     let mut selector = labels::stack_labels(context);
     selector.retain(|key, _| key == names::LABEL_STACK);
     selector.insert(names::LABEL_COMPONENT.to_owned(), names::COMPONENT_SERVICE.to_owned());
@@ -232,7 +233,8 @@ fn shared_service(context: &Context, name: String) -> Service {
         spec: Some(ServiceSpec {
             type_: Some("ClusterIP".to_owned()),
             cluster_ip: Some("None".to_owned()),
-            ip_family_policy: ip_family_policy(ipv6),
+            ip_family_policy,
+            ip_families,
             selector: Some(selector),
             ..ServiceSpec::default()
         }),

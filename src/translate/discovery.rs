@@ -73,6 +73,7 @@ pub(super) fn service(context: &Context, unit: &Unit, name: String) -> Service {
     let names = ports::names(unit.service);
     // Docker resolves a container before it is healthy, and programs that form clusters by name count on it. Behind
     // several replicas, or beside a predecessor, this would send requests to what is not ready.
+    let (ip_family_policy, ip_families) = network::families(context, std::iter::once(unit), !vip);
     let early = !unit.is_several() && unit.kind != Kind::DaemonSet && !rollout::is_start_first(unit);
     Service {
         metadata: labels::deployed_metadata(context, unit, name),
@@ -80,18 +81,14 @@ pub(super) fn service(context: &Context, unit: &Unit, name: String) -> Service {
             type_: Some("ClusterIP".to_owned()),
             cluster_ip: (!vip).then(|| "None".to_owned()),
             selector: Some(labels::selector(context, unit)),
-            ip_family_policy: ip_family_policy(network::has_ipv6(context, unit)),
+            ip_family_policy,
+            ip_families,
             ports: vip.then(|| known.iter().map(|key| service_port(*key, &names)).collect()),
             publish_not_ready_addresses: early.then_some(true),
             ..ServiceSpec::default()
         }),
         ..Service::default()
     }
-}
-
-/// Addresses of both versions where the cluster has both, if the network asks for version 6.
-pub(super) fn ip_family_policy(ipv6: bool) -> Option<String> {
-    ipv6.then(|| "PreferDualStack".to_owned())
 }
 
 /// A port under its own number, by the name that the file gives it, else by one of number and protocol.

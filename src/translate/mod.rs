@@ -88,6 +88,7 @@ pub use documents::{Documents, documents_on};
 pub use file_object::external_name;
 pub use file_reference::{FileReference, file_references};
 pub use host_name::has_host_names;
+pub use network::is_without_ipv4;
 pub use node_network::is_driver as is_node_network_driver;
 pub use not_honoured::not_honoured;
 pub use plan::{
@@ -181,6 +182,8 @@ pub struct Facts {
     /// Whether pods may mount images (Kubernetes 1.35); none where no cluster was asked. Asked only of stacks that mount
     /// images.
     pub image_volumes: Option<bool>,
+    /// Whether Services may have addresses of version 6 alone; asked only of stacks with networks whose members do.
+    pub ipv6: bool,
     /// Whether the cluster serves HTTPRoutes; asked only of stacks that are published by a Gateway.
     pub gateway_api: bool,
     /// Whether the cluster attaches pods to networks beside its own; asked only of stacks that have such networks.

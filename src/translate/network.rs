@@ -61,11 +61,30 @@ fn is_internal(network: &Network) -> bool {
     !network.external && (network.internal || is_isolated(network))
 }
 
-/// Whether the service is in an ordinary network whose members have addresses of version 6 too.
-pub(super) fn has_ipv6(context: &Context, unit: &Unit) -> bool {
-    let ordinary = |key: &&String| !context.node_networks.contains_key(key.as_str());
-    let mut networks = unit.pod.container.networks.keys().filter(ordinary);
-    networks.any(|key| context.project.networks.get(key).is_some_and(|network| network.enable_ipv6 == Some(true)))
+/// The versions of the addresses that a name of these services leads to, as a policy and a list of a Service: version 6
+/// too, where the cluster has it, if one of their ordinary networks asks for it, and nothing else if all do without
+/// version 4. The API server refuses a list of what the cluster has not. A Service with an address of its own keeps it, so
+/// that it could not go back.
+pub(super) fn families<'u>(
+    context: &Context,
+    units: impl Iterator<Item = &'u Unit<'u>>,
+    headless: bool,
+) -> (Option<String>, Option<Vec<String>>) {
+    let keys: BTreeSet<&String> = units.flat_map(|unit| unit.pod.container.networks.keys()).collect();
+    let ordinary = keys.into_iter().filter(|key| !context.node_networks.contains_key(key.as_str()));
+    let networks: Vec<&Network> = ordinary.filter_map(|key| context.project.networks.get(key)).collect();
+    if !networks.iter().any(|network| network.enable_ipv6 == Some(true)) {
+        (None, None)
+    } else if headless && context.facts.ipv6 && networks.iter().all(|network| is_without_ipv4(network)) {
+        (Some("SingleStack".to_owned()), Some(vec!["IPv6".to_owned()]))
+    } else {
+        (Some("PreferDualStack".to_owned()), None)
+    }
+}
+
+/// Whether the members of a network have addresses of version 6 alone.
+pub fn is_without_ipv4(network: &Network) -> bool {
+    network.enable_ipv4 == Some(false) && network.enable_ipv6 == Some(true)
 }
 
 /// The labels by which a service's pods belong to their networks.
@@ -259,6 +278,7 @@ pub(super) fn note_what_the_cluster_decides(context: &Context, notes: &mut Notes
                 "spec.networkPolicy.mode is Off: there is no NetworkPolicy that could have them as annotations",
             );
         }
+        let is_six_alone = context.facts.ipv6 && is_without_ipv4(network);
         for (attribute, given, message) in [
             (
                 "driver_opts",
@@ -268,11 +288,16 @@ pub(super) fn note_what_the_cluster_decides(context: &Context, notes: &mut Notes
             (
                 "enable_ipv4",
                 network.enable_ipv4 == Some(false),
-                "is not honoured: the cluster decides on the kinds of addresses",
+                if is_six_alone {
+                    "names lead to addresses of version 6 alone, unless the service is in another network too or its name has an \
+                     address of its own; the pods keep theirs of version 4"
+                } else {
+                    "is not honoured: the cluster decides on the kinds of addresses"
+                },
             ),
             (
                 "enable_ipv6",
-                network.enable_ipv6 == Some(true),
+                network.enable_ipv6 == Some(true) && !is_six_alone,
                 "names lead to addresses of both kinds where the cluster has both",
             ),
             ("ipam", network.ipam != Ipam::default(), "is not honoured: the cluster gives addresses"),
@@ -346,6 +371,36 @@ mod tests {
         assert_eq!(label_key("p_front"), "network.compose-operator.dev/p_front");
         for name in ["a b", "x".repeat(80).as_str(), "_a"] {
             assert!(is_qualified_name(&label_key(name)), "{name}");
+        }
+    }
+
+    #[test]
+    fn names_lead_to_the_kinds_of_addresses_that_the_networks_have() {
+        let text = "services: {plain: {image: x, networks: {four: null}}, six: {image: x, networks: {only: null}}, \
+                    both: {image: x, networks: {four: null, only: null}}, two: {image: x, networks: {dual: null}}, \
+                    none: {image: x, networks: {neither: null}}}\n\
+                    networks: {four: {}, dual: {enable_ipv6: true}, neither: {enable_ipv4: false}, \
+                    only: {enable_ipv4: false, enable_ipv6: true}}";
+        let of = |ipv6: bool, headless: bool, services: &[&str]| {
+            let facts = Facts { ipv6, ..Facts::default() };
+            fixture::with_facts(text, &fixture::stack(), &facts, |context, _| {
+                let (policy, list) =
+                    families(context, services.iter().map(|service| &context.units[service]), headless);
+                (policy.unwrap_or_default(), list.unwrap_or_default().concat())
+            })
+        };
+        let (unset, dual) = ((String::new(), String::new()), ("PreferDualStack".to_owned(), String::new()));
+        let six = ("SingleStack".to_owned(), "IPv6".to_owned());
+        for (services, with, without) in [
+            (["plain"].as_slice(), &unset, &unset),
+            (&["none"], &unset, &unset),
+            (&["two"], &dual, &dual),
+            (&["both"], &dual, &dual),
+            (&["six"], &six, &dual),
+            (&["six", "plain"], &dual, &dual),
+        ] {
+            assert_eq!((&of(true, true, services), &of(false, true, services)), (with, without), "{services:?}");
+            assert_eq!(&of(true, false, services), without, "{services:?}");
         }
     }
 

@@ -42,6 +42,8 @@ pub struct Settings {
     pub addresses: Option<BTreeMap<String, String>>,
     /// Whether pods may have any host name.
     pub hostname_override: bool,
+    /// Whether the cluster has addresses of version 6.
+    pub ipv6: bool,
     /// Whether the cluster has Multus.
     pub network_attachments: bool,
     /// The StorageClasses that keep the volumes of drivers.
@@ -150,6 +152,7 @@ fn read(case: &Path) -> Case {
         gateway_api: settings.gateway_api,
         addresses: settings.addresses.clone(),
         hostname_override: settings.hostname_override,
+        ipv6: settings.ipv6,
         network_attachments: settings.network_attachments,
         operator_image: settings.operator_image.clone(),
         volume_drivers: settings.volume_drivers.clone(),

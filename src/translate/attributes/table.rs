@@ -26,7 +26,7 @@ pub const ATTRIBUTES: &[(&str, Treatment)] = &[
     ("networks.*.attachable", Ignored("")),
     ("networks.*.driver", ByValue("`bridge` and `overlay`; `host` and `none` as `network_mode`; `macvlan` and `ipvlan` where the cluster has Multus and the policy allows it")),
     ("networks.*.driver_opts", ByValue("`parent`, `macvlan_mode` and `ipvlan_mode`; other networks have no options")),
-    ("networks.*.enable_ipv4", ByValue("in macvlan and ipvlan networks; in others, `true` is as good as nothing, and the cluster decides")),
+    ("networks.*.enable_ipv4", ByValue("in macvlan and ipvlan networks; in others, `false` beside `enable_ipv6` has names lead to addresses of version 6 alone, where the cluster has them and the name has no address of its own")),
     ("networks.*.enable_ipv6", ByValue("names lead to addresses of both kinds where the cluster has both")),
     ("networks.*.external", ByValue("by the label of the network, in the namespace; by `x-kubernetes.namespace` in another one, where the policy allows it")),
     ("networks.*.internal", ByValue("where NetworkPolicies are enforced")),
