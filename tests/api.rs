@@ -18,6 +18,8 @@ mod harness;
 mod images;
 #[path = "api/neighbours.rs"]
 mod neighbours;
+#[path = "api/networks.rs"]
+mod networks;
 #[path = "api/nulls.rs"]
 mod nulls;
 #[path = "api/planted.rs"]
