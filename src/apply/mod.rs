@@ -47,7 +47,7 @@ pub use pod::{Ended, PodFacts};
 pub use readiness::{ClaimFacts, Facts, JobFacts, Progress, Replicas, ServiceFacts};
 pub use record::{Applied, Record, RolledBack};
 pub use reports::{ReportFeed, VulnerabilityReport};
-pub use seeding::claims;
+pub use seeding::{claims, shared_claims};
 pub use watch::changes;
 
 use kube::Client;

@@ -98,6 +98,8 @@ pub struct ClaimFacts {
     pub requested: Option<String>,
     /// What its annotation says of how it was filled.
     pub seed: Option<String>,
+    /// Whether pods of several nodes may mount it.
+    pub shared: bool,
 }
 
 impl Facts {
@@ -240,6 +242,9 @@ fn claim(object: &DynamicObject) -> ClaimFacts {
         capacity: owned("/status/capacity/storage"),
         requested: owned("/spec/resources/requests/storage"),
         seed: object.annotations().get(ANNOTATION_SEED).cloned(),
+        shared: list(data, "/spec/accessModes")
+            .iter()
+            .any(|mode| matches!(mode.as_str(), Some("ReadWriteMany" | "ReadOnlyMany"))),
     }
 }
 

@@ -149,10 +149,11 @@ pub(super) fn report_volumes(live: &LiveStore, owner: &Owner, claims: &[Claim]) 
         .iter()
         .map(|claim| {
             let live = live.get(Kind::PersistentVolumeClaim, &owner.namespace, &claim.name);
-            let ClaimFacts { phase, capacity, requested: _, seed: _ } = match live.as_ref().map(|live| &live.facts) {
-                Some(Facts::Claim(facts)) => (**facts).clone(),
-                _ => ClaimFacts::default(),
-            };
+            let ClaimFacts { phase, capacity, requested: _, seed: _, shared: _ } =
+                match live.as_ref().map(|live| &live.facts) {
+                    Some(Facts::Claim(facts)) => (**facts).clone(),
+                    _ => ClaimFacts::default(),
+                };
             // An owner takes its claims along.
             let is_owned = claim.object.as_ref().is_some_and(|object| {
                 object.metadata.owner_references.as_ref().is_some_and(|owners| !owners.is_empty())

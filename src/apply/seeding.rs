@@ -1,6 +1,6 @@
 //! Which claims were filled with what an image has.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::kind::Kind;
 use super::live::LiveStore;
@@ -25,4 +25,11 @@ pub fn claims(live: &LiveStore, namespace: &str) -> BTreeMap<String, Seed> {
             _ => None,
         })
         .collect()
+}
+
+/// The claims of a namespace that pods of several nodes may mount.
+pub fn shared_claims(live: &LiveStore, namespace: &str) -> BTreeSet<String> {
+    let claims = live.of_kind(namespace, Kind::PersistentVolumeClaim).into_iter();
+    let shared = claims.filter(|(_, claim)| matches!(&claim.facts, Facts::Claim(facts) if facts.shared));
+    shared.map(|(name, _)| name).collect()
 }

@@ -211,6 +211,7 @@ async fn pipeline(operator: &Client, stack: &mut ComposeStack, context: &Context
     facts.volume_drivers = context.args.volume_drivers.iter().cloned().collect();
     facts.operator_image.clone_from(&context.args.operator_image);
     facts.claims = apply::claims(&context.live, &namespace);
+    facts.shared_claims = apply::shared_claims(&context.live, &namespace);
     if has_host_names(&project) {
         facts.addresses = Some(apply::addresses(&context.live, &owner(stack)));
     }

@@ -99,7 +99,7 @@ pub use pod_security::BASELINE_CAPABILITIES;
 pub use project_directory::{PROJECT_DIRECTORY, as_relative};
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use k8s_openapi::api::networking::v1::NetworkPolicyPeer;
@@ -168,6 +168,9 @@ pub struct Facts {
     pub operator_image: Option<String>,
     /// The claims that are there already, by name, and whether they were filled.
     pub claims: BTreeMap<String, Seed>,
+    /// The claims that are there already and that pods of several nodes may mount, by name. Nothing is made of it: pods
+    /// would restart when a claim is made anew.
+    pub shared_claims: BTreeSet<String>,
     /// What images say of themselves, by the reference in the file; absent when nobody asked.
     pub images: BTreeMap<String, ImageStatus>,
     /// The pods that answer DNS; when empty, port 53 is open to any address.

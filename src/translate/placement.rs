@@ -121,6 +121,7 @@ pub(super) fn note_external_claims(context: &Context, notes: &mut Notes) {
         } else if let [user] = users.as_slice()
             && context.units.get(user).is_some_and(Unit::is_several)
             && !is_said(context, key)
+            && !context.facts.shared_claims.contains(name)
         {
             notes.approximated(
                 path,
@@ -142,6 +143,7 @@ pub(super) fn note_exclusive_claims(context: &Context, unit: &Unit, notes: &mut 
         let source = mount.source.as_str();
         if let Some(Backing::Claim { name, external: true }) = context.backings.get(source)
             && !may_be_on_several_nodes(context, source)
+            && !context.facts.shared_claims.contains(name)
         {
             notes.approximated(
                 unit.mount_path(index),
@@ -382,7 +384,7 @@ fn per_node(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::translate::fixture;
+    use crate::translate::{Facts, fixture};
 
     fn placed(service: &str) -> (PodSpec, Vec<String>) {
         fixture::with(&format!("services: {{web: {{image: x, {service}}}}}"), |context, notes| {
@@ -475,23 +477,32 @@ mod tests {
         let together = (vec!["a".to_owned()], Vec::new());
         assert_eq!(look(&several, ", x-kubernetes: {accessModes: [ReadWriteOnce]}"), together);
         assert_eq!(look(&format!("a: {{{volumes}}}"), ""), none);
+        let facts = Facts { shared_claims: BTreeSet::from(["pool".to_owned()]), ..Facts::default() };
+        let text = format!("services: {{{several}}}\nvolumes: {{data: {{name: pool, external: true}}}}");
+        fixture::with_facts(&text, &fixture::stack(), &facts, |context, notes| {
+            note_external_claims(context, notes);
+            assert_eq!(std::mem::take(notes).summary(), Vec::<String>::new());
+        });
     }
 
     #[test]
     fn a_claim_that_is_there_and_that_the_pods_of_all_nodes_mount_is_noted() {
-        let noted = |volume: &str| {
+        let noted = |shared: &[&str], volume: &str| {
+            let shared_claims = shared.iter().map(|claim| (*claim).to_owned()).collect();
+            let facts = Facts { shared_claims, ..Facts::default() };
             let text = format!(
                 "services: {{a: {{image: x, deploy: {{mode: global}}, volumes: [{{type: volume, source: data, target: \
                  /d}}]}}}}\nvolumes: {{data: {{name: pool, external: true{volume}}}}}"
             );
-            fixture::with(&text, |context, notes| {
+            fixture::with_facts(&text, &fixture::stack(), &facts, |context, notes| {
                 note_exclusive_claims(context, &context.units["a"], notes);
                 std::mem::take(notes).summary()
             })
         };
-        assert_eq!(noted(""), ["services.a.volumes[0]: Approximated"]);
+        assert_eq!(noted(&[], ""), ["services.a.volumes[0]: Approximated"]);
+        assert_eq!(noted(&["pool"], ""), Vec::<String>::new());
         for mode in ["ReadWriteMany", "ReadOnlyMany"] {
-            assert_eq!(noted(&format!(", x-kubernetes: {{accessModes: [{mode}]}}")), Vec::<String>::new());
+            assert_eq!(noted(&[], &format!(", x-kubernetes: {{accessModes: [{mode}]}}")), Vec::<String>::new());
         }
     }
 

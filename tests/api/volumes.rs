@@ -64,3 +64,32 @@ fn only_a_new_claim_is_filled_and_its_service_waits() {
         namespace.list("jobs", "compose-operator.dev/stack=new").is_empty().then_some(())
     });
 }
+
+#[test]
+fn a_claim_that_is_there_says_itself_whether_several_nodes_may_mount_it() {
+    let Some(cluster) = cluster() else { return };
+    let namespace = cluster.namespace("modes");
+    for (name, mode) in [("one", "ReadWriteOnce"), ("several", "ReadWriteMany")] {
+        namespace.apply(&format!(
+            "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {{name: {name}}}\nspec:\n  accessModes: [{mode}]\n  resources: \
+             {{requests: {{storage: 1Gi}}}}\n"
+        ));
+    }
+    let _operator = Operator::start(cluster, &[&namespace], &[]);
+    let service = |volume: &str| {
+        format!("  {volume}: {{image: nginx, volumes: [\"{volume}:/data\"], deploy: {{replicas: 2}}}}\n")
+    };
+    let text = format!(
+        "services:\n{}{}volumes:\n  one: {{external: true}}\n  several: {{external: true}}\n",
+        service("one"),
+        service("several")
+    );
+    namespace.apply(&stack_with("app", &text, ""));
+    // The claims are read when they are first used, and known to the pass after.
+    wait_for("a warning of one of them", 30, || {
+        let stack = namespace.get("composestack", "app")?;
+        let paths = stack["status"]["warnings"].as_array()?.iter().filter_map(|one| one["path"].as_str());
+        let said: Vec<_> = paths.filter(|path| path.starts_with("volumes.")).collect();
+        (said == ["volumes.one.external"]).then_some(())
+    });
+}

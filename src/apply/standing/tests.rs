@@ -145,7 +145,7 @@ fn claims_grow_when_they_are_bound_and_never_shrink() {
     let one = claim("1Gi");
     let at = |phase: &str| {
         let (phase, requested) = (Some(phase.to_owned()), Some("1Gi".to_owned()));
-        live(&one, Facts::Claim(Box::new(ClaimFacts { phase, capacity: None, requested, seed: None })))
+        live(&one, Facts::Claim(Box::new(ClaimFacts { phase, requested, ..ClaimFacts::default() })))
     };
     assert_eq!(judged(&claim("2Gi"), &at("Bound"), &record(&one)).0, update(Action::Configured));
     assert!(matches!(judged(&claim("2Gi"), &at("Pending"), &record(&one)).0, Standing::Wait { holds: false, .. }));
