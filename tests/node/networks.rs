@@ -130,3 +130,54 @@ fn networks_isolate() {
         wait_for(&format!("{service} to be closed"), 20, || (!from_outside(&addresses[service])).then_some(()));
     }
 }
+
+/// A stack of servers, each with its networks.
+fn servers(name: &str, services: &[(&str, &str)], networks: &str) -> String {
+    let mut stack = format!(
+        "apiVersion: compose-operator.dev/v1alpha1\nkind: ComposeStack\nmetadata: {{name: {name}}}\nspec:\n  composeFile: |\n    \
+         x-server: &server\n      image: busybox\n      command: [\"sh\", \"-c\", \"mkdir -p /tmp/www; hostname > \
+         /tmp/www/index.html; exec httpd -f -p 8080 -h /tmp/www\"]\n      stop_grace_period: 1s\n    networks: {networks}\n    \
+         services:\n"
+    );
+    for (service, network) in services {
+        let _ = writeln!(stack, "      {service}: {{<<: *server, networks: [{network}]}}");
+    }
+    stack
+}
+
+#[test]
+fn networks_reach_into_namespaces_that_the_policy_names() {
+    let Some(cluster) = cluster() else { return };
+    let (owner, joining) = (cluster.namespace("net-owner"), cluster.namespace("net-joining"));
+    let allow = format!("--allow-network={}/shop_front={}", owner.name, joining.name);
+    let _operator = Operator::start(cluster, &[&owner, &joining], &[&allow]);
+    owner.apply(&servers("shop", &[("store", "front"), ("db", "back")], "{front: {internal: true}, back: {}}"));
+    let networks = format!(
+        "{{there: {{external: true, name: shop_front, x-kubernetes: {{namespace: {}}}}}, here: {{name: shop_front}}}}",
+        owner.name
+    );
+    joining.apply(&servers("app", &[("web", "there"), ("other", "here")], &networks));
+    owner.wait_ready("shop", 120);
+    joining.wait_ready("app", 120);
+    let in_namespace = |service: &str, namespace: &Namespace| format!("{service}.{}", namespace.name);
+    let (web, other) = (in_namespace("web", &joining), in_namespace("other", &joining));
+    let (store, db) = (in_namespace("store", &owner), in_namespace("db", &owner));
+    let names: BTreeSet<&str> = ["store", "web", "other", &web, &other, &store, &db].into();
+    for (namespace, from, expected) in [
+        // By the short name too, which the namespace that is joined has alone.
+        (&joining, "web", vec!["web", &web, "store", &store]),
+        (&joining, "other", vec!["other", &other]),
+        (&owner, "store", vec!["store", &store, &web]),
+        (&owner, "db", vec![&db]),
+    ] {
+        let expected: BTreeSet<String> = expected.into_iter().map(str::to_owned).collect();
+        let mut last = BTreeSet::new();
+        for _ in 0..8 {
+            last = reached(namespace, from, &names);
+            if last == expected {
+                break;
+            }
+        }
+        assert_eq!(last, expected, "what {from} reaches");
+    }
+}
