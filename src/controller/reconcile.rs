@@ -31,8 +31,6 @@ use crate::source::{self, Again, WantedImage};
 use crate::status::{self, Finding, Pass};
 use crate::translate::{Note, Plan, Stack, has_host_names, not_honoured, translate};
 
-/// How long the watch is given to bring a stack that changed during a pass.
-const OVERTAKEN: Duration = Duration::from_millis(200);
 /// Times are kept in whole seconds, so that what is due in a second may be due in two.
 const MOMENT: Duration = Duration::from_secs(1);
 /// How long a waiting stack is left to its watches.
@@ -108,7 +106,6 @@ async fn pass(client: &Client, root: &Root, context: &Context, span: &Span) -> R
     let passed = guarded(for_work(context), work).await.unwrap_or_else(Passed::from);
     let next = status_after(&stack, &passed);
     context.memory.owe(&stack, passed.leaves(owed(&stack, context)));
-    let action = action(&stack, &passed, &next, context);
     let result = passed.ended.result();
     context.metrics.reconciled(result, started.elapsed());
     passed.ended.categories().into_iter().for_each(|category| context.metrics.went_wrong(category));
@@ -130,6 +127,8 @@ async fn pass(client: &Client, root: &Root, context: &Context, span: &Span) -> R
             error
         })?;
     drop(writing);
+    // Not before: a pass whose status nobody can read has not gone well.
+    let action = action(&stack, &passed, &next, context);
     if let Some(version) = written {
         events::turned(client, context, &stack, &next).instrument(step!("publish events")).await;
         context.memory.wrote(&stack, version, next, &context.stacks);
@@ -151,7 +150,9 @@ fn tell(root: &Root, error: &ReconcileError) {
 pub(super) fn on_error(root: Arc<Root>, error: &ReconcileError, context: Arc<Context>) -> Action {
     match error {
         ReconcileError::Unreadable(_) => Action::await_change(),
-        ReconcileError::Status(error) if is_conflict(error) => Action::requeue(OVERTAKEN),
+        ReconcileError::Status(error) if is_conflict(error) => {
+            Action::requeue(context.retries.overtaken(&key(root.as_ref())))
+        }
         ReconcileError::Status(_) | ReconcileError::Unfinished(_) => {
             Action::requeue(context.retries.failed(&key(root.as_ref())))
         }

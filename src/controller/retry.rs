@@ -5,6 +5,9 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 const FIRST: Duration = Duration::from_secs(1);
+/// How long the watch is given to bring a stack that changed during a pass. Where it does not, or somebody changes the stack
+/// in every pass, or the API server says so to whatever is written, the next pause is longer.
+const OVERTAKEN: Duration = Duration::from_millis(200);
 /// What an API server that was gone for an hour leaves behind is made good within this time.
 const LAST: Duration = Duration::from_mins(1);
 
@@ -15,9 +18,18 @@ pub(super) struct Retries(Mutex<HashMap<String, u32>>);
 impl Retries {
     /// How long to wait after one more failure: a second, doubled each time, a minute at most.
     pub(super) fn failed(&self, stack: &str) -> Duration {
+        self.after(stack, FIRST)
+    }
+
+    /// The same after a pass during which the stack changed: hardly at all, the first time.
+    pub(super) fn overtaken(&self, stack: &str) -> Duration {
+        self.after(stack, OVERTAKEN)
+    }
+
+    fn after(&self, stack: &str, first: Duration) -> Duration {
         let mut attempts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let count = attempts.entry(stack.to_owned()).or_insert(0);
-        let delay = FIRST.saturating_mul(1 << (*count).min(16)).min(LAST);
+        let delay = first.saturating_mul(1 << (*count).min(16)).min(LAST);
         *count += 1;
         delay
     }
@@ -47,6 +59,15 @@ mod tests {
         assert_eq!(retries.failed("b").as_secs(), 1);
         retries.succeeded("a");
         assert_eq!(retries.failed("a").as_secs(), 1);
+    }
+
+    #[test]
+    fn a_stack_that_is_overtaken_again_and_again_waits_longer_too() {
+        let retries = Retries::default();
+        let waits: Vec<u128> = (0..11).map(|_| retries.overtaken("a").as_millis()).collect();
+        assert_eq!(waits, [200, 400, 800, 1600, 3200, 6400, 12_800, 25_600, 51_200, 60_000, 60_000]);
+        assert_eq!(retries.failed("a"), LAST, "they are failures in a row, of whichever kind");
+        assert_eq!(retries.overtaken("b").as_millis(), 200);
     }
 
     /// The pauses are the library's: half a minute at most, and up to as much again by chance.

@@ -24,16 +24,34 @@ struct Line {
 /// What was written to the status of stacks.
 type Written = Arc<Mutex<Vec<Value>>>;
 
-/// A server that never answers requests to paths that end like this.
-fn server(silent: &'static str) -> (Client, Written) {
+/// What becomes of a request.
+#[derive(Clone, Copy)]
+enum Fate {
+    /// It is never answered.
+    Silence,
+    /// It is refused.
+    Refusal(u16),
+}
+
+/// A server to which this happens with requests to paths that end like this.
+fn server(path: &'static str, fate: Fate) -> (Client, Written) {
     let written = Written::default();
     let kept = Arc::clone(&written);
     let service = tower::service_fn(move |request: HttpRequest<Body>| {
         let written = Arc::clone(&kept);
         async move {
             let (parts, body) = request.into_parts();
-            if parts.uri.path().ends_with(silent) {
-                return std::future::pending().await;
+            if parts.uri.path().ends_with(path) {
+                return match fate {
+                    Fate::Silence => std::future::pending().await,
+                    Fate::Refusal(code) => {
+                        let refusal = json!({
+                            "apiVersion": "v1", "kind": "Status", "status": "Failure", "code": code,
+                            "reason": if code == 409 { "Conflict" } else { "InternalError" },
+                        });
+                        Response::builder().status(code).body(Body::from(serde_json::to_vec(&refusal).unwrap()))
+                    }
+                };
             }
             let body = body.collect().await.unwrap().to_bytes();
             let answer = match (&parts.method, parts.uri.path()) {
@@ -89,7 +107,7 @@ fn counts(context: &Context, category: &str) -> bool {
 
 #[tokio::test]
 async fn a_pass_whose_status_is_not_taken_ends_and_is_tried_again() {
-    let (client, written) = server("/status");
+    let (client, written) = server("/status", Fate::Silence);
     let context = context(client);
     let error = reconcile(root("app", &json!({"suspend": true})), Arc::clone(&context)).await.unwrap_err();
     assert!(matches!(error, ReconcileError::Unfinished(Unfinished::Late(_))), "{error:?}");
@@ -101,7 +119,7 @@ async fn a_pass_whose_status_is_not_taken_ends_and_is_tried_again() {
 
 #[tokio::test]
 async fn a_pass_that_takes_too_long_says_so() {
-    let (client, written) = server("/configmaps/settings");
+    let (client, written) = server("/configmaps/settings", Fate::Silence);
     let context = context(client);
     let spec = json!({"envFrom": [{"configMapRef": {"name": "settings"}}]});
     reconcile(root("app", &spec), Arc::clone(&context)).await.unwrap();
@@ -112,9 +130,21 @@ async fn a_pass_that_takes_too_long_says_so() {
     assert!(counts(&context, "timeout"));
 }
 
+/// What was done is done, but nobody can read so: a pass in each second would be one too many for a right that is missing.
+#[tokio::test]
+async fn a_stack_whose_status_is_refused_again_and_again_waits_longer_each_time() {
+    let (client, _) = server("/status", Fate::Refusal(500));
+    let context = context(client);
+    for pause in [1, 2, 4, 8] {
+        let stack = root("app", &json!({"suspend": true}));
+        let error = reconcile(Arc::clone(&stack), Arc::clone(&context)).await.unwrap_err();
+        assert_eq!(on_error(stack, &error, Arc::clone(&context)), Action::requeue(Duration::from_secs(pause)));
+    }
+}
+
 #[tokio::test]
 async fn a_stack_that_cannot_be_read_is_told_of_and_others_go_on() {
-    let (client, written) = server("/none");
+    let (client, written) = server("/none", Fate::Silence);
     let context = context(client);
     let unreadable = root("unreadable", &json!({"unsupported": "Perhaps"}));
     let error = reconcile(Arc::clone(&unreadable), Arc::clone(&context)).await.unwrap_err();
