@@ -103,7 +103,7 @@ async fn pass(client: &Client, root: &Root, context: &Context, span: &Span) -> R
     let mut stack = context.memory.latest(cached, &context.stacks);
     let started = Instant::now();
     let work = Box::pin(pipeline(client, &mut stack, context));
-    let passed = guarded(for_work(context), work).await.unwrap_or_else(Passed::from);
+    let passed = guarded(for_work(context), work).await.unwrap_or_else(|unfinished| Ok(unfinished.into()))?;
     let next = status_after(&stack, &passed);
     context.memory.owe(&stack, passed.leaves(owed(&stack, context)));
     let result = passed.ended.result();
@@ -169,31 +169,31 @@ fn for_work(context: &Context) -> Duration {
     context.args.reconcile_timeout * 9 / 10
 }
 
-async fn pipeline(operator: &Client, stack: &mut ComposeStack, context: &Context) -> Passed {
+async fn pipeline(operator: &Client, stack: &mut ComposeStack, context: &Context) -> Result<Passed, ReconcileError> {
     if stack.spec.suspend {
-        return Ended::Suspended.into();
+        return Ok(Ended::Suspended.into());
     }
     let fields = not_honoured(&stack.spec);
     if !fields.is_empty() {
-        return Ended::FieldNotSupported(fields).into();
+        return Ok(Ended::FieldNotSupported(fields).into());
     }
     // Everything up to the status is done as the stack's identity.
     let client = match identity::client(operator, stack, &context.args.identity) {
         Ok(client) => client,
-        Err(error) => return Ended::Forbidden(error.to_string()).into(),
+        Err(error) => return Ok(Ended::Forbidden(error.to_string()).into()),
     };
     let reader = source::Reader::new(&client, stack, &context.references);
     let gathering = step!("gather inputs");
     let inputs = match source::gather(&reader, stack).instrument(gathering.clone()).await {
         Ok(inputs) => inputs,
-        Err(error) => return not_gathered(&error).at(&gathering).into(),
+        Err(error) => return Ok(not_gathered(&error).at(&gathering).into()),
     };
     drop(gathering);
     let revision = Some(inputs.revision(&context.hash_key));
     let loading = step!("load compose");
     let project = match loading.in_scope(|| compose::load(&inputs.files, &inputs.options)) {
         Ok(project) => project,
-        Err(errors) => return Passed { revision, ..Ended::InvalidCompose(errors).at(&loading).into() },
+        Err(errors) => return Ok(Passed { revision, ..Ended::InvalidCompose(errors).at(&loading).into() }),
     };
     drop(loading);
     let (enforced, dns) = (context.args.network_policy_enforced.into(), &context.args.dns_peers.0);
@@ -201,7 +201,7 @@ async fn pipeline(operator: &Client, stack: &mut ComposeStack, context: &Context
     let facts = source::facts(&reader, stack, &project, &context.hash_key, enforced, dns).instrument(asking.clone());
     let mut facts = match facts.await {
         Ok(facts) => facts,
-        Err(error) => return Passed { revision, ..not_gathered(&error).at(&asking).into() },
+        Err(error) => return Ok(Passed { revision, ..not_gathered(&error).at(&asking).into() }),
     };
     drop(asking);
     let (images, look_up) = images(&reader, stack, context, &project).instrument(step!("read images")).await;
@@ -237,18 +237,13 @@ async fn pipeline(operator: &Client, stack: &mut ComposeStack, context: &Context
         .cloned()
         .partition(|note| note.reason == policy::FORBIDDEN);
     if !refused.is_empty() {
-        return Passed {
-            revision,
-            warnings,
-            images,
-            look_up,
-            ended: Ended::Unsupported([refused, forbidden].concat()).at(&translating),
-        };
+        let ended = Ended::Unsupported([refused, forbidden].concat()).at(&translating);
+        return Ok(Passed { revision, warnings, images, look_up, ended });
     }
     if !forbidden.is_empty() {
         let violations = forbidden.iter().map(|note| format!("{}: {}", note.path, note.message)).collect();
         let ended = Ended::PolicyViolation(violations).at(&translating);
-        return Passed { revision, warnings, images, look_up, ended };
+        return Ok(Passed { revision, warnings, images, look_up, ended });
     }
     drop(translating);
     let looked = stack.status.as_ref().is_some_and(|status| {
@@ -260,12 +255,10 @@ async fn pipeline(operator: &Client, stack: &mut ComposeStack, context: &Context
     });
     let applying = step!("apply");
     if let Err(error) = announce(operator, stack, context, &plan).instrument(applying.clone()).await {
-        let failed =
-            Failed { category: "status", message: format!("cannot tell in the status what is to be made: {error}") };
-        return Passed { revision, warnings, images, look_up, ended: Ended::Failed(failed).at(&applying) };
+        return Ok(Passed { revision, warnings, images, look_up, ended: not_announced(error)?.at(&applying) });
     }
     let outcome = applied(&client, stack, context, &plan, looked).instrument(applying.clone()).await;
-    Passed { revision, warnings, images, look_up, ended: Ended::Applied(Box::new(outcome)).at(&applying) }
+    Ok(Passed { revision, warnings, images, look_up, ended: Ended::Applied(Box::new(outcome)).at(&applying) })
 }
 
 /// What is known of the images: recorded, or read now. What could not be read is tried again when the stack changes; a
@@ -338,6 +331,15 @@ async fn announce(
         stack.status = Some(status);
     }
     Ok(())
+}
+
+/// What a pass comes to that cannot tell what it is about to make: nothing, where the stack changed meanwhile.
+fn not_announced(error: kube::Error) -> Result<Ended, ReconcileError> {
+    if is_conflict(&error) {
+        return Err(ReconcileError::Status(Box::new(error)));
+    }
+    let message = format!("cannot tell in the status what is to be made: {error}");
+    Ok(Ended::Failed(Failed { category: "status", message }))
 }
 
 async fn applied(client: &Client, stack: &ComposeStack, context: &Context, plan: &Plan, looked: bool) -> Outcome {

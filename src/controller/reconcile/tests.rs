@@ -130,6 +130,40 @@ async fn a_pass_that_takes_too_long_says_so() {
     assert!(counts(&context, "timeout"));
 }
 
+/// A stack whose pass makes a Secret, and tells of that before.
+fn makes_a_secret() -> Arc<Root> {
+    let compose = "services: {web: {image: web, secrets: [key]}}\nsecrets: {key: {environment: KEY}}\n";
+    root("app", &json!({"composeFile": compose, "env": {"KEY": "a"}}))
+}
+
+/// Somebody else was quicker: nothing is wrong.
+#[tokio::test]
+async fn a_stack_that_changes_before_its_pass_tells_of_secrets_has_no_error() {
+    let (client, written) = server("/status", Fate::Refusal(409));
+    let context = context(client);
+    for (stack, pause) in [(makes_a_secret(), 200), (root("app", &json!({"suspend": true})), 400)] {
+        let error = reconcile(Arc::clone(&stack), Arc::clone(&context)).await.unwrap_err();
+        assert_eq!(error.kind(), "overtaken");
+        let again = on_error(stack, &error, Arc::clone(&context));
+        assert_eq!(again, Action::requeue(Duration::from_millis(pause)));
+    }
+    let counted = context.metrics.encode().unwrap();
+    assert!(!counted.contains("reconcile_errors_total{") && written.lock().unwrap().is_empty(), "{counted}");
+}
+
+#[tokio::test]
+async fn a_pass_that_cannot_tell_of_secrets_waits_longer_each_time() {
+    let (client, written) = server("/status", Fate::Refusal(500));
+    let context = context(client);
+    for pause in [1, 2, 4] {
+        let stack = makes_a_secret();
+        let error = reconcile(Arc::clone(&stack), Arc::clone(&context)).await.unwrap_err();
+        assert_eq!(error.kind(), "status");
+        assert_eq!(on_error(stack, &error, Arc::clone(&context)), Action::requeue(Duration::from_secs(pause)));
+    }
+    assert!(written.lock().unwrap().is_empty());
+}
+
 /// What was done is done, but nobody can read so: a pass in each second would be one too many for a right that is missing.
 #[tokio::test]
 async fn a_stack_whose_status_is_refused_again_and_again_waits_longer_each_time() {
