@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use kube::Client;
+use tokio::sync::Semaphore;
 
 use super::args::RunArgs;
 use super::census::Census;
@@ -21,6 +22,8 @@ pub(super) struct Context {
     /// For what is read. What is written is written by the client of the stack's shard.
     pub(super) client: Client,
     pub(super) shards: Shards,
+    /// Whoever reconciles takes one. Each watched namespace has a queue of its own, so that theirs do not bound them all.
+    pub(super) places: Semaphore,
     pub(super) live: Arc<LiveStore>,
     pub(super) stacks: Stacks,
     /// Which inputs stacks read.
@@ -66,6 +69,7 @@ impl Context {
             namespaces: Namespaces::new(args.watch_namespaces.is_empty()),
             retries: Retries::default(),
             memory: Memory::default(),
+            places: Semaphore::new(args.concurrency.into()),
             client,
             shards,
             live,

@@ -69,6 +69,8 @@ impl ReconcileError {
 }
 
 pub(super) async fn reconcile(root: Arc<Root>, context: Arc<Context>) -> Result<Action, ReconcileError> {
+    // It is closed by nobody.
+    let Ok(_place) = context.places.acquire().await else { return Ok(Action::await_change()) };
     let shard = context.shards.of(root.as_ref());
     // Whoever acts for the shard next lets all of its stacks be reconciled.
     let Some(_running) = shard.begin().await else { return Ok(Action::await_change()) };

@@ -130,6 +130,27 @@ async fn a_pass_that_takes_too_long_says_so() {
     assert!(counts(&context, "timeout"));
 }
 
+/// The queues of several namespaces ask for more than there may be.
+#[tokio::test]
+async fn no_more_stacks_are_reconciled_at_a_time_than_may_be() {
+    let (client, written) = server("/none", Fate::Silence);
+    let context = context(client);
+    let all = u32::from(context.args.concurrency);
+    let taken = context.places.acquire_many(all - 1).await.unwrap();
+    let hangs = context.places.acquire().await.unwrap();
+    let waiting = reconcile(root("app", &json!({"suspend": true})), Arc::clone(&context));
+    let mut waiting = std::pin::pin!(waiting);
+    let moment = Duration::from_millis(100);
+    assert!(tokio::time::timeout(moment, &mut waiting).await.is_err() && written.lock().unwrap().is_empty());
+    // Nor has it begun, so that the end of the operator would wait for it.
+    assert!(context.shards.iter().all(|(_, shard)| shard.is_idle()));
+    drop(hangs);
+    waiting.await.unwrap();
+    assert_eq!(written.lock().unwrap().len(), 1);
+    drop(taken);
+    assert_eq!(context.places.available_permits(), usize::from(context.args.concurrency));
+}
+
 /// A stack whose pass makes a Secret, and tells of that before.
 fn makes_a_secret() -> Arc<Root> {
     let compose = "services: {web: {image: web, secrets: [key]}}\nsecrets: {key: {environment: KEY}}\n";
