@@ -31,6 +31,8 @@ enum Fate {
     Silence,
     /// It is refused.
     Refusal(u16),
+    /// Its client panics.
+    Panic,
 }
 
 /// A server to which this happens with requests to paths that end like this.
@@ -51,6 +53,7 @@ fn server(path: &'static str, fate: Fate) -> (Client, Written) {
                         });
                         Response::builder().status(code).body(Body::from(serde_json::to_vec(&refusal).unwrap()))
                     }
+                    Fate::Panic => panic!("planted"),
                 };
             }
             let body = body.collect().await.unwrap().to_bytes();
@@ -149,6 +152,36 @@ async fn no_more_stacks_are_reconciled_at_a_time_than_may_be() {
     assert_eq!(written.lock().unwrap().len(), 1);
     drop(taken);
     assert_eq!(context.places.available_permits(), usize::from(context.args.concurrency));
+}
+
+/// Not all that are broken come back at once.
+#[tokio::test]
+async fn a_stack_that_a_person_has_to_change_comes_back_in_its_own_share_of_the_interval() {
+    let (client, _) = server("/none", Fate::Silence);
+    let context = context(client);
+    for (name, expected) in [("app", "shop/app"), ("other", "shop/other")] {
+        let broken = root(name, &json!({"composeFile": "services: 1", "interval": "10m"}));
+        let action = reconcile(broken, Arc::clone(&context)).await.unwrap();
+        assert_eq!(action, Action::requeue(jittered(Duration::from_mins(10), expected)));
+    }
+}
+
+/// Such as by a value that nobody thought of.
+#[tokio::test]
+async fn a_pass_that_panics_says_so_and_others_go_on() {
+    let (client, written) = server("/configmaps/settings", Fate::Panic);
+    let context = context(client);
+    let spec = json!({"envFrom": [{"configMapRef": {"name": "settings"}}]});
+    let action = reconcile(root("app", &spec), Arc::clone(&context)).await.unwrap();
+    assert_ne!(action, Action::await_change(), "it is tried again");
+    reconcile(root("other", &json!({"suspend": true})), Arc::clone(&context)).await.unwrap();
+    let written = written.lock().unwrap();
+    let ready: Vec<&Value> = written.iter().map(|status| &status["conditions"][0]).collect();
+    assert_eq!((&ready[0]["status"], &ready[0]["reason"]), (&json!("False"), &json!("ApplyFailed")));
+    assert!(ready[0]["message"].as_str().unwrap().starts_with("the operator failed on this stack"), "{}", ready[0]);
+    assert_eq!(ready[1]["reason"], "Suspended");
+    assert!(counts(&context, "panic"));
+    assert!(context.shards.iter().all(|(_, shard)| shard.is_idle()));
 }
 
 /// A stack whose pass makes a Secret, and tells of that before.
