@@ -5,6 +5,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by a panic")]
 
 mod harness;
+#[path = "faults/held_up.rs"]
+mod held_up;
 #[path = "walks/kubelet.rs"]
 mod kubelet;
 #[path = "faults/outage.rs"]

@@ -48,6 +48,23 @@ pub enum Trouble {
     Slow(Duration),
     /// Every request is refused with this.
     Refusing(u16),
+    /// Every write is refused, as if somebody else had changed what is written (409).
+    Conflicting,
+    /// What was since is no longer known (410): watches end and none begins, and lists end after their first page, which
+    /// has one entry.
+    Forgetful,
+}
+
+impl Trouble {
+    /// What a request is refused with.
+    fn refuses(self, method: &Method, place: &str) -> Option<u16> {
+        match self {
+            Self::Gone | Self::Slow(_) => None,
+            Self::Refusing(code) => Some(code),
+            Self::Conflicting => (method != Method::GET).then_some(409),
+            Self::Forgetful => (place.contains("watch=true") || place.contains("continue=")).then_some(410),
+        }
+    }
 }
 
 /// A write that is on its way for as long as a test wants.
@@ -93,6 +110,9 @@ pub struct Plan {
     pub news: News,
     /// The version that lists tell of, where that is an old one, as if the API server were behind; and how many have.
     pub stale: Mutex<Option<(u64, usize)>>,
+    /// Whose requests wait, but for those that tell of its status, and how many do.
+    pub held_up: watch::Sender<Option<String>>,
+    pub waiting: AtomicUsize,
     /// What is wrong with the API server, and how many requests have met with it.
     pub trouble: watch::Sender<Option<Trouble>>,
     pub troubled: AtomicUsize,
@@ -178,14 +198,24 @@ async fn pass(State((client, plan)): State<(Client, Arc<Plan>)>, request: Reques
     }
     let is_watch = place.contains("watch=true");
     let trouble = *plan.trouble.borrow();
-    plan.troubled.fetch_add(usize::from(trouble.is_some()), Ordering::Relaxed);
+    let refused = trouble.and_then(|trouble| trouble.refuses(&parts.method, &place));
+    let is_met = refused.is_some() || matches!(trouble, Some(Trouble::Gone | Trouble::Slow(_)));
+    plan.troubled.fetch_add(usize::from(is_met), Ordering::Relaxed);
+    if let Some(code) = refused {
+        return refusal(code);
+    }
     match trouble {
         Some(Trouble::Gone) => return broken(),
-        Some(Trouble::Refusing(code)) => return refusal(code),
         Some(Trouble::Slow(by)) => tokio::time::sleep(by).await,
-        None => {}
+        Some(Trouble::Forgetful) if is_list => place = in_pages_of_one(&place),
+        _ => {}
     }
     let stack = stack_of(&place).or_else(|| stack_of(&String::from_utf8_lossy(&body)));
+    if !is_watch && !parts.uri.path().ends_with("/status") && stack.is_some() && *plan.held_up.borrow() == stack {
+        plan.waiting.fetch_add(1, Ordering::Relaxed);
+        // The sender is here.
+        let _ = plan.held_up.subscribe().wait_for(|held_up| *held_up != stack).await;
+    }
     let fault = match stack {
         Some(_) if is_watch => None,
         Some(stack) => plan.next(&stack),
@@ -250,6 +280,12 @@ pub fn stack_of(text: &str) -> Option<String> {
         name.is_some_and(|name| name[1..5].iter().all(u8::is_ascii_digit) && name[5] == b'x')
     });
     found.map(|(at, _)| text[at..at + 6].to_owned())
+}
+
+/// The place of a list whose pages have one entry each.
+fn in_pages_of_one(place: &str) -> String {
+    let (before, limit) = place.split_once("limit=").unwrap();
+    format!("{before}limit=1{}", limit.trim_start_matches(|it: char| it.is_ascii_digit()))
 }
 
 fn refusal(code: u16) -> Response {

@@ -110,8 +110,12 @@ async fn pass_on(
                 let Some(Ok(chunk)) = chunk else { break };
                 begun.extend_from_slice(&chunk);
             }
-            _ = trouble.wait_for(|trouble| *trouble == Some(Trouble::Gone)) => {
-                let _ = to.unbounded_send(Err(std::io::Error::other("gone")));
+            Ok(trouble) = trouble.wait_for(|it| matches!(it, Some(Trouble::Gone | Trouble::Forgetful))) => {
+                let end = match *trouble {
+                    Some(Trouble::Forgetful) => Ok(gone()),
+                    _ => Err(std::io::Error::other("gone")),
+                };
+                let _ = to.unbounded_send(end);
                 return;
             }
             _ = forgotten.changed() => {

@@ -40,8 +40,7 @@ pub fn apply(namespace: &Namespace, cluster: &Cluster, stacks: &[String], versio
     cluster.ok_with(&["-n", &namespace.name, "apply", "--server-side", "-f", "-"], &list.to_string());
 }
 
-/// Waits until all stacks say that they are ready, and meanwhile asks whether those that say so are: whether they have
-/// the objects that are expected and their workloads the version.
+/// Waits until all stacks say that they are ready, and meanwhile asks whether those that say so are.
 pub fn converge(
     namespace: &Namespace,
     stacks: &[String],
@@ -50,51 +49,61 @@ pub fn converge(
     meanwhile: &mut dyn FnMut(),
 ) {
     let began = Instant::now();
-    let wanted: BTreeSet<&str> = stacks.iter().map(String::as_str).collect();
     loop {
         meanwhile();
-        let text = namespace.ok(&["get", "composestacks", "-o", "json"]);
-        let list: Value = serde_json::from_str(&text).unwrap();
-        let mut ready = BTreeSet::new();
-        for stack in list["items"].as_array().unwrap() {
-            let conditions = stack["status"]["conditions"].as_array().cloned().unwrap_or_default();
-            let is_ready = conditions.iter().any(|it| {
-                it["type"] == "Ready"
-                    && it["status"] == "True"
-                    && it["observedGeneration"] == stack["metadata"]["generation"]
-            });
-            let name = stack["metadata"]["name"].as_str().unwrap();
-            if is_ready && wanted.contains(name) {
-                ready.insert(name.to_owned());
-            }
-        }
-        // Asked after the statuses: what they say has to be there by now.
-        let children = children(namespace);
-        for stack in &ready {
-            let (objects, _) = &children[stack];
-            let mut missing = expected.to_vec();
-            for object in objects {
-                if let Some(at) = missing.iter().position(|it| it == object) {
-                    missing.swap_remove(at);
-                }
-            }
-            let workload = |kind: &str, service: &str| format!("{kind}/{service} {service}:{version}");
-            for workload in [workload("Deployment", "web"), workload("StatefulSet", "db"), RAN.to_owned()] {
-                if !objects.contains(&workload) {
-                    missing.push(workload);
-                }
-            }
-            assert!(missing.is_empty(), "{stack} says that it is ready without {missing:?}");
-        }
-        if ready.len() == wanted.len() {
+        let (ready, text) = ready(namespace, stacks, (version, expected));
+        if ready.len() == stacks.len() {
             return;
         }
         if began.elapsed() >= Duration::from_secs(seconds) {
-            let stuck: Vec<_> = wanted.iter().filter(|name| !ready.contains(**name)).collect();
+            let stuck: Vec<_> = stacks.iter().filter(|name| !ready.contains(*name)).collect();
             panic!("stuck after {seconds} s: {stuck:?}\n{text}");
         }
         std::thread::sleep(Duration::from_millis(300));
     }
+}
+
+/// Those of some stacks that say that they are ready, and what all say. It is true of them: they have the objects that are
+/// expected, and their workloads the version.
+pub fn ready(
+    namespace: &Namespace,
+    stacks: &[String],
+    (version, expected): (u32, &[String]),
+) -> (BTreeSet<String>, String) {
+    let text = namespace.ok(&["get", "composestacks", "-o", "json"]);
+    let list: Value = serde_json::from_str(&text).unwrap();
+    let mut ready = BTreeSet::new();
+    for stack in list["items"].as_array().unwrap() {
+        let conditions = stack["status"]["conditions"].as_array().cloned().unwrap_or_default();
+        let is_ready = conditions.iter().any(|it| {
+            it["type"] == "Ready"
+                && it["status"] == "True"
+                && it["observedGeneration"] == stack["metadata"]["generation"]
+        });
+        let name = stack["metadata"]["name"].as_str().unwrap().to_owned();
+        if is_ready && stacks.contains(&name) {
+            ready.insert(name);
+        }
+    }
+    // Asked after the statuses: what they say has to be there by now.
+    let children = children(namespace);
+    for stack in &ready {
+        let (objects, _) = &children[stack];
+        let mut missing = expected.to_vec();
+        for object in objects {
+            if let Some(at) = missing.iter().position(|it| it == object) {
+                missing.swap_remove(at);
+            }
+        }
+        let workload = |kind: &str, service: &str| format!("{kind}/{service} {service}:{version}");
+        for workload in [workload("Deployment", "web"), workload("StatefulSet", "db"), RAN.to_owned()] {
+            if !objects.contains(&workload) {
+                missing.push(workload);
+            }
+        }
+        assert!(missing.is_empty(), "{stack} says that it is ready without {missing:?}");
+    }
+    (ready, text)
 }
 
 /// What there is of each stack, with what its names have of their own taken out, and the uids of what may not be made
