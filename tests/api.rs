@@ -11,6 +11,8 @@
 mod collector;
 #[path = "api/deadlines.rs"]
 mod deadlines;
+#[path = "api/events.rs"]
+mod events;
 #[path = "api/external.rs"]
 mod external;
 mod harness;
