@@ -1,6 +1,7 @@
 //! What is known of the cluster: every child and pod, reduced on arrival to the few facts that decisions need, so
 //! that a stack that has converged costs no request and a thousand stacks little memory.
 
+mod broken;
 mod external;
 mod gone;
 
@@ -12,6 +13,7 @@ use kube::core::DynamicObject;
 use kube::runtime::watcher::Event;
 use tokio::sync::watch;
 
+use self::broken::Broken;
 use self::external::Externals;
 use self::gone::Gone;
 use super::hash::HashKey;
@@ -114,6 +116,7 @@ pub struct LiveStore {
     watched: HashSet<Kind>,
     namespaces: RwLock<HashMap<String, Objects>>,
     gone: Gone,
+    broken: Broken,
     externals: Externals,
     reports: Reports,
     unsynced: watch::Sender<usize>,
@@ -132,6 +135,7 @@ impl LiveStore {
             watched,
             namespaces: RwLock::default(),
             gone: Gone::default(),
+            broken: Broken::default(),
             externals: Externals::default(),
             reports: Reports::default(),
             unsynced,
@@ -156,6 +160,12 @@ impl LiveStore {
     /// Whether a kind is watched.
     pub fn watches(&self, kind: Kind) -> bool {
         self.watched.contains(&kind)
+    }
+
+    /// Whether a watch tells how the objects of a kind are now. One that broke tells nothing until it is mended, and what it
+    /// told before may be long past.
+    pub(super) fn is_told(&self, kind: Kind, namespace: &str) -> bool {
+        self.watches(kind) && !self.broken.tells_of(kind, namespace)
     }
 
     /// Waits until every feed has had its first list: before that, all objects look absent.
@@ -322,6 +332,7 @@ impl Feed {
             }
             Event::InitDone => {
                 let stacks = self.forget_unlisted();
+                self.live.broken.mend(self.kind, self.namespace.as_deref());
                 if !self.synced {
                     self.synced = true;
                     self.live.unsynced.send_modify(|count| *count -= 1);
@@ -339,6 +350,11 @@ impl Feed {
                 self.remove(&namespace, &name, &uid)
             }
         }
+    }
+
+    /// Notes that its watch has failed.
+    pub fn broke(&self) {
+        self.live.broken.add(self.kind, self.namespace.as_deref());
     }
 
     fn insert(&self, object: &DynamicObject) -> Vec<StackRef> {

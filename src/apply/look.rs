@@ -14,7 +14,7 @@ pub(super) struct Looked<'w> {
     pub changes_pods: bool,
 }
 
-/// Finds out how a child stands to what is live. Nothing is asked for that a watch has told, and of what is not
+/// Finds out how a child stands to what is live. Nothing is asked for that a watch has told, unless it broke, and of what is not
 /// watched the inventory is believed until a pass verifies. What is in no watch is asked for once, before anything of a
 /// plan is sent: from then on, creating it tells whether somebody took the name.
 pub(super) async fn look<'w>(
@@ -24,7 +24,8 @@ pub(super) async fn look<'w>(
     Request { verify, looked, .. }: Request<'_>,
 ) -> Result<Looked<'w>, Brought> {
     let known = sender.live.get(wanted.kind, &sender.owner.namespace, &wanted.name);
-    let told = sender.live.watches(wanted.kind) && known.as_ref().is_some_and(|known| known.stack.is_some());
+    let is_told = sender.live.is_told(wanted.kind, &sender.owner.namespace);
+    let told = is_told && known.as_ref().is_some_and(|known| known.stack.is_some());
     let believed =
         !sender.live.watches(wanted.kind) && !verify && record.is_some_and(|it| it.applied == wanted.applied);
     let done = known.is_none() && is_done(wanted, record);
@@ -42,6 +43,9 @@ pub(super) async fn look<'w>(
         let read = sender.read(wanted.kind, &wanted.name).await.map_err(|failure| failed(failure, wanted))?;
         if let (None, Some(known)) = (&read, known) {
             sender.live.remove(wanted.kind, &sender.owner.namespace, &wanted.name, &known.uid);
+            if is_done(wanted, record) {
+                return Ok(Looked { wanted, standing: Standing::Same, changes_pods: false });
+            }
         }
         read
     };

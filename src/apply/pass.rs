@@ -194,7 +194,8 @@ impl<'a> Pass<'a> {
         for claim in &tiers.external_claims {
             let kind = Kind::PersistentVolumeClaim;
             let known = self.sender.live.get(kind, &self.owner().namespace, &claim.name);
-            if known.is_some() && !self.request.verify {
+            let is_told = self.sender.live.is_told(kind, &self.owner().namespace);
+            if known.is_some() && is_told && !self.request.verify {
                 continue;
             }
             match self.sender.read(kind, &claim.name).await {

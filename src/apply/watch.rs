@@ -54,6 +54,7 @@ fn one<F: Fn(Kind) + Send + 'static>(
                     // The watcher goes on by itself; what it missed comes with its next list.
                     tracing::warn!(%kind, %error, "watch failed");
                     failed(kind);
+                    feed.broke();
                     Vec::new()
                 }
             };

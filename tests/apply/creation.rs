@@ -242,6 +242,24 @@ async fn what_the_server_refuses_is_told_and_does_not_stop_the_rest_of_its_tier(
     assert_eq!(outcome.services[0].message.as_deref(), Some("held back, for Service bad could not be applied"));
 }
 
+/// What it told before may be long past: an API server is back, and the watch of one kind is not.
+#[tokio::test]
+async fn what_a_broken_watch_told_is_asked_for() {
+    let Some(mut stage) = Stage::new().await else { return };
+    let owner = stage.owner.clone();
+    let plan = everything(&Make(&owner));
+    stage.settle(&plan).await;
+    stage.go_deaf();
+    let services = stage.live.feed(Kind::Service, Some(&owner.namespace));
+    services.broke();
+    stage.log.take();
+    assert_eq!(stage.pass(&plan).await.changes, []);
+    assert_eq!(stage.log.take(), ["GET services/web"]);
+    stage.delete::<Service>("web").await;
+    assert_eq!(told(&stage.pass(&plan).await), ["created Service web"]);
+    assert!(stage.get::<Service>("web").await.is_some());
+}
+
 #[tokio::test]
 async fn claims_grow_and_never_shrink() {
     let Some(mut stage) = Stage::new().await else { return };

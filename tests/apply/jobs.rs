@@ -104,6 +104,19 @@ async fn a_job_that_succeeded_does_not_run_again() {
     assert!(stage.get::<Job>("migrate").await.is_none());
 
     // A new definition runs.
-    let outcome = stage.settle(&of([make.job("migrate", "web:2", &[])])).await;
+    let next = of([make.job("migrate", "web:2", &[])]);
+    let outcome = stage.settle(&next).await;
     assert!(told(&outcome).contains(&"created Job migrate".to_owned()), "{:?}", told(&outcome));
+
+    // So it is where its watch broke before it could tell that the Job is gone.
+    stage.end_pods("migrate", 0).await;
+    stage.until(&next, "completion", |outcome| states(outcome)["migrate"] == "Completed").await;
+    stage.go_deaf();
+    stage.delete::<Job>("migrate").await;
+    let is_gone = async || stage.get::<Job>("migrate").await.is_none();
+    stage.eventually("the Job is gone", is_gone).await;
+    stage.live.feed(Kind::Job, Some(&owner.namespace)).broke();
+    let outcome = stage.pass(&next).await;
+    assert_eq!(outcome.changes, []);
+    assert_eq!(states(&outcome)["migrate"], "Completed");
 }

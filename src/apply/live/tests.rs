@@ -166,3 +166,21 @@ fn the_claim_of_an_external_volume_brings_those_back_who_use_it() {
     store.forget("shop", "blog");
     assert_eq!(feed.take(Event::Apply(claim(6, "Bound"))), []);
 }
+
+#[test]
+fn a_watch_that_broke_is_not_believed_until_it_has_listed_anew() {
+    let store = store();
+    let (mut one, mut all) = (store.feed(Kind::Deployment, Some("shop")), store.feed(Kind::Service, None));
+    let told =
+        |namespace: &str| [Kind::Deployment, Kind::Service, Kind::Job].map(|kind| store.is_told(kind, namespace));
+    assert_eq!((told("shop"), store.is_told(Kind::Secret, "shop")), ([true; 3], false));
+    one.broke();
+    one.broke();
+    all.broke();
+    assert_eq!((told("shop"), told("blog")), ([false, false, true], [true, false, true]));
+    one.take(Event::Init);
+    one.take(Event::InitDone);
+    assert_eq!((told("shop"), told("blog")), ([true, false, true], [true, false, true]));
+    all.take(Event::InitDone);
+    assert_eq!(told("blog"), [true; 3]);
+}
