@@ -55,6 +55,9 @@ fn an_api_server_in_trouble_is_waited_for() {
         let over = Instant::now();
         names.push(new);
         converge(&namespace, &all, (version, &[]), RECOVERY, &mut || ());
+        // What somebody deleted meanwhile is news that may come after the stack.
+        let service = format!("{loses}web");
+        wait_for("the deleted Service to be back", RECOVERY, || namespace.get("service", &service));
         let met = proxy.plan.troubled.load(Ordering::Relaxed) - met;
         assert!(met > 3, "only {met} requests met with {trouble:?}");
         println!(
