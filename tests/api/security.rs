@@ -53,6 +53,10 @@ fn an_ordinary_file_is_admitted_under_the_level_that_the_stack_asks_for() {
     });
     assert!(refused.contains("violates PodSecurity"), "{refused}");
     namespace.ok(&["delete", "composestack", "open", "--cascade=foreground", "--timeout=60s"]);
+    // Its names are its own until then, and whoever wants them looks again in half a minute only.
+    wait_for("all to go with it", 30, || {
+        namespace.children("open").iter().all(|it| it.contains("-data")).then_some(())
+    });
 
     namespace.apply(&stack_with("shut", ORDINARY, "  security: Restricted\n"));
     // Without nodes a DaemonSet makes no pods: its template is tried as a pod.
