@@ -218,12 +218,12 @@ fn a_collector_that_is_gone_is_told_of_once() {
 
     let collector = Collector::on(address);
     wait_for("traces to be delivered again", 20, || {
-        namespace.ok(&["delete", "deployment", "db", "--ignore-not-found"]);
+        namespace.ok(&["delete", "deployment", "db", "--ignore-not-found", "--wait=false"]);
         operator.log().contains("traces are delivered again").then_some(())
     });
     assert!(!collector.spans().is_empty());
     drop(collector);
-    namespace.ok(&["delete", "deployment", "db", "--ignore-not-found"]);
+    namespace.ok(&["delete", "deployment", "db", "--ignore-not-found", "--wait=false"]);
     let (took, succeeded) = operator.terminate();
     assert!(succeeded && took < END, "{took:?}");
 }
