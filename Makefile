@@ -99,7 +99,7 @@ demo-down: ## Stop what `make demo` started
 
 api-test: ## Run the tests against a real API server
 	@cargo test --locked --no-run --test apply --test api --test faults --test identity --test leadership --test rights --test shards --test walks
-	@hack/with-cluster --control-plane-only -- bash -c ' \
+	@hack/with-cluster --control-plane-only --dual-stack -- bash -c ' \
 	  cargo test --locked --test apply --test api --test faults --test identity --test leadership --test shards --test walks && \
 	  COMPOSE_OPERATOR_SUITES_RAN=1 cargo test --locked --test rights -- --nocapture'
 
