@@ -54,17 +54,27 @@ func readTraffic(log string, from int64) (*traffic, error) {
 	return &t, err
 }
 
-// readRequests reads the requests of the lines that hold a text.
+// readRequests reads the requests of the lines that begin at a mark or after it, and hold a text.
 func readRequests(log string, from int64, holding []byte, take func(request)) error {
 	file, err := os.Open(log)
 	if err != nil {
 		return err
 	}
 	defer file.Close()
-	if _, err := file.Seek(from, io.SeekStart); err != nil {
+	// A line of some pages is there page by page: what was the end of the log then may be within one.
+	if _, err := file.Seek(max(from-1, 0), io.SeekStart); err != nil {
 		return err
 	}
 	reader := bufio.NewReaderSize(file, 1<<20)
+	if from > 0 {
+		switch _, err := reader.ReadBytes('\n'); err {
+		case nil:
+		case io.EOF:
+			return nil
+		default:
+			return err
+		}
+	}
 	for {
 		line, err := reader.ReadBytes('\n')
 		if err == io.EOF {
