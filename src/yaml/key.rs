@@ -5,7 +5,7 @@ use serde::ser::{Impossible, Serialize, Serializer};
 use super::{WriteError, unsupported};
 
 /// Takes a key.
-pub(super) struct KeyWriter<'k>(pub(super) &'k mut String);
+pub(crate) struct KeyWriter<'k>(pub(crate) &'k mut String);
 
 macro_rules! no_keys {
     ($($method:ident ( $($type:ty),* ) $( -> $ok:ty )?;)*) => {

@@ -12,6 +12,7 @@ use std::cmp::Ordering;
 
 use serde::ser::{Error as _, Serialize};
 
+pub(crate) use key::KeyWriter;
 pub use kubernetes::Kubernetes;
 use serializer::{Place, Writer};
 

@@ -4,17 +4,23 @@ mod place;
 #[cfg(test)]
 pub(super) mod populated;
 mod table;
+mod visit;
 
 pub use table::ATTRIBUTES;
 
+use std::collections::BTreeMap;
 use std::ops::Bound;
 
 use place::Place;
 use serde::Serialize;
+use serde::ser::Error as _;
 use serde_json::Value;
+use visit::Visitor;
 
 use super::notes::Notes;
 use crate::compose::Project;
+use crate::compose::model::Service;
+use crate::yaml::WriteError;
 
 /// How an attribute is treated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,9 +98,8 @@ pub fn attributes_used(project: &Project) -> Vec<(String, Option<Row>)> {
 }
 
 /// Shows every attribute of a project by its path, such as `services.web.ports[0].target`, with its row, as deep as the
-/// table has rows. They are asked for as JSON one after the other: that of a whole project would take more room than the
-/// project.
-fn walk(project: &Project, each: &mut impl FnMut(&str, Option<Row>)) -> Result<(), serde_json::Error> {
+/// table has rows.
+fn walk(project: &Project, each: &mut impl FnMut(&str, Option<Row>)) -> Result<(), WriteError> {
     // Without `..`: a new section has to be thought of here.
     let Project {
         name,
@@ -113,67 +118,45 @@ fn walk(project: &Project, each: &mut impl FnMut(&str, Option<Row>)) -> Result<(
         tainted: _,
         positions: _,
     } = project;
-    visit(&mut "name".to_owned(), Place::of_key("name"), &Value::from(name.as_str()), each);
-    section("configs", configs, |_| {}, each)?;
-    section("jobs", jobs, |_| {}, each)?;
-    section("networks", networks, |_| {}, each)?;
-    section("secrets", secrets, |_| {}, each)?;
-    section("volumes", volumes, |_| {}, each)?;
-    let services = services.iter().map(|(key, service)| (key, service.as_ref()));
-    section("services", services, take_inherited_out, each)
-}
-
-fn section<'p, T: Serialize + 'p>(
-    name: &str,
-    entries: impl IntoIterator<Item = (&'p String, &'p T)>,
-    as_written: impl Fn(&mut Value),
-    each: &mut impl FnMut(&str, Option<Row>),
-) -> Result<(), serde_json::Error> {
-    let place = Place::of_key(name);
-    let place = place.of_any_key().unwrap_or(place);
-    let mut path = name.to_owned();
-    for (key, entry) in entries {
-        let mut value = serde_json::to_value(entry)?;
-        as_written(&mut value);
-        below(&mut path, &[".", key], |path| visit(path, place, &value, each));
+    show("name".to_owned(), Place::of_key("name"), name, each)?;
+    section("configs", configs, each)?;
+    section("jobs", jobs, each)?;
+    section("networks", networks, each)?;
+    section("secrets", secrets, each)?;
+    section("volumes", volumes, each)?;
+    let place = place_of_entries("services");
+    for (key, service) in services {
+        let path = format!("services.{key}");
+        if service.pre_start.is_empty() {
+            show(path, place, &**service, each)?;
+        } else {
+            show(path, place, &as_written(service)?, each)?;
+        }
     }
     Ok(())
 }
 
-/// Makes a path longer for a while.
-fn below(path: &mut String, parts: &[&str], look: impl FnOnce(&mut String)) {
-    let length = path.len();
-    path.extend(parts.iter().copied());
-    look(path);
-    path.truncate(length);
+fn section<T: Serialize>(
+    name: &str,
+    entries: &BTreeMap<String, T>,
+    each: &mut impl FnMut(&str, Option<Row>),
+) -> Result<(), WriteError> {
+    let place = place_of_entries(name);
+    entries.iter().try_for_each(|(key, entry)| show(format!("{name}.{key}"), place, entry, each))
 }
 
-fn visit(path: &mut String, place: Place, value: &Value, each: &mut impl FnMut(&str, Option<Row>)) {
-    if is_absent(value) {
-        return;
-    }
-    let row = place.row();
-    if matches!(row, Some((_, Treatment::Ignored(_) | Treatment::Rejected(_)))) {
-        return each(path, row);
-    }
-    match value {
-        Value::Object(entries) if place.has_keys() => {
-            let (any, named) = (place.of_any_key(), place.below("."));
-            for (key, value) in entries {
-                let place = any.unwrap_or_else(|| named.below(key));
-                below(path, &[".", key], |path| visit(path, place, value, each));
-            }
-        }
-        Value::Array(items) => match place.of_items() {
-            Some(place) => {
-                for (index, value) in items.iter().enumerate() {
-                    below(path, &["[", &index.to_string(), "]"], |path| visit(path, place, value, each));
-                }
-            }
-            None => each(path, row),
-        },
-        _ => each(path, row),
-    }
+fn place_of_entries(section: &str) -> Place {
+    let place = Place::of_key(section);
+    place.any_key().unwrap_or(place)
+}
+
+fn show(
+    mut path: String,
+    place: Place,
+    value: &(impl Serialize + ?Sized),
+    each: &mut impl FnMut(&str, Option<Row>),
+) -> Result<(), WriteError> {
+    value.serialize(Visitor { path: &mut path, place, each })
 }
 
 /// A mapped value that came from a Secret would be readable in the objects that it becomes part of.
@@ -195,23 +178,15 @@ fn note_taint(project: &Project, path: &str, pattern: &str, notes: &mut Notes) {
     }
 }
 
-/// Whether the canonical form says nothing by it.
-fn is_absent(value: &Value) -> bool {
-    match value {
-        Value::Null => true,
-        Value::Object(entries) => entries.is_empty(),
-        Value::Array(items) => items.is_empty(),
-        Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
-    }
-}
-
-/// Takes out of the `pre_start` of a service what the loader has handed on to them: the service says it itself.
-fn take_inherited_out(service: &mut Value) {
-    let Some(mut hooks) = service.get_mut("pre_start").map(Value::take) else { return };
+/// A service without what the loader has handed on to its `pre_start`: the service says it itself.
+fn as_written(service: &Service) -> Result<Value, WriteError> {
+    let mut service = serde_json::to_value(service).map_err(WriteError::custom)?;
+    let Some(mut hooks) = service.get_mut("pre_start").map(Value::take) else { return Ok(service) };
     for hook in hooks.as_array_mut().into_iter().flatten().filter_map(Value::as_object_mut) {
         hook.retain(|key, value| service.get(key) != Some(value));
     }
     service["pre_start"] = hooks;
+    Ok(service)
 }
 
 #[cfg(test)]
@@ -275,16 +250,24 @@ mod tests {
         // The loader deals with these itself, and the canonical project has no trace of them.
         let resolved = ["include", "version", "models"];
         let is_known = |path: &str| {
-            let ends: Vec<usize> = path.match_indices(['.', '[']).map(|(at, _)| at).chain([path.len()]).collect();
-            let first = Place::of_key(&path[..ends[0]]);
-            let places = ends.windows(2).scan(first, |place, ends| {
-                *place = place.below(&path[ends[0]..ends[1]]);
-                Some(*place)
-            });
-            let places: Vec<Place> = std::iter::once(first).chain(places).collect();
+            let mut places: Vec<Place> = Vec::new();
+            for part in path.split('.') {
+                let key = part.trim_end_matches("[]");
+                let place = match places.last() {
+                    None => Place::of_key(key),
+                    Some(place) if key == "*" => place.any_key().unwrap_or_else(|| place.key(key)),
+                    Some(place) => place.key(key),
+                };
+                places.push(place);
+                for _ in 0..(part.len() - key.len()) / 2 {
+                    places.extend(places.last().and_then(|place| place.items()));
+                }
+            }
             let has_row = |place: &Place| place.row().is_some();
-            let goes_on = |place: &Place| place.has_keys() || place.of_items().is_some();
-            places.iter().any(has_row) || places.last().is_some_and(goes_on) || resolved.contains(&&path[..ends[0]])
+            let goes_on = |place: &Place| place.has_keys() || place.items().is_some();
+            places.iter().any(has_row)
+                || places.last().is_some_and(goes_on)
+                || path.split(['.', '[']).next().is_some_and(|section| resolved.contains(&section))
         };
         let paths = crate::compose::attribute_paths();
         assert!(paths.len() > 300, "{}", paths.len());

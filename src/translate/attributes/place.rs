@@ -1,81 +1,103 @@
 //! Where in the table an attribute is.
 
-use super::Treatment;
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use super::Row;
 use super::table::ATTRIBUTES;
 
-/// The rows of a pattern, such as `services.*.ports[]`, and of all below it.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Place {
-    own: Rows,
+/// The table as a tree.
+static TABLE: LazyLock<Branch> = LazyLock::new(Branch::of_table);
+
+/// What begins with a pattern, such as `services.*.ports[]`.
+#[derive(Debug, Default)]
+struct Branch {
+    /// The row of the pattern itself.
+    row: Option<Row>,
+    /// By single keys.
+    keys: BTreeMap<&'static str, Self>,
+    /// What holds for every key of a mapping.
+    any_key: Option<Box<Self>>,
+    /// What holds for every item of a list.
+    items: Option<Box<Self>>,
     /// Jobs and `pre_start` have most attributes in common with services, and their rows: where they have none of their
     /// own, these count.
-    of_services: Option<Rows>,
+    is_like_service: bool,
 }
 
-/// Rows whose texts begin alike; the table is sorted, so that they are neighbours.
+impl Branch {
+    fn of_table() -> Self {
+        let mut table = Self::default();
+        for row in ATTRIBUTES {
+            table.grow(row.0).row = Some(*row);
+        }
+        for pattern in ["jobs.*", "services.*.pre_start[]"] {
+            table.grow(pattern).is_like_service = true;
+        }
+        table
+    }
+
+    fn grow(&mut self, pattern: &'static str) -> &mut Self {
+        pattern.split('.').fold(self, |branch, part| {
+            let key = part.trim_end_matches("[]");
+            let branch = match key {
+                "*" => branch.any_key.get_or_insert_default(),
+                _ => branch.keys.entry(key).or_default(),
+            };
+            (0..(part.len() - key.len()) / "[]".len()).fold(branch, |branch, _| branch.items.get_or_insert_default())
+        })
+    }
+}
+
+/// A place in the table.
 #[derive(Clone, Copy, Debug)]
-struct Rows {
-    rows: &'static [(&'static str, Treatment)],
-    /// How much of each text is the pattern.
-    length: usize,
-}
-
-impl Rows {
-    fn all() -> Self {
-        Self { rows: ATTRIBUTES, length: 0 }
-    }
-
-    /// The rows whose texts go on with this.
-    fn with(self, part: &str) -> Self {
-        let rest = |row: &(&'static str, Treatment)| row.0.as_bytes().get(self.length..).unwrap_or_default();
-        let start = self.rows.partition_point(|row| rest(row) < part.as_bytes());
-        let rows = &self.rows[start..];
-        let end = rows.partition_point(|row| rest(row).starts_with(part.as_bytes()));
-        Self { rows: &rows[..end], length: self.length + part.len() }
-    }
-
-    fn is_pattern(self, pattern: &str) -> bool {
-        self.length == pattern.len() && self.rows.first().is_some_and(|(row, _)| row.starts_with(pattern))
-    }
+pub(super) struct Place {
+    own: Option<&'static Branch>,
+    /// The same place of a service.
+    of_services: Option<&'static Branch>,
 }
 
 impl Place {
     /// The place of an attribute at the top.
     pub(super) fn of_key(key: &str) -> Self {
-        Self { own: Rows::all().with(key), of_services: None }
+        Self { own: Some(&TABLE), of_services: None }.key(key)
     }
 
     /// The row of the pattern itself.
-    pub(super) fn row(self) -> Option<(&'static str, Treatment)> {
-        self.own.rows.first().copied().filter(|(row, _)| row.len() == self.own.length)
+    pub(super) fn row(self) -> Option<Row> {
+        self.own?.row
+    }
+
+    /// Whether there are rows below keys.
+    pub(super) fn has_keys(self) -> bool {
+        self.own.is_some_and(|own| !own.keys.is_empty() || own.any_key.is_some())
     }
 
     /// The place of every key of a mapping, when there is none for single ones.
-    pub(super) fn of_any_key(self) -> Option<Self> {
-        let place = self.below(".*");
-        (!place.own.rows.is_empty()).then_some(place)
-    }
-
-    /// Whether there are rows for single keys.
-    pub(super) fn has_keys(self) -> bool {
-        !self.own.with(".").rows.is_empty()
+    pub(super) fn any_key(self) -> Option<Self> {
+        self.below(|branch| branch.any_key.as_deref()).filter_own()
     }
 
     /// The place of every item of a list, when there is one.
-    pub(super) fn of_items(self) -> Option<Self> {
-        let place = self.below("[]");
-        (!place.own.rows.is_empty()).then_some(place)
+    pub(super) fn items(self) -> Option<Self> {
+        self.below(|branch| branch.items.as_deref()).filter_own()
     }
 
-    /// The place that the pattern and this make.
-    pub(super) fn below(self, part: &str) -> Self {
-        let (own, of_services) = (self.own.with(part), self.of_services.map(|rows| rows.with(part)));
-        let own = match of_services {
-            Some(rows) if own.rows.is_empty() => rows,
-            _ => own,
-        };
-        if own.is_pattern("jobs.*") || own.is_pattern("services.*.pre_start[]") {
-            return Self { own, of_services: Some(Rows::all().with("services.*")) };
+    /// The place of a single key of a mapping.
+    pub(super) fn key(self, key: &str) -> Self {
+        self.below(|branch| branch.keys.get(key))
+    }
+
+    fn filter_own(self) -> Option<Self> {
+        self.own.is_some().then_some(self)
+    }
+
+    fn below(self, step: impl Fn(&'static Branch) -> Option<&'static Branch>) -> Self {
+        let of_services = self.of_services.and_then(&step);
+        let own = self.own.and_then(&step).or(of_services);
+        if own.is_some_and(|own| own.is_like_service) {
+            let service = TABLE.keys.get("services").and_then(|services| services.any_key.as_deref());
+            return Self { own, of_services: service };
         }
         Self { own, of_services }
     }
