@@ -175,10 +175,15 @@ fn has_driver(volume: &Volume) -> bool {
 /// The claim's name: the one that the file gives, else one that begins with the stack.
 fn claim_name(project: &Project, stack: &Stack, key: &str, name: &str) -> String {
     // The loader fills in `<project>_<key>` where the file gives no name.
-    if name.is_empty() || swarm_template::is_template(name) || name == format!("{}_{key}", project.name) {
+    if name.is_empty() || swarm_template::is_template(name) || is_default_name(project, key, name) {
         return dns_label::subdomain(&format!("{}-{key}", stack.name));
     }
     dns_label::subdomain(name)
+}
+
+/// Whether the name of a volume is the one that it has without one: `<project>_<key>`.
+fn is_default_name(project: &Project, key: &str, name: &str) -> bool {
+    name.strip_suffix(key).and_then(|rest| rest.strip_suffix('_')) == Some(&*project.name)
 }
 
 /// The claims of the volumes in use.
@@ -192,7 +197,7 @@ pub(super) fn claims(context: &Context, notes: &mut Notes) -> Vec<Claim> {
         if *name != wanted
             && !swarm_template::is_template(wanted)
             && !wanted.is_empty()
-            && wanted != format!("{}_{key}", context.project.name)
+            && !is_default_name(context.project, key, wanted)
         {
             notes.approximated(
                 format!("volumes.{key}.name"),

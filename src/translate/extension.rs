@@ -73,7 +73,7 @@ fn namespace_name(value: &Value) -> Option<&str> {
 /// Says what is not understood, and what has no effect.
 pub(super) fn note(context: &Context, notes: &mut Notes) {
     let project = context.project;
-    for (key, volume) in &project.volumes {
+    for (key, volume) in project.volumes.iter().filter(|(_, volume)| volume.extensions.contains_key(EXTENSION)) {
         let path = format!("volumes.{key}.{EXTENSION}");
         check(&path, &volume.extensions, notes, |key, value| match key {
             "accessModes" => modes(value).is_none().then_some(ACCESS_MODES),

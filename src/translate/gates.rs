@@ -129,29 +129,31 @@ pub(super) fn in_rings<'a>(
     units: &BTreeMap<&'a str, Unit<'a>>,
     pods: &BTreeMap<&'a str, Vec<&'a str>>,
 ) -> BTreeSet<&'a str> {
-    let mut missing: BTreeMap<&str, usize> = BTreeMap::new();
-    let mut followers: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for (host, keys) in pods {
-        let upon: BTreeSet<&str> = waited_for(units, keys.iter().filter_map(|key| units.get(key))).collect();
-        missing.insert(host, upon.len());
-        for target in upon {
-            followers.entry(target).or_default().push(host);
+    let hosts: Vec<&str> = pods.keys().copied().collect();
+    // How many each one waits for, and who waits for each one, by their places among the hosts.
+    let mut missing = vec![0_usize; hosts.len()];
+    let mut followers: Vec<Vec<usize>> = vec![Vec::new(); hosts.len()];
+    for (place, keys) in pods.values().enumerate() {
+        let mut upon: Vec<&str> = waited_for(units, keys.iter().filter_map(|key| units.get(key))).collect();
+        upon.sort_unstable();
+        upon.dedup();
+        missing[place] = upon.len();
+        for target in upon.into_iter().filter_map(|target| hosts.binary_search(&target).ok()) {
+            followers[target].push(place);
         }
     }
-    let mut free: Vec<&str> = missing.iter().filter(|(_, count)| **count == 0).map(|(host, _)| *host).collect();
-    while let Some(host) = free.pop() {
-        missing.remove(host);
-        for follower in followers.remove(host).unwrap_or_default() {
-            if let Some(count) = missing.get_mut(follower) {
-                *count -= 1;
-                if *count == 0 {
-                    free.push(follower);
-                }
+    let mut free: Vec<usize> = (0..hosts.len()).filter(|place| missing[*place] == 0).collect();
+    while let Some(place) = free.pop() {
+        for follower in std::mem::take(&mut followers[place]) {
+            missing[follower] -= 1;
+            if missing[follower] == 0 {
+                free.push(follower);
             }
         }
     }
-    missing.into_keys().collect()
+    hosts.into_iter().zip(missing).filter(|(_, missing)| *missing > 0).map(|(host, _)| host).collect()
 }
+
 /// The workloads, each after those that its gates name, and by name where that leaves a choice.
 pub(super) fn in_order(workloads: Vec<Workload>) -> Vec<Workload> {
     let waits: Vec<_> = workloads.iter().map(|workload| (workload.service.as_str(), &*workload.gates)).collect();
@@ -164,33 +166,34 @@ pub(super) fn in_order(workloads: Vec<Workload>) -> Vec<Workload> {
 pub(super) fn order(workloads: &[(&str, &[Gate])]) -> Vec<usize> {
     let mut by_name: Vec<usize> = (0..workloads.len()).collect();
     by_name.sort_by_key(|index| workloads[*index].0);
-    let places: BTreeMap<&str, usize> =
-        by_name.iter().enumerate().map(|(place, index)| (workloads[*index].0, place)).collect();
+    let place_of = |name: &str| by_name.binary_search_by(|index| workloads[*index].0.cmp(name)).ok();
     // How many each one waits for, and who waits for each one: so that no round looks at all of them again.
     let mut missing = vec![0_usize; workloads.len()];
     let mut followers: Vec<Vec<usize>> = vec![Vec::new(); workloads.len()];
     for (place, index) in by_name.iter().enumerate() {
         let gates = workloads[*index].1;
-        let before: BTreeSet<usize> =
-            gates.iter().filter_map(|gate| places.get(gate.service.as_str()).copied()).collect();
+        let mut before: Vec<usize> = gates.iter().filter_map(|gate| place_of(&gate.service)).collect();
+        before.sort_unstable();
+        before.dedup();
         missing[place] = before.len();
         for other in before {
             followers[other].push(place);
         }
     }
-    let mut next: BTreeSet<usize> = (0..workloads.len()).filter(|place| missing[*place] == 0).collect();
+    let mut next: Vec<usize> = (0..workloads.len()).filter(|place| missing[*place] == 0).collect();
     let mut ordered = Vec::with_capacity(workloads.len());
     while !next.is_empty() {
-        let mut after = BTreeSet::new();
+        let mut after = Vec::new();
         for place in next {
             for follower in std::mem::take(&mut followers[place]) {
                 missing[follower] -= 1;
                 if missing[follower] == 0 {
-                    after.insert(follower);
+                    after.push(follower);
                 }
             }
             ordered.push(by_name[place]);
         }
+        after.sort_unstable();
         next = after;
     }
     // A cycle, which the loader refuses: better all of them than none.

@@ -11,6 +11,7 @@ use super::context::{Context, Unit};
 use super::dns_label::is_label;
 use super::network::memberships;
 use crate::compose::Project;
+use crate::compose::model::ContainerSpec;
 
 /// What names mean, where several services have them.
 #[derive(Debug, Default)]
@@ -134,30 +135,49 @@ pub(super) fn networks(context: &Context, unit: &Unit) -> BTreeSet<String> {
 /// Whether a name may mean one service to some and another one to others. To say so of a project where none does costs
 /// a question to the cluster, and changes nothing.
 pub(super) fn has_scopes(project: &Project) -> bool {
-    let mut known: BTreeMap<String, (&str, BTreeSet<&str>)> = BTreeMap::new();
+    /// What has a name, and in which networks: those of a service, or the one of an alias.
+    struct Named<'p> {
+        name: String,
+        of: &'p str,
+        container: &'p ContainerSpec,
+        alias_in: Option<&'p str>,
+    }
+    impl Named<'_> {
+        fn networks(&self) -> BTreeSet<&str> {
+            let own = self.container.networks.keys().map(String::as_str);
+            self.alias_in.map_or_else(|| own.collect(), |network| BTreeSet::from([network]))
+        }
+    }
     let services =
         project.services.iter().map(|(key, service)| (key, service.container_name.as_str(), &service.container));
     let jobs = project.jobs.iter().map(|(key, job)| (key, "", &job.container));
+    let mut named = Vec::new();
     for (key, container_name, container) in services.chain(jobs) {
-        let everywhere: BTreeSet<&str> = container.networks.keys().map(String::as_str).collect();
-        let own = [key, container_name, &container.hostname];
-        let mut names: Vec<(&str, BTreeSet<&str>)> = own.into_iter().map(|name| (name, everywhere.clone())).collect();
-        for (network, joined) in &container.networks {
-            let aliases = joined.iter().flat_map(|joined| &joined.aliases);
-            names.extend(aliases.map(|alias| (alias.as_str(), BTreeSet::from([network.as_str()]))));
-        }
-        for (name, networks) in names.into_iter().filter(|(name, _)| !name.is_empty()) {
-            let (of, theirs) = known.entry(alias::in_cluster(name)).or_insert_with(|| (key, networks.clone()));
-            if *of != key && *theirs != networks {
-                return true;
-            }
-        }
+        let aliases = container.networks.iter().flat_map(|(network, joined)| {
+            joined.iter().flat_map(|joined| &joined.aliases).map(move |alias| (alias.as_str(), Some(network.as_str())))
+        });
+        let own = [key, container_name, &container.hostname].into_iter().map(|name| (name, None));
+        named.extend(own.chain(aliases).filter(|(name, _)| !name.is_empty()).map(|(name, alias_in)| Named {
+            name: alias::in_cluster(name),
+            of: key,
+            container,
+            alias_in,
+        }));
     }
+    // What has a name first, of services and their attributes in their order, is what others are compared with.
+    named.sort_by(|a, b| a.name.cmp(&b.name));
+    let mut of_equal_names = named.chunk_by(|a, b| a.name == b.name);
+    if of_equal_names.any(|named| named.iter().any(|it| it.of != named[0].of && it.networks() != named[0].networks())) {
+        return true;
+    }
+    let mut of_links: BTreeMap<String, &str> = BTreeMap::new();
     let links = project.services.values().flat_map(|service| &service.links);
     let mut links = links.filter_map(|link| link.split_once(':'));
     links.any(|(target, name)| {
-        let (of, _) = known.entry(alias::in_cluster(name)).or_insert_with(|| (target, BTreeSet::new()));
-        *of != target
+        let name = alias::in_cluster(name);
+        let first = named.partition_point(|it| it.name < name);
+        let known = named.get(first).filter(|it| it.name == name).map(|it| it.of);
+        known.unwrap_or_else(|| of_links.entry(name).or_insert(target)) != target
     })
 }
 

@@ -57,7 +57,9 @@ pub(super) fn colocated<'a>(context: &Context<'a>, kinds: &BTreeMap<&'a str, Kin
         // What else uses a claim that is there already, and how, is not known: pods of one service may have spread over
         // nodes ever since, unless the file says that they cannot.
         let is_unknown = *external && !is_said(context, key);
-        if may_be_on_several_nodes(context, key) || (is_unknown && users.len() < 2) {
+        // One pod is with itself.
+        let is_one = users.len() < 2 && !users.iter().any(|host| context.units[host].is_several());
+        if is_one || may_be_on_several_nodes(context, key) || (is_unknown && users.len() < 2) {
             continue;
         }
         // The largest of the groups that the volume links takes the others in.
