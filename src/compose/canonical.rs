@@ -2,36 +2,31 @@
 
 use super::attribute::At;
 use super::diagnostic::ErrorClass;
+use super::entries;
 use super::limits;
 use super::node::{Map, Node, Value};
 use super::report::Report;
+use crate::parallel::Threads;
 
 pub(super) mod ports;
 pub(super) mod volumes;
 
 /// Rewrites the whole tree.
-pub(super) fn canonical(root: &mut Map, report: &mut Report) {
+pub(super) fn canonical(root: &mut Map, report: &mut Report, threads: Threads) {
     for section in ["services", "jobs"] {
-        let section_at = At::ROOT.key(section);
-        let Some(entries) = root.get_mut(section).and_then(Node::as_map_mut) else { continue };
-        for (name, entry) in entries.iter_mut() {
-            let at = section_at.key(name);
-            let Some(entry) = entry.as_map_mut() else { continue };
-            container(entry, &at, report);
-            workload(entry, &at, report);
+        entries::each(root, section, report, threads, |entry, at, report| {
+            let Some(entry) = entry.as_map_mut() else { return };
+            container(entry, at, report);
+            workload(entry, at, report);
             if section == "services" {
-                service(entry, &at, report);
+                service(entry, at, report);
             } else if let Some(schedule) = entry.get_mut("triggers").and_then(|triggers| triggers.get_mut("schedule")) {
                 each(schedule, |item| named(item, "cron"));
             }
-        }
+        });
     }
     for section in ["volumes", "networks", "secrets", "configs"] {
-        let section_at = At::ROOT.key(section);
-        let Some(entries) = root.get_mut(section).and_then(Node::as_map_mut) else { continue };
-        for (name, entry) in entries.iter_mut() {
-            external(entry, &section_at.key(name), report);
-        }
+        entries::each(root, section, report, Threads::One, external);
     }
 }
 

@@ -4,9 +4,11 @@
 use std::collections::BTreeMap;
 
 use super::diagnostic::ErrorClass;
+use super::entries;
 use super::graph::Graph;
 use super::model::{MountKind, Project, Service};
 use super::report::Report;
+use crate::parallel::Threads;
 
 /// What the checks need: the project as it is, and where to complain.
 struct Checker<'a> {
@@ -25,11 +27,21 @@ pub(super) fn names(project: &Project, report: &mut Report) {
 }
 
 /// Checks the enabled services, the jobs and the resources; aligns `scale` and `deploy.replicas`.
-pub(super) fn check(project: &mut Project, report: &mut Report) {
-    let mut checker = Checker { project, report };
-    for (name, service) in &checker.project.services {
-        checker.service(name, service);
+pub(super) fn check(project: &mut Project, report: &mut Report, threads: Threads) {
+    let services: Vec<_> = project.services.iter().collect();
+    let blank = report.blank();
+    let parts = threads.on_parts(entries::AT_ONCE, &services, |services| {
+        let mut report = blank.clone();
+        let mut checker = Checker { project, report: &mut report };
+        for (name, service) in services {
+            checker.service(name, service);
+        }
+        report
+    });
+    for found in parts {
+        report.append(found);
     }
+    let mut checker = Checker { project, report };
     checker.jobs();
     checker.secrets();
     checker.container_names();

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::attribute::At;
 use super::diagnostic::ErrorClass;
+use super::entries;
 use super::environment::SECRET_VALUE;
 use super::model::{
     DependencyCondition, Extensions, FileObject, Hosts, Ipam, IpamPool, Model, MountKind, Network, Project, Ulimits,
@@ -161,7 +162,7 @@ fn entries<T: Decode + Default + Send>(
 ) -> Option<BTreeMap<String, T>> {
     let nodes: Vec<_> = mapping(node, at, report)?.iter().collect();
     let blank = report.blank();
-    let parts = threads.on_parts(&nodes, |nodes| {
+    let parts = threads.on_parts(entries::AT_ONCE, &nodes, |nodes| {
         let mut report = blank.clone();
         let entries: Vec<_> = nodes.iter().filter_map(|(key, node)| entry(key, node, at, &mut report)).collect();
         (entries, report)

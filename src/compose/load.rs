@@ -116,7 +116,7 @@ impl<'a> Loader<'a> {
         }
         let name = name.filter(|_| !self.report.is_spent())?;
         if !self.options.skip.normalization {
-            normalize::normalize(&mut root, &name, &scope.variables, &mut self.report);
+            normalize::normalize(&mut root, &name, &scope.variables, &mut self.report, self.options.threads);
         }
         Some(Model { root, name, directory, variables: scope.variables })
     }
@@ -128,7 +128,7 @@ impl<'a> Loader<'a> {
         if !self.report.spend(bytes, &At::ROOT.key("services"), None, ErrorClass::Decode) {
             return None;
         }
-        settle::settle(&mut root, &mut self.report);
+        settle::settle(&mut root, &mut self.report, self.options.threads);
         let mut project = decode::project(&root, &mut self.report, self.options.threads);
         project.positions = Positions::new(root, self.report.sources());
         project.name = name;
@@ -139,7 +139,7 @@ impl<'a> Loader<'a> {
         let active = self.profiles(&variables);
         profiles::apply(&mut project, &active);
         if !self.options.skip.consistency {
-            consistency::check(&mut project, &mut self.report);
+            consistency::check(&mut project, &mut self.report, self.options.threads);
         }
         if !self.options.services.is_empty() {
             profiles::select(&mut project, &self.options.services, &active, &mut self.report);
@@ -318,7 +318,7 @@ impl<'a> Loader<'a> {
                 self.extend_all(&mut tree, &input.path, scope, &own, bases);
             }
             merge::merge_maps(root, tree, &At::ROOT, &mut self.report);
-            unicity::enforce(root, &mut self.report);
+            unicity::enforce(root, &mut self.report, self.options.threads);
             if depth == Depth::Full && !self.options.skip.validation {
                 schema::check(root, &mut self.report);
                 if let Some(version) = root.remove("version") {
@@ -326,9 +326,9 @@ impl<'a> Loader<'a> {
                     self.report.warn(&At::ROOT.key("version"), version.key_mark, "ObsoleteAttribute", message);
                 }
             }
-            canonical::canonical(root, &mut self.report);
+            canonical::canonical(root, &mut self.report, self.options.threads);
             omit_empty(root);
-            unicity::enforce(root, &mut self.report);
+            unicity::enforce(root, &mut self.report, self.options.threads);
             resets.push(own);
         }
         resets

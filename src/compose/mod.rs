@@ -12,6 +12,7 @@ mod decode;
 mod defaults;
 mod diagnostic;
 mod dotenv;
+mod entries;
 mod environment;
 mod extends;
 mod files;

@@ -4,35 +4,28 @@
 use super::attribute::At;
 use super::diagnostic::ErrorClass;
 use super::dotenv::Variables;
+use super::entries;
 use super::environment;
 use super::merge;
 use super::node::{Map, Node, Value, weight};
 use super::path;
 use super::report::Report;
 use super::schema;
+use crate::parallel::Threads;
 
 /// Normalises a merged, canonical document in place.
-pub(super) fn normalize(root: &mut Map, project: &str, variables: &Variables, report: &mut Report) {
+pub(super) fn normalize(root: &mut Map, project: &str, variables: &Variables, report: &mut Report, threads: Threads) {
     default_network(root);
     for section in ["services", "jobs"] {
-        let section_at = At::ROOT.key(section);
-        let Some(entries) = root.get_mut(section).and_then(Node::as_map_mut) else { continue };
-        for (name, entry) in entries.iter_mut() {
-            if let Some(map) = entry.as_map_mut() {
-                if let Some(pid) = map.get("pid").filter(|pid| pid.is_null()) {
-                    // The schema allows it, and the reference implementation stumbles over it.
-                    let message = "expected a string such as host; take the key out to share no processes";
-                    report.error(
-                        &section_at.key(name).key("pid"),
-                        pid.mark,
-                        ErrorClass::Schema,
-                        "InvalidType",
-                        message,
-                    );
-                }
-                container(map, &section_at.key(name), variables, report);
+        entries::each(root, section, report, threads, |entry, at, report| {
+            let Some(map) = entry.as_map_mut() else { return };
+            if let Some(pid) = map.get("pid").filter(|pid| pid.is_null()) {
+                // The schema allows it, and the reference implementation stumbles over it.
+                let message = "expected a string such as host; take the key out to share no processes";
+                report.error(&at.key("pid"), pid.mark, ErrorClass::Schema, "InvalidType", message);
             }
-        }
+            container(map, at, variables, report);
+        });
     }
     names(root, project);
 }

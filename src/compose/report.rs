@@ -1,6 +1,8 @@
 //! What the stages found: the diagnostics so far, and the sources that they point into.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::attribute::At;
 use super::diagnostic::{Diagnostic, ErrorClass, Level, Position};
@@ -40,8 +42,8 @@ pub(super) struct Report {
     /// How many diagnostics there were beyond the limit.
     withheld: usize,
     limits: Limits,
-    /// What the load made so far, in bytes.
-    made: usize,
+    /// What the load made so far, in bytes, on all of its threads.
+    made: Arc<AtomicUsize>,
     /// What it may make for the length of its documents.
     earned: usize,
     /// How many files were included and extended from so far.
@@ -54,9 +56,16 @@ impl Report {
         Self { limits, ..Self::default() }
     }
 
-    /// A report of the same sources, with nothing in it.
+    /// A report of the same load that knows what is broken, and has found nothing yet.
     pub(super) fn blank(&self) -> Self {
-        Self { sources: self.sources.clone(), limits: self.limits, ..Self::default() }
+        Self {
+            sources: self.sources.clone(),
+            broken: self.broken.clone(),
+            limits: self.limits,
+            made: Arc::clone(&self.made),
+            earned: self.earned,
+            ..Self::default()
+        }
     }
 
     /// Takes over what was found with a blank report.
@@ -167,10 +176,9 @@ impl Report {
 
     /// Takes from what a load may make; false once nothing is left, which is reported where it happens.
     pub(super) fn spend(&mut self, bytes: usize, at: &At<'_>, mark: Option<Mark>, class: ErrorClass) -> bool {
-        let before = self.made;
-        self.made = before.saturating_add(bytes);
+        let before = self.made.fetch_add(bytes, Ordering::Relaxed);
         let allowed = self.allowed();
-        if before <= allowed && self.made > allowed {
+        if before <= allowed && before.saturating_add(bytes) > allowed {
             let message = format!(
                 "the project grows beyond the limit of {} MiB here; repeat fewer aliases, use shorter variables and \
                  ranges, or include and extend less",
@@ -183,7 +191,7 @@ impl Report {
 
     /// Whether the load has made all that it may: then it only comes to its end.
     pub(super) fn is_spent(&self) -> bool {
-        self.made > self.allowed()
+        self.made.load(Ordering::Relaxed) > self.allowed()
     }
 
     /// Whether further findings are only counted.

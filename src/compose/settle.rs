@@ -2,9 +2,11 @@
 
 use super::attribute::At;
 use super::diagnostic::ErrorClass;
+use super::entries;
 use super::node::{Map, Node, Value};
 use super::report::Report;
 use super::shellwords;
+use crate::parallel::Threads;
 
 /// What an attribute is turned into.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -50,11 +52,9 @@ fn container(path: &[&str]) -> Option<Form> {
 }
 
 /// Rewrites the whole tree.
-pub(super) fn settle(root: &mut Map, report: &mut Report) {
+pub(super) fn settle(root: &mut Map, report: &mut Report, threads: Threads) {
     for section in ["services", "jobs", "networks", "volumes", "secrets", "configs"] {
-        if let Some(node) = root.get_mut(section) {
-            walk(node, &At::ROOT.key(section), report);
-        }
+        entries::each(root, section, report, threads, walk);
     }
 }
 

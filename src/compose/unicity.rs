@@ -6,16 +6,17 @@ use std::collections::HashMap;
 use super::attribute::At;
 use super::canonical::volumes;
 use super::diagnostic::ErrorClass;
+use super::entries;
 use super::node::{Map, Node, Value};
 use super::report::Report;
+use crate::parallel::Threads;
 
 /// Removes redefinitions from every such list.
-pub(super) fn enforce(root: &mut Map, report: &mut Report) {
+pub(super) fn enforce(root: &mut Map, report: &mut Report, threads: Threads) {
     for (section, rule) in [("services", in_service as Below), ("networks", in_network)] {
-        let section_at = At::ROOT.key(section);
-        for (name, entry) in root.get_mut(section).and_then(Node::as_map_mut).into_iter().flatten() {
-            walk(entry, &section_at.key(name), Rule::Below(rule), report);
-        }
+        entries::each(root, section, report, threads, |entry, at, report| {
+            walk(entry, at, Rule::Below(rule), report);
+        });
     }
 }
 

@@ -1,14 +1,15 @@
 //! The same work on the parts of a list, on several processors.
 
-use std::num::NonZeroUsize;
-use std::sync::{OnceLock, mpsc};
-use std::thread;
+use std::sync::mpsc;
+
+use rayon::iter::{IndexedParallelIterator, ParallelIterator};
+use rayon::slice::{ParallelSlice, ParallelSliceMut};
 
 /// So few items are not worth a thread.
 const FEW: usize = 64;
 
 /// So many items of a sequence go from one thread to another at a time, and so many times the sequence may be ahead.
-const BATCH: usize = 256;
+const BATCH: usize = 64;
 const BATCHES: usize = 16;
 
 /// How many threads there may be at once.
@@ -17,33 +18,48 @@ pub enum Threads {
     /// The caller's own, and no other.
     #[default]
     One,
-    /// One for each processor that the process may use.
+    /// One for each processor that the process may use, and the caller's own.
     EachProcessor,
 }
 
 impl Threads {
-    /// What the work makes of each part of a list, in the list's order.
-    pub fn on_parts<'i, T: Sync, R: Send>(self, items: &'i [T], work: impl Fn(&'i [T]) -> R + Sync) -> Vec<R> {
-        let most = items.len() / FEW;
-        let parts = if most > 1 { self.count().min(most) } else { 1 };
-        in_parts(parts, items, work)
+    /// What the work makes of each part of a list, in the list's order. A part has so many items, and the last one what is
+    /// left.
+    pub fn on_parts<'i, T: Sync, R: Send>(
+        self,
+        size: usize,
+        items: &'i [T],
+        work: impl Fn(&'i [T]) -> R + Send + Sync,
+    ) -> Vec<R> {
+        if self.are_several_for(items.len()) {
+            items.par_chunks(size).with_max_len(1).map(work).collect()
+        } else {
+            items.chunks(size).map(work).collect()
+        }
+    }
+
+    /// The same for work that changes the items.
+    pub fn on_parts_mut<'i, T: Send, R: Send>(
+        self,
+        size: usize,
+        items: &'i mut [T],
+        work: impl Fn(&'i mut [T]) -> R + Send + Sync,
+    ) -> Vec<R> {
+        if self.are_several_for(items.len()) {
+            items.par_chunks_mut(size).with_max_len(1).map(work).collect()
+        } else {
+            items.chunks_mut(size).map(work).collect()
+        }
     }
 
     /// What two pieces of work come to that need nothing of each other and are about so many items each.
-    pub fn both<A, B: Send>(
+    pub fn both<A: Send, B: Send>(
         self,
         items: usize,
-        here: impl FnOnce() -> A,
-        elsewhere: impl FnOnce() -> B + Send,
+        first: impl FnOnce() -> A + Send,
+        second: impl FnOnce() -> B + Send,
     ) -> (A, B) {
-        if items < FEW || self.count() < 2 {
-            return (here(), elsewhere());
-        }
-        thread::scope(|scope| {
-            let elsewhere = scope.spawn(elsewhere);
-            let here = here();
-            (here, elsewhere.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
-        })
+        if self.are_several_for(items) { rayon::join(first, second) } else { (first(), second()) }
     }
 
     /// Lets a sequence be made ahead of the work that takes its items.
@@ -52,12 +68,12 @@ impl Threads {
         mut items: impl Iterator<Item = T> + Send,
         work: impl FnOnce(&mut dyn Iterator<Item = T>) -> R,
     ) -> R {
-        if self.count() < 2 {
+        if !self.are_several() {
             return work(&mut items);
         }
-        thread::scope(|scope| {
+        rayon::in_place_scope(|scope| {
             let (sender, receiver) = mpsc::sync_channel(BATCHES);
-            scope.spawn(move || {
+            scope.spawn(move |_| {
                 loop {
                     let batch: Vec<T> = items.by_ref().take(BATCH).collect();
                     // Nobody takes the rest of the items if the work is done without them.
@@ -70,33 +86,14 @@ impl Threads {
         })
     }
 
-    /// The system is asked only where it matters, and once: it reads several files for it.
-    fn count(self) -> usize {
-        static PROCESSORS: OnceLock<usize> = OnceLock::new();
-        match self {
-            Self::One => 1,
-            Self::EachProcessor => {
-                *PROCESSORS.get_or_init(|| thread::available_parallelism().map_or(1, NonZeroUsize::get))
-            }
-        }
+    fn are_several_for(self, items: usize) -> bool {
+        items >= FEW && self.are_several()
     }
-}
 
-fn in_parts<'i, T: Sync, R: Send>(count: usize, items: &'i [T], work: impl Fn(&'i [T]) -> R + Sync) -> Vec<R> {
-    if count < 2 {
-        return vec![work(items)];
+    /// To ask how many there are starts them.
+    fn are_several(self) -> bool {
+        self == Self::EachProcessor && rayon::current_num_threads() > 1
     }
-    let work = &work;
-    thread::scope(|scope| {
-        let mut parts = items.chunks(items.len().div_ceil(count).max(1));
-        let own = parts.next().unwrap_or_default();
-        let others: Vec<_> = parts.map(|part| scope.spawn(move || work(part))).collect();
-        let mut done = vec![work(own)];
-        for other in others {
-            done.push(other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
-        }
-        done
-    })
 }
 
 #[cfg(test)]
@@ -107,13 +104,19 @@ mod tests {
     fn the_outcome_is_the_same_however_many_threads_there_are() {
         for length in [0, 1, 7, FEW, 5 * FEW + 3] {
             let items: Vec<usize> = (0..length).collect();
-            for count in 0..5 {
-                let parts = in_parts(count, &items, <[usize]>::to_vec);
-                assert!(parts.len() <= count.max(1));
+            for (size, threads) in [(1, Threads::One), (5, Threads::EachProcessor), (FEW, Threads::EachProcessor)] {
+                let parts = threads.on_parts(size, &items, <[usize]>::to_vec);
+                assert_eq!(parts.len(), length.div_ceil(size));
                 assert_eq!(parts.concat(), items);
-            }
-            for threads in [Threads::One, Threads::EachProcessor] {
-                assert_eq!(threads.on_parts(&items, <[usize]>::to_vec).concat(), items);
+                let mut changed = items.clone();
+                let parts = threads.on_parts_mut(size, &mut changed, |part| {
+                    for item in part.iter_mut() {
+                        *item += 1;
+                    }
+                    part.to_vec()
+                });
+                assert_eq!(parts.concat(), changed);
+                assert!(changed.iter().zip(&items).all(|(changed, item)| *changed == item + 1));
             }
         }
     }
@@ -122,7 +125,7 @@ mod tests {
     fn two_pieces_of_work_come_to_the_same_on_one_thread_and_on_two() {
         for items in [0, FEW] {
             for threads in [Threads::One, Threads::EachProcessor] {
-                assert_eq!(threads.both(items, || "here", || "elsewhere"), ("here", "elsewhere"));
+                assert_eq!(threads.both(items, || "first", || "second"), ("first", "second"));
             }
         }
     }
@@ -140,11 +143,18 @@ mod tests {
 
     #[test]
     fn the_parts_are_worked_on_at_once() {
-        let barrier = std::sync::Barrier::new(3);
-        let parts = in_parts(3, &[0; 9], |part| {
-            barrier.wait();
+        // With one processor there is one thread, and nothing to see.
+        if !Threads::EachProcessor.are_several() {
+            return;
+        }
+        let both = std::sync::Barrier::new(2);
+        let wait = |part: &[i32]| {
+            if part[0] < 2 {
+                both.wait();
+            }
             part.len()
-        });
-        assert_eq!(parts, [3, 3, 3]);
+        };
+        let items: Vec<i32> = (0..128).collect();
+        assert_eq!(Threads::EachProcessor.on_parts(1, &items, wait), [1; 128]);
     }
 }

@@ -13,14 +13,14 @@ use super::context::{Context, Unit};
 use super::made::Made;
 use super::notes::Notes;
 use super::plan::{Gate, Note, Plan};
-use super::{Facts, Stack, follow, gates, in_context, of_all_services, seed, whole};
+use super::{AT_ONCE, Facts, Stack, follow, gates, in_context, of_all_services, seed, whole};
 use crate::compose::Project;
 use crate::parallel::Threads;
 use crate::policy::{self, Policy};
 use crate::yaml::{Kubernetes, Out, WriteError, append};
 
-/// So many services are objects at once, on each thread.
-const AT_ONCE: usize = 16;
+/// The room that the documents of most services take, in bytes. What is not written takes none.
+const ROOM: usize = 8 << 10;
 
 /// What [`Plan::objects`] would be, written, and what there is to say about it.
 pub struct Documents {
@@ -64,7 +64,7 @@ pub fn documents_on(
             let units: Vec<&Unit> = context.units.values().collect();
             let (of_services, (of_all, said)) = threads.both(
                 units.len(),
-                || threads.on_parts(&units, |units| of_services(context, units, policy)),
+                || threads.on_parts(AT_ONCE, &units, |units| of_services(context, units, policy)),
                 || {
                     let mut notes = Notes::default();
                     let page = page_of(&of_all_services(context, &mut notes), policy);
@@ -96,11 +96,10 @@ fn page_of(plan: &Plan, policy: &Policy) -> Result<Page, WriteError> {
 
 fn of_services(context: &Context, units: &[&Unit], policy: &Policy) -> Result<Page, WriteError> {
     let mut pen = Pen::new(policy);
-    for units in units.chunks(AT_ONCE) {
-        let (plan, notes) = Made::of(context, units).into_plan();
-        pen.write(&plan)?;
-        pen.page.notes.append(notes);
-    }
+    pen.out.text.reserve(units.len() * ROOM);
+    let (plan, notes) = Made::of(context, units).into_plan();
+    pen.write(&plan)?;
+    pen.page.notes.append(notes);
     Ok(pen.done())
 }
 

@@ -114,6 +114,9 @@ use context::{Context, Unit};
 use made::Made;
 use notes::Notes;
 
+/// So many services are translated by one thread at a time.
+const AT_ONCE: usize = 16;
+
 /// The stack that a project is translated for.
 #[derive(Clone)]
 pub struct Stack {
@@ -231,13 +234,13 @@ pub fn translate_on(threads: Threads, project: &Project, stack: &Stack, facts: &
 
 /// Decides what is decided before the first object is made, does the work with it, and puts together what there is to say:
 /// by the path, and without values from Secrets.
-fn in_context<R>(
+fn in_context<R: Send>(
     threads: Threads,
     project: &Project,
     stack: &Stack,
     facts: &Facts,
     policy: &Policy,
-    work: impl FnOnce(&Context, &mut Notes) -> R,
+    work: impl FnOnce(&Context, &mut Notes) -> R + Send,
 ) -> (R, Vec<Note>) {
     let simplified = in_plain_words(project);
     let ((done, mut notes), of_attributes) = threads.both(
@@ -263,7 +266,7 @@ fn in_context<R>(
 fn whole(threads: Threads, context: &Context, notes: &mut Notes) -> Plan {
     let units: Vec<&Unit> = context.units.values().collect();
     let mut made = Made::default();
-    for part in threads.on_parts(&units, |units| Made::of(context, units)) {
+    for part in threads.on_parts(AT_ONCE, &units, |units| Made::of(context, units)) {
         made.append(part);
     }
     let (mut plan, said) = made.into_plan();

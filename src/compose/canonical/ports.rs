@@ -60,10 +60,9 @@ pub(super) fn canonical(node: &mut Node, at: &At<'_>, report: &mut Report) {
 }
 
 fn long(port: &Port, origin: &Node) -> Node {
-    let mut map = Map::from([
-        ("mode".to_owned(), Node { tainted: false, ..origin.text_like("ingress") }),
-        ("protocol".to_owned(), origin.text_like(port.protocol.as_str())),
-    ]);
+    let mut map = Map::with_capacity(5);
+    map.insert("mode".to_owned(), Node { tainted: false, ..origin.text_like("ingress") });
+    map.insert("protocol".to_owned(), origin.text_like(port.protocol.as_str()));
     // Port 0 is none, and missed later.
     if port.target != 0 {
         map.insert("target".to_owned(), origin.like(Value::Int(port.target.into())));

@@ -38,7 +38,7 @@ pub(super) fn canonical(node: &mut Node, at: &At<'_>, report: &mut Report) {
 fn long(volume: &Volume, origin: &Node) -> Node {
     let text = |text: &str| origin.text_like(text);
     let plain = |value: Value| Node { tainted: false, ..origin.like(value) };
-    let mut map = Map::new();
+    let mut map = Map::with_capacity(4);
     let mut add = |key: &str, node: Node| map.insert(key.to_owned(), node);
     if !volume.source.is_empty() {
         add("source", text(&volume.source));

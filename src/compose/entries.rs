@@ -1,0 +1,33 @@
+//! The same change to each entry of a section, on several threads where there are many.
+
+use super::attribute::At;
+use super::node::{Map, Node};
+use super::report::Report;
+use crate::parallel::Threads;
+
+/// So many entries are worked on by one thread at a time.
+pub(super) const AT_ONCE: usize = 64;
+
+/// Changes the entries of a section of the document, each on its own; what they report stands in their order.
+pub(super) fn each(
+    root: &mut Map,
+    section: &str,
+    report: &mut Report,
+    threads: Threads,
+    change: impl Fn(&mut Node, &At<'_>, &mut Report) + Sync,
+) {
+    let Some(entries) = root.get_mut(section).and_then(Node::as_map_mut) else { return };
+    let mut entries: Vec<_> = entries.iter_mut().collect();
+    let blank = report.blank();
+    let parts = threads.on_parts_mut(AT_ONCE, &mut entries, |entries| {
+        let mut report = blank.clone();
+        let section = At::ROOT.key(section);
+        for (name, entry) in entries {
+            change(entry, &section.key(name), &mut report);
+        }
+        report
+    });
+    for found in parts {
+        report.append(found);
+    }
+}
