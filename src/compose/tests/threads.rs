@@ -38,8 +38,18 @@ fn a_project_is_the_same_on_one_thread_and_on_several() {
 
 #[test]
 fn what_is_wrong_is_the_same_on_one_thread_and_on_several() {
-    for wrong in ["    stop_grace_period: soon", "    image: b", "    labels: [", "    depends_on: [nobody]"] {
-        let [one, several] = on_both(&document(wrong)).map(|fixture| fixture.load().unwrap_err());
+    for wrong in [
+        "    stop_grace_period: soon",
+        "    image: b",
+        "    labels: [",
+        "    depends_on: [nobody]",
+        "    volumes: [\"data:/b:c:d\"]",
+        "    pid:",
+        "    command: \"'\"",
+        "    expose: [[]]",
+    ] {
+        let [one, several] = on_both(&document(wrong)).map(|fixture| fixture.load().expect_err(wrong));
         assert_eq!(one.to_string(), several.to_string(), "{wrong}");
+        assert!(wrong.ends_with("labels: [") || one.to_string().contains("services.s99"), "{wrong}: {one}");
     }
 }
