@@ -77,6 +77,11 @@ func bench(ours, docker string, pairs int) error {
 		return err
 	}
 	defer os.RemoveAll(directory)
+	for _, program := range []string{ours, docker} {
+		if err := forget(program); err != nil {
+			return err
+		}
+	}
 
 	fmt.Printf("%d pairs of runs; times in ms, least / median; memory in MiB, median\n", pairs)
 	kompose, _ := exec.LookPath("kompose")
@@ -95,6 +100,29 @@ func bench(ours, docker string, pairs int) error {
 	}
 	if len(missed) > 0 {
 		return fmt.Errorf("the goals of %s are not met", strings.Join(missed, " and "))
+	}
+	return nil
+}
+
+// forget lets the system forget a program's file. One that was just built is kept in larger pieces than one that was read from
+// the disk, and whoever looks into a piece has all of it among its memory: some 0.8 MiB of a program of 12.
+func forget(program string) error {
+	const dontNeed = 4 // POSIX_FADV_DONTNEED
+	path, err := exec.LookPath(program)
+	if err != nil {
+		return err
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	// What is not on the disk yet is not forgotten.
+	if err := file.Sync(); err != nil {
+		return err
+	}
+	if _, _, errno := syscall.Syscall6(syscall.SYS_FADVISE64, file.Fd(), 0, 0, dontNeed, 0, 0); errno != 0 {
+		return fmt.Errorf("%s: cannot be forgotten: %w", path, errno)
 	}
 	return nil
 }
