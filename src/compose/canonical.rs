@@ -14,7 +14,7 @@ pub(super) mod volumes;
 /// Rewrites the whole tree.
 pub(super) fn canonical(root: &mut Map, report: &mut Report, threads: Threads) {
     for section in ["services", "jobs"] {
-        entries::each(root, section, report, threads, |entry, at, report| {
+        entries::each(root, section, report, threads, &|entry, at, report| {
             let Some(entry) = entry.as_map_mut() else { return };
             container(entry, at, report);
             workload(entry, at, report);
@@ -26,7 +26,7 @@ pub(super) fn canonical(root: &mut Map, report: &mut Report, threads: Threads) {
         });
     }
     for section in ["volumes", "networks", "secrets", "configs"] {
-        entries::each(root, section, report, Threads::One, external);
+        entries::each(root, section, report, Threads::One, &external);
     }
 }
 

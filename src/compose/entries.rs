@@ -14,7 +14,7 @@ pub(super) fn each(
     section: &str,
     report: &mut Report,
     threads: Threads,
-    change: impl Fn(&mut Node, &At<'_>, &mut Report) + Sync,
+    change: &(dyn Fn(&mut Node, &At<'_>, &mut Report) + Sync),
 ) {
     let Some(entries) = root.get_mut(section).and_then(Node::as_map_mut) else { return };
     let mut entries: Vec<_> = entries.iter_mut().collect();

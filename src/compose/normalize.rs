@@ -17,7 +17,7 @@ use crate::parallel::Threads;
 pub(super) fn normalize(root: &mut Map, project: &str, variables: &Variables, report: &mut Report, threads: Threads) {
     default_network(root);
     for section in ["services", "jobs"] {
-        entries::each(root, section, report, threads, |entry, at, report| {
+        entries::each(root, section, report, threads, &|entry, at, report| {
             let Some(map) = entry.as_map_mut() else { return };
             if let Some(pid) = map.get("pid").filter(|pid| pid.is_null()) {
                 // The schema allows it, and the reference implementation stumbles over it.

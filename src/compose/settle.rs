@@ -54,7 +54,7 @@ fn container(path: &[&str]) -> Option<Form> {
 /// Rewrites the whole tree.
 pub(super) fn settle(root: &mut Map, report: &mut Report, threads: Threads) {
     for section in ["services", "jobs", "networks", "volumes", "secrets", "configs"] {
-        entries::each(root, section, report, threads, walk);
+        entries::each(root, section, report, threads, &walk);
     }
 }
 

@@ -14,7 +14,7 @@ use crate::parallel::Threads;
 /// Removes redefinitions from every such list.
 pub(super) fn enforce(root: &mut Map, report: &mut Report, threads: Threads) {
     for (section, rule) in [("services", in_service as Below), ("networks", in_network)] {
-        entries::each(root, section, report, threads, |entry, at, report| {
+        entries::each(root, section, report, threads, &|entry, at, report| {
             walk(entry, at, Rule::Below(rule), report);
         });
     }

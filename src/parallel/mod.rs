@@ -9,7 +9,7 @@ use rayon::slice::{ParallelSlice, ParallelSliceMut};
 const FEW: usize = 64;
 
 /// So many items of a sequence go from one thread to another at a time, and so many times the sequence may be ahead.
-const BATCH: usize = 64;
+const BATCH: usize = 256;
 const BATCHES: usize = 16;
 
 /// How many threads there may be at once.
@@ -29,8 +29,9 @@ impl Threads {
         self,
         size: usize,
         items: &'i [T],
-        work: impl Fn(&'i [T]) -> R + Send + Sync,
+        work: impl Fn(&'i [T]) -> R + Sync,
     ) -> Vec<R> {
+        let work: &(dyn Fn(&'i [T]) -> R + Sync) = &work;
         if self.are_several_for(items.len()) {
             items.par_chunks(size).with_max_len(1).map(work).collect()
         } else {
@@ -43,8 +44,9 @@ impl Threads {
         self,
         size: usize,
         items: &'i mut [T],
-        work: impl Fn(&'i mut [T]) -> R + Send + Sync,
+        work: impl Fn(&'i mut [T]) -> R + Sync,
     ) -> Vec<R> {
+        let work: &(dyn Fn(&'i mut [T]) -> R + Sync) = &work;
         if self.are_several_for(items.len()) {
             items.par_chunks_mut(size).with_max_len(1).map(work).collect()
         } else {
@@ -59,7 +61,7 @@ impl Threads {
         first: impl FnOnce() -> A + Send,
         second: impl FnOnce() -> B + Send,
     ) -> (A, B) {
-        if self.are_several_for(items) { rayon::join(first, second) } else { (first(), second()) }
+        if self.are_several_for(items) { rayon::join(|| run(first), || run(second)) } else { (run(first), run(second)) }
     }
 
     /// Lets a sequence be made ahead of the work that takes its items.
@@ -69,7 +71,7 @@ impl Threads {
         work: impl FnOnce(&mut dyn Iterator<Item = T>) -> R,
     ) -> R {
         if !self.are_several() {
-            return work(&mut items);
+            return run_on(&mut items, work);
         }
         rayon::in_place_scope(|scope| {
             let (sender, receiver) = mpsc::sync_channel(BATCHES);
@@ -82,7 +84,7 @@ impl Threads {
                     }
                 }
             });
-            work(&mut receiver.into_iter().flatten())
+            run_on(&mut receiver.into_iter().flatten(), work)
         })
     }
 
@@ -94,6 +96,19 @@ impl Threads {
     fn are_several(self) -> bool {
         self == Self::EachProcessor && rayon::current_num_threads() > 1
     }
+}
+
+/// There is one copy of the work in the program, for the pool and for the caller's thread: what small projects need is not to
+/// be spread among what large ones do, for each page of the program that is looked at takes memory.
+#[inline(never)]
+fn run<R>(work: impl FnOnce() -> R) -> R {
+    work()
+}
+
+/// The same for work on a sequence.
+#[inline(never)]
+fn run_on<T, R>(items: &mut dyn Iterator<Item = T>, work: impl FnOnce(&mut dyn Iterator<Item = T>) -> R) -> R {
+    work(items)
 }
 
 #[cfg(test)]
