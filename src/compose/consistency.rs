@@ -29,18 +29,12 @@ pub(super) fn names(project: &Project, report: &mut Report) {
 /// Checks the enabled services, the jobs and the resources; aligns `scale` and `deploy.replicas`.
 pub(super) fn check(project: &mut Project, report: &mut Report, threads: Threads) {
     let services: Vec<_> = project.services.iter().collect();
-    let blank = report.blank();
-    let parts = threads.on_parts(entries::AT_ONCE, &services, |services| {
-        let mut report = blank.clone();
-        let mut checker = Checker { project, report: &mut report };
+    entries::in_parts(&services, report, threads, |services, report| {
+        let mut checker = Checker { project, report };
         for (name, service) in services {
             checker.service(name, service);
         }
-        report
     });
-    for found in parts {
-        report.append(found);
-    }
     let mut checker = Checker { project, report };
     checker.jobs();
     checker.secrets();

@@ -161,18 +161,10 @@ fn entries<T: Decode + Default + Send>(
     threads: Threads,
 ) -> Option<BTreeMap<String, T>> {
     let nodes: Vec<_> = mapping(node, at, report)?.iter().collect();
-    let blank = report.blank();
-    let parts = threads.on_parts(entries::AT_ONCE, &nodes, |nodes| {
-        let mut report = blank.clone();
-        let entries: Vec<_> = nodes.iter().filter_map(|(key, node)| entry(key, node, at, &mut report)).collect();
-        (entries, report)
+    let parts = entries::in_parts(&nodes, report, threads, |nodes, report| {
+        nodes.iter().filter_map(|(key, node)| entry(key, node, at, report)).collect::<Vec<_>>()
     });
-    let mut entries = Vec::with_capacity(nodes.len());
-    for (part, found) in parts {
-        entries.extend(part);
-        report.append(found);
-    }
-    Some(entries.into_iter().collect())
+    Some(parts.into_iter().flatten().collect())
 }
 
 /// A mapping whose values are printed as texts, whatever they are.

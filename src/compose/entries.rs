@@ -1,4 +1,4 @@
-//! The same change to each entry of a section, on several threads where there are many.
+//! The same work on each entry of a section, on several threads where there are many.
 
 use super::attribute::At;
 use super::node::{Map, Node};
@@ -6,7 +6,7 @@ use super::report::Report;
 use crate::parallel::Threads;
 
 /// So many entries are worked on by one thread at a time.
-pub(super) const AT_ONCE: usize = 64;
+const AT_ONCE: usize = 64;
 
 /// Changes the entries of a section of the document, each on its own; what they report stands in their order.
 pub(super) fn each(
@@ -30,4 +30,23 @@ pub(super) fn each(
     for found in parts {
         report.append(found);
     }
+}
+
+/// What is made of entries, some at a time; what is reported stands in their order.
+pub(super) fn in_parts<T: Sync, R: Send>(
+    entries: &[T],
+    report: &mut Report,
+    threads: Threads,
+    make: impl Fn(&[T], &mut Report) -> R + Sync,
+) -> Vec<R> {
+    let blank = report.blank();
+    let parts = threads.on_parts(AT_ONCE, entries, |entries| {
+        let mut report = blank.clone();
+        (make(entries, &mut report), report)
+    });
+    let each = parts.into_iter().map(|(made, found)| {
+        report.append(found);
+        made
+    });
+    each.collect()
 }
