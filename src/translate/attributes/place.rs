@@ -1,103 +1,120 @@
 //! Where in the table an attribute is.
 
-use std::collections::BTreeMap;
-use std::sync::LazyLock;
-
 use super::Row;
 use super::table::ATTRIBUTES;
 
-/// The table as a tree.
-static TABLE: LazyLock<Branch> = LazyLock::new(Branch::of_table);
+/// Jobs and `pre_start` have most attributes in common with services, and their rows: where they have none of their own,
+/// these count.
+const LIKE_SERVICES: [&str; 2] = ["jobs.*", "services.*.pre_start[]"];
 
-/// What begins with a pattern, such as `services.*.ports[]`.
-#[derive(Debug, Default)]
-struct Branch {
-    /// The row of the pattern itself.
-    row: Option<Row>,
-    /// By single keys.
-    keys: BTreeMap<&'static str, Self>,
-    /// What holds for every key of a mapping.
-    any_key: Option<Box<Self>>,
-    /// What holds for every item of a list.
-    items: Option<Box<Self>>,
-    /// Jobs and `pre_start` have most attributes in common with services, and their rows: where they have none of their
-    /// own, these count.
-    is_like_service: bool,
+/// The rows whose patterns begin with one pattern, such as `services.*.ports[]`. They follow each other in the table, which
+/// is in the order of bytes, so that nothing has to be built before it can be searched.
+#[derive(Clone, Copy, Debug)]
+struct Rows {
+    rows: &'static [Row],
+    /// The length of the pattern in bytes.
+    length: usize,
 }
 
-impl Branch {
-    fn of_table() -> Self {
-        let mut table = Self::default();
-        for row in ATTRIBUTES {
-            table.grow(row.0).row = Some(*row);
-        }
-        for pattern in ["jobs.*", "services.*.pre_start[]"] {
-            table.grow(pattern).is_like_service = true;
-        }
-        table
+impl Rows {
+    const TABLE: Self = Self { rows: ATTRIBUTES, length: 0 };
+
+    /// The pattern that all these rows begin with.
+    fn pattern(self) -> &'static str {
+        self.rows.first().map_or("", |(pattern, _)| &pattern[..self.length])
     }
 
-    fn grow(&mut self, pattern: &'static str) -> &mut Self {
-        pattern.split('.').fold(self, |branch, part| {
-            let key = part.trim_end_matches("[]");
-            let branch = match key {
-                "*" => branch.any_key.get_or_insert_default(),
-                _ => branch.keys.entry(key).or_default(),
-            };
-            (0..(part.len() - key.len()) / "[]".len()).fold(branch, |branch, _| branch.items.get_or_insert_default())
-        })
+    /// What follows the pattern in a row.
+    fn rest(self, row: &Row) -> &'static [u8] {
+        &row.0.as_bytes()[self.length..]
+    }
+
+    /// The row of the pattern itself, which comes before all that begin with it.
+    fn row(self) -> Option<Row> {
+        self.rows.first().filter(|row| self.rest(row).is_empty()).copied()
+    }
+
+    /// The rows that go on with this.
+    fn with(self, text: &str) -> Self {
+        let text = text.as_bytes();
+        let first = self.rows.partition_point(|row| self.rest(row) < text);
+        let rows = &self.rows[first..];
+        let rows = &rows[..rows.partition_point(|row| self.rest(row).starts_with(text))];
+        Self { rows, length: self.length + text.len() }
+    }
+
+    /// These rows, if the pattern is whole: a row may go on with more of the last key.
+    fn whole(self) -> Option<Self> {
+        let is_whole = self.row().is_some() || !self.with(".").rows.is_empty() || !self.with("[").rows.is_empty();
+        is_whole.then_some(self)
+    }
+
+    fn key(self, key: &str) -> Option<Self> {
+        // A key that users choose is no pattern.
+        if key.contains(['.', '[', '*']) {
+            return None;
+        }
+        let keys = if self.length == 0 { self } else { self.with(".") };
+        keys.with(key).whole()
+    }
+
+    fn any_key(self) -> Option<Self> {
+        self.with(".*").whole()
+    }
+
+    fn items(self) -> Option<Self> {
+        self.with("[]").whole()
     }
 }
 
 /// A place in the table.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Place {
-    own: Option<&'static Branch>,
+    own: Option<Rows>,
     /// The same place of a service.
-    of_services: Option<&'static Branch>,
+    of_services: Option<Rows>,
 }
 
 impl Place {
     /// The place of an attribute at the top.
     pub(super) fn of_key(key: &str) -> Self {
-        Self { own: Some(&TABLE), of_services: None }.key(key)
+        Self { own: Some(Rows::TABLE), of_services: None }.key(key)
     }
 
     /// The row of the pattern itself.
     pub(super) fn row(self) -> Option<Row> {
-        self.own?.row
+        self.own?.row()
     }
 
     /// Whether there are rows below keys.
     pub(super) fn has_keys(self) -> bool {
-        self.own.is_some_and(|own| !own.keys.is_empty() || own.any_key.is_some())
+        self.own.is_some_and(|own| !own.with(".").rows.is_empty())
     }
 
     /// The place of every key of a mapping, when there is none for single ones.
     pub(super) fn any_key(self) -> Option<Self> {
-        self.below(|branch| branch.any_key.as_deref()).filter_own()
+        self.below(Rows::any_key).filter_own()
     }
 
     /// The place of every item of a list, when there is one.
     pub(super) fn items(self) -> Option<Self> {
-        self.below(|branch| branch.items.as_deref()).filter_own()
+        self.below(Rows::items).filter_own()
     }
 
     /// The place of a single key of a mapping.
     pub(super) fn key(self, key: &str) -> Self {
-        self.below(|branch| branch.keys.get(key))
+        self.below(|rows| rows.key(key))
     }
 
     fn filter_own(self) -> Option<Self> {
         self.own.is_some().then_some(self)
     }
 
-    fn below(self, step: impl Fn(&'static Branch) -> Option<&'static Branch>) -> Self {
+    fn below(self, step: impl Fn(Rows) -> Option<Rows>) -> Self {
         let of_services = self.of_services.and_then(&step);
         let own = self.own.and_then(&step).or(of_services);
-        if own.is_some_and(|own| own.is_like_service) {
-            let service = TABLE.keys.get("services").and_then(|services| services.any_key.as_deref());
-            return Self { own, of_services: service };
+        if own.is_some_and(|own| LIKE_SERVICES.contains(&own.pattern())) {
+            return Self { own, of_services: Self::of_key("services").own.and_then(Rows::any_key) };
         }
         Self { own, of_services }
     }
