@@ -1,14 +1,13 @@
 //! Which project a command is about: the options that every command shares, as those of `docker compose`.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::path::{Component, Path, PathBuf};
 
 use clap::Args;
 
 use super::ClientError;
 use super::discovery;
-use super::disk::{Disk, whole};
+use super::disk::{Disk, whole, whole_file};
 use super::findings;
 use crate::compose::{
     Diagnostics, Document, DocumentBody, Limits, LoadOptions, Project, Skip, Variable, add_env_files, load,
@@ -173,9 +172,9 @@ fn env_file_disabled(surroundings: &Surroundings) -> Result<bool, ClientError> {
 
 fn document(path: &Path) -> Result<Document, ClientError> {
     let (name, content) = if path == Path::new("-") {
-        ("standard input".to_owned(), whole(std::io::stdin()))
+        ("standard input".to_owned(), whole(std::io::stdin(), 0))
     } else {
-        (path.display().to_string(), File::open(path).and_then(whole))
+        (path.display().to_string(), whole_file(path))
     };
     let content = content.and_then(|content| {
         let kind = if let [0xff, 0xfe, ..] | [0xfe, 0xff, ..] = content[..] { "UTF-16" } else { "not UTF-8 text" };

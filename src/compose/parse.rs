@@ -43,6 +43,9 @@ struct Arena<'t> {
     anchors: HashMap<usize, usize>,
 }
 
+/// How many bytes of most texts there are to a node. Room that is not needed is never looked at, and takes none.
+const TEXT_OF_A_NODE: usize = 8;
+
 /// Shorter documents are parsed before a thread has begun.
 const LONG: usize = 16 << 10;
 
@@ -65,7 +68,8 @@ pub(super) fn parse(text: &str, source: Mark, report: &mut Report, threads: Thre
     let events = Parser::new_from_str(text);
     threads.ahead(events, |events| {
         let values = report.limits().document_values;
-        read(Reader { events, source, arena: Arena::default(), lines, values }, report)
+        let arena = Arena { nodes: Vec::with_capacity(text.len() / TEXT_OF_A_NODE), ..Arena::default() };
+        read(Reader { events, source, arena, lines, values }, report)
     })
 }
 

@@ -22,6 +22,9 @@ use crate::yaml::{Kubernetes, Out, WriteError, append};
 /// The room that the documents of most services take, in bytes. What is not written takes none.
 const ROOM: usize = 8 << 10;
 
+/// The room that the document of a claim or of a network takes, in bytes.
+const ROOM_OF_ONE: usize = 512;
+
 /// What [`Plan::objects`] would be, written, and what there is to say about it.
 pub struct Documents {
     /// As [`Plan::notes`].
@@ -90,6 +93,7 @@ pub fn documents_on(
 
 fn page_of(plan: &Plan, policy: &Policy) -> Result<Page, WriteError> {
     let mut pen = Pen::new(policy);
+    pen.out.text.reserve(plan.objects().count() * ROOM_OF_ONE);
     pen.write(plan)?;
     Ok(pen.done())
 }
