@@ -13,6 +13,7 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 
+use crate::parallel;
 use clap::{Parser, Subcommand};
 
 /// Docker Compose applications on Kubernetes
@@ -77,6 +78,7 @@ pub fn is_called(name: &OsStr) -> bool {
 
 /// Runs the command that the program's arguments name.
 pub fn main() -> ExitCode {
+    parallel::have_main_thread_work();
     match Cli::parse().run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(ClientError::Reported) => ExitCode::FAILURE,

@@ -1,7 +1,9 @@
 //! The same work on the parts of a list, on several processors.
 
-use std::sync::mpsc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Once, mpsc};
 
+use rayon::ThreadPoolBuilder;
 use rayon::iter::{IndexedParallelIterator, ParallelIterator};
 use rayon::slice::{ParallelSlice, ParallelSliceMut};
 
@@ -9,8 +11,8 @@ use rayon::slice::{ParallelSlice, ParallelSliceMut};
 const FEW: usize = 64;
 
 /// So many items of a sequence go from one thread to another at a time, and so many times the sequence may be ahead.
-const BATCH: usize = 256;
-const BATCHES: usize = 16;
+const BATCH: usize = 128;
+const BATCHES: usize = 8;
 
 /// How many threads there may be at once.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -18,8 +20,29 @@ pub enum Threads {
     /// The caller's own, and no other.
     #[default]
     One,
-    /// One for each processor that the process may use, and the caller's own.
+    /// One for each processor that the process may use; the caller's own is among them after [`have_main_thread_work`], and
+    /// besides them otherwise.
     EachProcessor,
+}
+
+/// Whether the thread that asks for others does a share of their work.
+static ASKER_WORKS: AtomicBool = AtomicBool::new(false);
+
+/// Has the main thread work as one of those that there are for each processor. To be called by programs that ask for them on
+/// that thread alone, which does not end before they do: it saves a thread, its memory, and the way there and back.
+pub fn have_main_thread_work() {
+    ASKER_WORKS.store(true, Ordering::Relaxed);
+}
+
+/// Starts the threads, if they are not there yet.
+fn start() {
+    static STARTED: Once = Once::new();
+    STARTED.call_once(|| {
+        if ASKER_WORKS.load(Ordering::Relaxed) {
+            // It fails where there are such threads already, with which all goes on as well.
+            let _ = ThreadPoolBuilder::new().use_current_thread().build_global();
+        }
+    });
 }
 
 impl Threads {
@@ -77,7 +100,8 @@ impl Threads {
             let (sender, receiver) = mpsc::sync_channel(BATCHES);
             scope.spawn(move |_| {
                 loop {
-                    let batch: Vec<T> = items.by_ref().take(BATCH).collect();
+                    let mut batch = Vec::with_capacity(BATCH);
+                    batch.extend(items.by_ref().take(BATCH));
                     // Nobody takes the rest of the items if the work is done without them.
                     if batch.is_empty() || sender.send(batch).is_err() {
                         break;
@@ -94,7 +118,10 @@ impl Threads {
 
     /// To ask how many there are starts them.
     fn are_several(self) -> bool {
-        self == Self::EachProcessor && rayon::current_num_threads() > 1
+        self == Self::EachProcessor && {
+            start();
+            rayon::current_num_threads() > 1
+        }
     }
 }
 
