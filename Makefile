@@ -24,7 +24,7 @@ SEED ?= 1
 # A directory of its own: other compiler flags would throw away the debug build's work.
 RELEASE_DIR := target/static
 
-.PHONY: help client bench bench-scale lint deny unit docs mutate compare corpus-dry-run oracle-soak fault-soak soak loader-mutants crds generate image scan dist demo demo-down api-test node-test nodes-test parity parity-test chart-test argocd-test argocd-e2e hostile fuzz test test-all clean
+.PHONY: help client client-order bench bench-scale lint deny unit docs mutate compare corpus-dry-run oracle-soak fault-soak soak loader-mutants crds generate image scan dist demo demo-down api-test node-test nodes-test parity parity-test chart-test argocd-test argocd-e2e hostile fuzz test test-all clean
 
 help: ## List the commands
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -154,11 +154,20 @@ test-all: ## Run the long campaigns as well
 
 # At a fixed address, as kubectl itself is: to move the program takes a tenth of the time of a small project. The operator,
 # which listens, is not built so.
+CLIENT_BUILD = RUSTFLAGS="-C target-feature=+crt-static -C relocation-model=static" \
+  cargo rustc --locked --release --target $(TARGET) --target-dir $(RELEASE_DIR) --bin kubectl-compose
+CLIENT := $(RELEASE_DIR)/$(TARGET)/release/kubectl-compose
+
 client: ## Write dist/kubectl-compose, a static program for Linux
 	@rustup target list --installed | grep -qx $(TARGET) || rustup target add $(TARGET)
-	RUSTFLAGS="-C target-feature=+crt-static -C relocation-model=static" \
-	  cargo build --locked --release --target $(TARGET) --target-dir $(RELEASE_DIR) --bin kubectl-compose
-	@install -D -t dist $(RELEASE_DIR)/$(TARGET)/release/kubectl-compose
+	@[[ hack/client.order -ot $(CLIENT) ]] || touch src/bin/kubectl-compose.rs
+	$(CLIENT_BUILD) -- -C linker=$(CURDIR)/hack/link-in-order
+	@install -D -t dist $(CLIENT)
+
+client-order: ## Record which functions small projects need; `make client` lays them next to each other
+	@rustup target list --installed | grep -qx $(TARGET) || rustup target add $(TARGET)
+	$(CLIENT_BUILD) -- -C strip=none
+	@hack/record-order $(CLIENT)
 
 bench: client ## Compare the speed and memory of `kubectl compose config` and `convert` with those of Docker Compose
 	@cd hack/bench && GOWORK=off GOFLAGS= go run . $(CURDIR)/dist/kubectl-compose "$$(../docker-compose)"
