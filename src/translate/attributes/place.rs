@@ -34,19 +34,27 @@ impl Rows {
         self.rows.first().filter(|row| self.rest(row).is_empty()).copied()
     }
 
-    /// The rows that go on with this.
-    fn with(self, text: &str) -> Self {
-        let text = text.as_bytes();
-        let first = self.rows.partition_point(|row| self.rest(row) < text);
-        let rows = &self.rows[first..];
-        let rows = &rows[..rows.partition_point(|row| self.rest(row).starts_with(text))];
-        Self { rows, length: self.length + text.len() }
+    /// The rows that go on with a separator and a name, as a whole: a row may go on with more of the name.
+    fn below(self, separator: &str, name: &str) -> Option<Self> {
+        let rest_of_row = |row: &Row| {
+            let rest = self.rest(row);
+            rest.split_at(separator.len().min(rest.len()))
+        };
+        let wanted = (separator.as_bytes(), name.as_bytes());
+        let rows = &self.rows[self.rows.partition_point(|row| rest_of_row(row) < wanted)..];
+        let is_below = |row: &Row| {
+            let (begin, rest) = rest_of_row(row);
+            begin == wanted.0 && rest.starts_with(wanted.1)
+        };
+        let rows = &rows[..rows.iter().take_while(|row| is_below(row)).count()];
+        let found = Self { rows, length: self.length + separator.len() + name.len() };
+        let is_whole = rows.iter().any(|row| matches!(found.rest(row), [] | [b'.' | b'[', ..]));
+        is_whole.then_some(found)
     }
 
-    /// These rows, if the pattern is whole: a row may go on with more of the last key.
-    fn whole(self) -> Option<Self> {
-        let is_whole = self.row().is_some() || !self.with(".").rows.is_empty() || !self.with("[").rows.is_empty();
-        is_whole.then_some(self)
+    fn has_keys(self) -> bool {
+        let first = self.rows.partition_point(|row| self.rest(row) < b".".as_slice());
+        self.rows.get(first).is_some_and(|row| self.rest(row).starts_with(b"."))
     }
 
     fn key(self, key: &str) -> Option<Self> {
@@ -54,16 +62,15 @@ impl Rows {
         if key.contains(['.', '[', '*']) {
             return None;
         }
-        let keys = if self.length == 0 { self } else { self.with(".") };
-        keys.with(key).whole()
+        self.below(if self.length == 0 { "" } else { "." }, key)
     }
 
     fn any_key(self) -> Option<Self> {
-        self.with(".*").whole()
+        self.below(".", "*")
     }
 
     fn items(self) -> Option<Self> {
-        self.with("[]").whole()
+        self.below("[", "]")
     }
 }
 
@@ -88,7 +95,7 @@ impl Place {
 
     /// Whether there are rows below keys.
     pub(super) fn has_keys(self) -> bool {
-        self.own.is_some_and(|own| !own.with(".").rows.is_empty())
+        self.own.is_some_and(Rows::has_keys)
     }
 
     /// The place of every key of a mapping, when there is none for single ones.
