@@ -40,7 +40,8 @@ pub fn apply(namespace: &Namespace, cluster: &Cluster, stacks: &[String], versio
     cluster.ok_with(&["-n", &namespace.name, "apply", "--server-side", "-f", "-"], &list.to_string());
 }
 
-/// Waits until all stacks say that they are ready, and meanwhile asks whether those that say so are.
+/// Waits until all stacks say that they are ready, and meanwhile asks whether those that say so are. Besides the seconds each
+/// stack has one of its own, for hundreds share an API server that takes a third of it for each.
 pub fn converge(
     namespace: &Namespace,
     stacks: &[String],
@@ -49,6 +50,7 @@ pub fn converge(
     meanwhile: &mut dyn FnMut(),
 ) {
     let began = Instant::now();
+    let seconds = seconds + stacks.len() as u64;
     loop {
         meanwhile();
         let (ready, text) = ready(namespace, stacks, (version, expected));
