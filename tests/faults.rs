@@ -28,7 +28,7 @@ use std::collections::BTreeMap;
 
 use harness::{Operator, cluster};
 use proxy::{Fault, Proxy};
-use stacks::{apply, children, compare, converge, name, ran_once, reference, stays, stride};
+use stacks::{apply, campaign, children, compare, converge, name, ran_once, reference, stays, stride};
 
 const FAULTS: [Fault; 7] = [
     Fault::Status(409),
@@ -56,10 +56,10 @@ fn a_call_that_fails_is_made_good_whichever_it_is() {
         }
     }
     apply(&namespace, cluster, &names, 1);
-    converge(&namespace, &names, (1, &one), 120, &mut || ());
+    converge(&namespace, &names, (1, &one), campaign(&names), &mut || ());
     let first = children(&namespace);
     apply(&namespace, cluster, &names, 2);
-    converge(&namespace, &names, (2, &two), 120, &mut || ());
+    converge(&namespace, &names, (2, &two), campaign(&names), &mut || ());
     compare(&namespace, &first, &names);
     ran_once(cluster, &namespace, proxy.mark, &names);
     stays(cluster, &namespace);

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::harness::{Operator, cluster, wait_for};
 use crate::proxy::{Fault, Proxy, START};
 use crate::relay::Turn;
-use crate::stacks::{apply, children, compare, converge, name, ran_once, reference, stays, stride};
+use crate::stacks::{apply, campaign, children, compare, converge, name, ran_once, reference, stays, stride};
 
 const TURNS: [Turn; 5] = [Turn::Held, Turn::Unseen, Turn::Cut, Turn::Gone, Turn::Slow];
 
@@ -38,10 +38,10 @@ fn news_that_comes_late_or_never_is_made_good() {
         }
     };
     apply(&namespace, cluster, &names, 1);
-    converge(&namespace, &names, (1, &one), 120, &mut forget);
+    converge(&namespace, &names, (1, &one), campaign(&names), &mut forget);
     let first = children(&namespace);
     apply(&namespace, cluster, &names, 2);
-    converge(&namespace, &names, (2, &two), 120, &mut forget);
+    converge(&namespace, &names, (2, &two), campaign(&names), &mut forget);
     // What was held back to the end comes, and what was not seen is listed.
     std::thread::sleep(crate::relay::HELD);
     news.forget();
