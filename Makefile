@@ -7,6 +7,7 @@ MAKEFLAGS += --no-print-directory
 CACHE ?= $(or $(COMPOSE_OPERATOR_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/compose-operator)
 CLUSTER := tests/cluster/cluster
 TARGET := x86_64-unknown-linux-gnu
+ADD_TARGET := rustup target list --installed | grep -qx $(TARGET) || rustup target add $(TARGET)
 IMAGE := compose-operator:dev
 # The same under another tag, for upgrades.
 IMAGE_NEXT := compose-operator:next
@@ -159,13 +160,13 @@ CLIENT_BUILD = RUSTFLAGS="-C target-feature=+crt-static -C relocation-model=stat
 CLIENT := $(RELEASE_DIR)/$(TARGET)/release/kubectl-compose
 
 client: ## Write dist/kubectl-compose, a static program for Linux
-	@rustup target list --installed | grep -qx $(TARGET) || rustup target add $(TARGET)
+	@$(ADD_TARGET)
 	@[[ hack/client.order -ot $(CLIENT) ]] || touch src/bin/kubectl-compose.rs
 	$(CLIENT_BUILD) -- -C linker=$(CURDIR)/hack/link-in-order
 	@install -D -t dist $(CLIENT)
 
 client-order: ## Record which functions small projects need; `make client` lays them next to each other
-	@rustup target list --installed | grep -qx $(TARGET) || rustup target add $(TARGET)
+	@$(ADD_TARGET)
 	$(CLIENT_BUILD) -- -C strip=none
 	@hack/record-order $(CLIENT)
 
@@ -174,7 +175,7 @@ bench: client ## Compare the speed and memory of `kubectl compose config` and `c
 
 bench-scale: ## Measure the operator with SCALE_STACKS stacks, 2000 unless told, on a cluster without kubelets
 	@cd hack/bench && GOWORK=off GOFLAGS= go test ./scale
-	@rustup target list --installed | grep -qx $(TARGET) || rustup target add $(TARGET)
+	@$(ADD_TARGET)
 	RUSTFLAGS="-C target-feature=+crt-static" \
 	  cargo build --locked --release --target $(TARGET) --target-dir $(RELEASE_DIR) --bin compose-operator
 	@hack/with-cluster --control-plane-only --name scale --scheduler --audit-requests -- env -C hack/bench GOWORK=off GOFLAGS= \

@@ -13,8 +13,9 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 
-use crate::parallel;
 use clap::{Parser, Subcommand};
+
+use crate::parallel;
 
 /// Docker Compose applications on Kubernetes
 #[derive(Parser, Debug)]
