@@ -188,7 +188,7 @@ fn is_default_name(project: &Project, key: &str, name: &str) -> bool {
 
 /// The claims of the volumes in use.
 pub(super) fn claims(context: &Context, notes: &mut Notes) -> Vec<Claim> {
-    let mut claims = Vec::new();
+    let mut claims = Vec::with_capacity(context.backings.len());
     let marks = seed::marks(context);
     for (key, backing) in &context.backings {
         let Backing::Claim { name, external } = backing else { continue };

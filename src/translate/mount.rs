@@ -24,7 +24,8 @@ const OF_THE_NODE: &str = "is the directory of the node that the pod happens to 
 /// The mounts of a service, gathered one by one.
 #[derive(Debug, Default)]
 pub(super) struct Mounts {
-    volumes: BTreeMap<String, Volume>,
+    /// In boxes: a tree has room for eleven of what takes four kilobytes.
+    volumes: BTreeMap<String, Box<Volume>>,
     mounts: BTreeMap<String, (VolumeMount, String)>,
 }
 
@@ -49,14 +50,14 @@ impl Mounts {
             );
             return;
         }
-        self.volumes.insert(volume.name.clone(), volume);
+        self.volumes.insert(volume.name.clone(), Box::new(volume));
         self.mounts.insert(mount.mount_path.clone(), (mount, path.to_owned()));
     }
 
     /// The volumes by name and the mounts by path: their order in the file has no meaning, and a new order would
     /// restart pods.
     pub(super) fn into_lists(self) -> (Option<Vec<Volume>>, Option<Vec<VolumeMount>>) {
-        let volumes: Vec<_> = self.volumes.into_values().collect();
+        let volumes: Vec<_> = self.volumes.into_values().map(|volume| *volume).collect();
         let mounts: Vec<_> = self.mounts.into_values().map(|(mount, _)| mount).collect();
         ((!volumes.is_empty()).then_some(volumes), (!mounts.is_empty()).then_some(mounts))
     }

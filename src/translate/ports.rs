@@ -80,11 +80,7 @@ pub(super) fn is_loopback(host_ip: &str) -> bool {
 
 /// Kubernetes' word for a protocol.
 fn protocol(text: &str) -> &'static str {
-    match text.to_ascii_lowercase().as_str() {
-        "udp" => "UDP",
-        "sctp" => "SCTP",
-        _ => "TCP",
-    }
+    ["UDP", "SCTP"].into_iter().find(|word| word.eq_ignore_ascii_case(text)).unwrap_or("TCP")
 }
 
 /// The ports of `PORT[-PORT][/PROTOCOL]`.
