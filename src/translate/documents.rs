@@ -4,7 +4,7 @@
 //! only the text is kept: of a large project, most of the memory that a plan takes, and much of the time that it takes to
 //! get at that memory.
 
-use std::io::{self, Write};
+use std::io::{self, ErrorKind, IoSlice, Write};
 use std::ops::Range;
 
 use super::child::Object;
@@ -13,7 +13,7 @@ use super::context::{Context, Unit};
 use super::made::Made;
 use super::notes::Notes;
 use super::plan::{Gate, Note, Plan};
-use super::{AT_ONCE, Facts, Stack, follow, gates, in_context, of_all_services, seed, whole};
+use super::{AT_ONCE, Facts, Stack, follow, gates, in_context, in_words, of_all_services, seed, whole};
 use crate::compose::Project;
 use crate::parallel::Threads;
 use crate::policy::{self, Policy};
@@ -40,8 +40,16 @@ impl Documents {
     /// # Errors
     /// Those of the writer.
     pub fn write(&self, out: &mut impl Write) -> io::Result<()> {
-        for (page, place) in &self.order {
-            out.write_all(&self.pages[*page].text.as_bytes()[place.clone()])?;
+        let text = |(page, place): &(usize, Range<usize>)| &self.pages[*page].text.as_bytes()[place.clone()];
+        let mut texts: Vec<IoSlice> = self.order.iter().map(|place| IoSlice::new(text(place))).collect();
+        let mut left = &mut *texts;
+        while !left.is_empty() {
+            match out.write_vectored(left) {
+                Ok(0) => return Err(ErrorKind::WriteZero.into()),
+                Ok(written) => IoSlice::advance_slices(&mut left, written),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
         }
         Ok(())
     }
@@ -88,7 +96,8 @@ pub fn documents_on(
         Ok(pages)
     });
     let pages = pages?;
-    Ok(Documents { notes, order: in_order(&pages), pages })
+    let (notes, order) = threads.both(project.services.len(), || in_words(project, notes), || in_order(&pages));
+    Ok(Documents { notes, pages, order })
 }
 
 fn page_of(plan: &Plan, policy: &Policy) -> Result<Page, WriteError> {
@@ -104,6 +113,8 @@ fn of_services(context: &Context, units: &[&Unit], policy: &Policy) -> Result<Pa
     let (plan, notes) = Made::of(context, units).into_plan();
     pen.write(&plan)?;
     pen.page.notes.append(notes);
+    // Here rather than where all of them are: that is no work for several threads.
+    pen.page.notes.sort();
     Ok(pen.done())
 }
 

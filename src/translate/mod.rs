@@ -228,12 +228,11 @@ pub fn translate_on(threads: Threads, project: &Project, stack: &Stack, facts: &
         drop(judging);
         plan
     });
-    plan.notes = notes;
+    plan.notes = in_words(project, notes);
     plan
 }
 
-/// Decides what is decided before the first object is made, does the work with it, and puts together what there is to say:
-/// by the path, and without values from Secrets.
+/// Decides what is decided before the first object is made, does the work with it, and collects what there is to say.
 fn in_context<R: Send>(
     threads: Threads,
     project: &Project,
@@ -241,7 +240,7 @@ fn in_context<R: Send>(
     facts: &Facts,
     policy: &Policy,
     work: impl FnOnce(&Context, &mut Notes) -> R + Send,
-) -> (R, Vec<Note>) {
+) -> (R, Notes) {
     let simplified = in_plain_words(project);
     let ((done, mut notes), of_attributes) = threads.both(
         project.services.len(),
@@ -257,9 +256,14 @@ fn in_context<R: Send>(
         },
     );
     notes.append(of_attributes);
+    (done, notes)
+}
+
+/// What there is to say: by the path, and without values from Secrets.
+fn in_words(project: &Project, notes: Notes) -> Vec<Note> {
     let mut notes = notes.sorted();
     taint::redact(project, &mut notes);
-    (done, notes)
+    notes
 }
 
 /// All objects, in their order.

@@ -37,9 +37,14 @@ impl Notes {
         self.0.append(&mut others.0);
     }
 
+    /// Puts the notes in order, which takes little more once parts of them are.
+    pub(super) fn sort(&mut self) {
+        self.0.sort();
+    }
+
     /// The notes by path, each said once.
     pub(super) fn sorted(mut self) -> Vec<Note> {
-        self.0.sort_unstable();
+        self.sort();
         self.0.dedup();
         self.0
     }

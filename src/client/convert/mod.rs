@@ -15,8 +15,8 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::ClientError;
 use super::project::ProjectArgs;
+use super::{ClientError, print};
 use crate::compose::{LoadOptions, Project, load};
 use crate::parallel::Threads;
 use crate::policy::{FORBIDDEN, Policy};
@@ -124,16 +124,14 @@ pub(super) fn convert(args: &ConvertArgs) -> Result<(), ClientError> {
         (Translated::Plan(plan), notes)
     };
     if args.explain {
-        return output::text(&explain::explain(&project, &notes, args.output)?);
+        return print(&explain::explain(&project, &notes, args.output)?);
     }
 
     report.known(&facts, args.facts.is_some())?;
     report.loaded(&project.warnings);
-    let all = notes.iter().chain(&unreadable);
-    let stops = all.clone().filter(|note| note.level.stops(stack.spec.unsupported)).count();
-    for note in all {
-        report.note(note, &project);
-    }
+    let stops = notes.iter().chain(&unreadable).filter(|note| note.level.stops(stack.spec.unsupported)).count();
+    report.notes(threads, &notes, &project);
+    report.notes(threads, &unreadable, &project);
     let fields = not_honoured(&stack.spec);
     for line in &fields {
         report.field(line);

@@ -1,7 +1,7 @@
 //! What a conversion has to say, on standard error.
 
 use std::borrow::Cow;
-use std::io::{BufWriter, Stderr, Write as _};
+use std::io::{self, BufWriter, Stderr, Write};
 
 use clap::ValueEnum;
 use serde::Serialize;
@@ -9,7 +9,11 @@ use serde::Serialize;
 use super::super::ClientError;
 use super::known;
 use crate::compose::{Diagnostic, Diagnostics, Level, Position, Project};
+use crate::parallel::Threads;
 use crate::translate::{Facts, Note};
+
+/// So many notes are put into words at a time.
+const AT_ONCE: usize = 64;
 
 /// The form of what is said.
 #[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +64,26 @@ impl<'f> Finding<'f> {
     ) -> Self {
         Self::new(path, "Warning", reason, message)
     }
+
+    /// Something about an attribute of a project.
+    fn of(note: &'f Note, project: &Project) -> Self {
+        let position = project.positions.get(&note.path);
+        Self { position, ..Self::new(&note.path, note.level.as_str(), note.reason, &note.message) }
+    }
+
+    /// Writes a line.
+    fn write(&self, form: Form, out: &mut impl Write) -> io::Result<()> {
+        if form == Form::Json
+            && let Ok(line) = serde_json::to_string(self)
+        {
+            return writeln!(out, "{line}");
+        }
+        if let Some(position) = &self.position {
+            write!(out, "{position}: ")?;
+        }
+        let space = if self.path.is_empty() { "" } else { " " };
+        writeln!(out, "{}{space}{}: {}", self.level, self.path, self.message)
+    }
 }
 
 /// Says things in their order, many at a time: a large project has thousands of them.
@@ -80,23 +104,21 @@ impl Report {
     }
 
     pub(super) fn say(&mut self, finding: &Finding) {
-        if self.form == Form::Json
-            && let Ok(line) = serde_json::to_string(finding)
-        {
-            let _ = writeln!(self.stderr, "{line}");
-            return;
-        }
-        if let Some(position) = &finding.position {
-            let _ = write!(self.stderr, "{position}: ");
-        }
-        let space = if finding.path.is_empty() { "" } else { " " };
-        let _ = writeln!(self.stderr, "{}{space}{}: {}", finding.level, finding.path, finding.message);
+        let _ = finding.write(self.form, &mut self.stderr);
     }
 
-    pub(super) fn note(&mut self, note: &Note, project: &Project) {
-        let position = project.positions.get(&note.path);
-        let finding = Finding::new(&note.path, note.level.as_str(), note.reason, &note.message);
-        self.say(&Finding { position, ..finding });
+    /// Says notes in their order.
+    pub(super) fn notes(&mut self, threads: Threads, notes: &[Note], project: &Project) {
+        let in_words = |notes: &[Note]| {
+            let mut text = Vec::new();
+            for note in notes {
+                let _ = Finding::of(note, project).write(self.form, &mut text);
+            }
+            text
+        };
+        for text in threads.on_parts(AT_ONCE, notes, in_words) {
+            let _ = self.stderr.write_all(&text);
+        }
     }
 
     /// A field of the spec that is not honoured: `spec.field: what`.
