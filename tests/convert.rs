@@ -31,16 +31,15 @@ impl Project {
         project
     }
 
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_kubectl-compose"));
+        command.arg("convert").args(args).current_dir(&self.0).env_clear();
+        command.env("TOKEN", "t0ken").env("UNRELATED", "x");
+        command
+    }
+
     fn convert(&self, args: &[&str]) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_kubectl-compose"))
-            .arg("convert")
-            .args(args)
-            .current_dir(&self.0)
-            .env_clear()
-            .env("TOKEN", "t0ken")
-            .env("UNRELATED", "x")
-            .output()
-            .unwrap()
+        self.command(args).output().unwrap()
     }
 
     fn converted(&self, args: &[&str]) -> String {
@@ -113,6 +112,17 @@ fn the_output_is_the_same_wherever_the_project_lies() {
 }
 
 /// The operator, given the stack, makes the objects that a conversion writes.
+#[test]
+fn a_reader_that_leaves_is_no_error() {
+    let project = Project::new(SHOP);
+    for args in [&[][..], &["--output=json"], &["--stack"], &["--explain"]] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = project.command(args).stdout(writer).output().unwrap();
+        assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
 #[test]
 fn a_stack_holds_all_that_the_operator_needs() {
     let project = Project::new(SHOP);

@@ -2,28 +2,19 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{BufWriter, Write as _};
+use std::io::Write as _;
 use std::path::Path;
 
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::super::ClientError;
+use super::super::{ClientError, print, printed};
 use super::Output;
 use crate::translate::Documents;
 use crate::yaml::{Kubernetes, Out, append, to_string};
 
 /// The first line of a kustomization.yaml that a conversion may replace, with the files that it names.
 const HEADER: &str = "# Written by `kubectl compose convert`, which replaces this file and those that it names.";
-
-/// How many bytes are written at once.
-const AT_ONCE: usize = 1 << 16;
-
-/// Writes text to standard output.
-pub(super) fn text(text: &str) -> Result<(), ClientError> {
-    let mut stdout = std::io::stdout().lock();
-    stdout.write_all(text.as_bytes()).map_err(|error| ClientError::Output(error.to_string()))
-}
 
 /// Writes the objects in their order.
 pub(super) fn write<T: Serialize>(
@@ -33,12 +24,12 @@ pub(super) fn write<T: Serialize>(
     namespace: Option<&str>,
 ) -> Result<(), ClientError> {
     match output {
-        Output::Yaml => text(&documents(objects)?),
+        Output::Yaml => print(&documents(objects)?),
         Output::Json => {
             let objects: Vec<Value> = objects.iter().map(value).collect::<Result<_, _>>()?;
             let list = json!({ "apiVersion": "v1", "kind": "List", "items": objects });
             let list = serde_json::to_string_pretty(&list).map_err(|error| ClientError::Output(error.to_string()))?;
-            text(&(list + "\n"))
+            print(&(list + "\n"))
         }
         Output::Dir => write_directory(objects, directory, namespace),
     }
@@ -46,9 +37,8 @@ pub(super) fn write<T: Serialize>(
 
 /// Writes documents in their order.
 pub(super) fn write_documents(documents: &Documents) -> Result<(), ClientError> {
-    let mut stdout = BufWriter::with_capacity(AT_ONCE, std::io::stdout().lock());
-    let written = documents.write(&mut stdout).and_then(|()| stdout.flush());
-    written.map_err(|error| ClientError::Output(error.to_string()))
+    let mut stdout = std::io::stdout().lock();
+    printed(documents.write(&mut stdout).and_then(|()| stdout.flush()))
 }
 
 fn documents<T: Serialize>(objects: &[T]) -> Result<String, ClientError> {
