@@ -1,13 +1,16 @@
 //! Which services come before which (Compose Specification, "depends_on").
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use super::model::Project;
+use super::model::{Project, Service};
 
 /// The dependencies among the enabled services of a project.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Graph<'p> {
-    edges: BTreeMap<&'p str, BTreeSet<&'p str>>,
+    /// In their order.
+    names: Vec<&'p str>,
+    /// What each one depends upon, by the places of the names, in their order.
+    upon: Vec<Vec<usize>>,
 }
 
 /// Services that depend upon each other in a ring: each one on the next, and the last one on the first.
@@ -27,25 +30,24 @@ enum State {
 impl<'p> Graph<'p> {
     /// The graph of a project; dependencies upon services that are not enabled are left out.
     pub fn new(project: &'p Project) -> Self {
-        let enabled = |name: &&str| project.services.contains_key(*name);
-        let edges = project
-            .services
-            .iter()
-            .map(|(name, service)| {
-                (name.as_str(), service.workload.depends_on.keys().map(String::as_str).filter(enabled).collect())
-            })
-            .collect();
-        Self { edges }
+        let names: Vec<&str> = project.services.keys().map(String::as_str).collect();
+        let place = |name: &String| names.binary_search(&name.as_str()).ok();
+        let upon = |service: &Service| service.workload.depends_on.keys().filter_map(place).collect();
+        let upon = project.services.values().map(|service| upon(service)).collect();
+        Self { names, upon }
     }
 
     /// The services that a service depends upon directly, in the order of their names.
     pub fn dependencies(&self, service: &str) -> impl Iterator<Item = &'p str> + use<'_, 'p> {
-        self.edges.get(service).into_iter().flatten().copied()
+        let place = self.names.binary_search(&service).ok();
+        place.into_iter().flat_map(|place| &self.upon[place]).map(|upon| self.names[*upon])
     }
 
     /// The services that depend upon a service directly, in the order of their names.
     pub fn dependents(&self, service: &str) -> impl Iterator<Item = &'p str> {
-        self.edges.iter().filter(move |(_, upon)| upon.contains(service)).map(|(name, _)| *name)
+        let place = self.names.binary_search(&service).ok();
+        let names = self.names.iter().zip(&self.upon);
+        names.filter(move |(_, upon)| place.is_some_and(|place| upon.contains(&place))).map(|(name, _)| *name)
     }
 
     /// The services in an order in which each one comes after those that it depends upon.
@@ -84,33 +86,31 @@ impl<'p> Graph<'p> {
     }
 
     fn walk(&self) -> (Vec<&'p str>, Vec<Cycle>) {
-        let mut states: BTreeMap<&str, State> = BTreeMap::new();
-        let mut order = Vec::with_capacity(self.edges.len());
+        let mut states: Vec<Option<State>> = vec![None; self.names.len()];
+        let mut order = Vec::with_capacity(self.names.len());
         let mut cycles = Vec::new();
-        for &start in self.edges.keys() {
-            if states.contains_key(start) {
+        for start in 0..self.names.len() {
+            if states[start].is_some() {
                 continue;
             }
-            states.insert(start, State::Open);
+            states[start] = Some(State::Open);
             // A stack of its own: a chain of dependencies may be as long as the document.
-            let backwards = |name: &str| self.edges.get(name).into_iter().flatten().rev().copied().collect::<Vec<_>>();
-            let mut stack = vec![(start, backwards(start))];
-            while let Some((name, rest)) = stack.last_mut() {
-                let name = *name;
-                let Some(next) = rest.pop() else {
-                    states.insert(name, State::Done);
-                    order.push(name);
+            let mut stack = vec![(start, self.upon[start].iter())];
+            while let Some((place, rest)) = stack.last_mut() {
+                let Some(&next) = rest.next() else {
+                    states[*place] = Some(State::Done);
+                    order.push(self.names[*place]);
                     stack.pop();
                     continue;
                 };
-                match states.get(next) {
+                match states[next] {
                     None => {
-                        states.insert(next, State::Open);
-                        stack.push((next, backwards(next)));
+                        states[next] = Some(State::Open);
+                        stack.push((next, self.upon[next].iter()));
                     }
                     Some(State::Open) if cycles.len() < MOST_CYCLES => {
-                        let ring = stack.iter().map(|(name, _)| *name).skip_while(|name| *name != next);
-                        cycles.push(Cycle(ring.map(str::to_owned).collect()));
+                        let ring = stack.iter().map(|(place, _)| *place).skip_while(|place| *place != next);
+                        cycles.push(Cycle(ring.map(|place| self.names[place].to_owned()).collect()));
                     }
                     Some(State::Open | State::Done) => {}
                 }
@@ -122,7 +122,7 @@ impl<'p> Graph<'p> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::model::{Service, ServiceDependency};
+    use super::super::model::ServiceDependency;
     use super::*;
 
     fn project(edges: &[(&str, &[&str])]) -> Project {
