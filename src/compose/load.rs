@@ -320,7 +320,7 @@ impl<'a> Loader<'a> {
             merge::merge_maps(root, tree, &At::ROOT, &mut self.report);
             unicity::enforce(root, &mut self.report, self.options.threads);
             if depth == Depth::Full && !self.options.skip.validation {
-                schema::check(root, &mut self.report);
+                schema::check(root, &mut self.report, self.options.threads);
                 if let Some(version) = root.remove("version") {
                     let message = "the attribute is obsolete and does nothing; take it out";
                     self.report.warn(&At::ROOT.key("version"), version.key_mark, "ObsoleteAttribute", message);

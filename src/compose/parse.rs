@@ -69,17 +69,21 @@ pub(super) fn parse(text: &str, source: Mark, report: &mut Report, threads: Thre
     threads.ahead(events, |events| {
         let values = report.limits().document_values;
         let arena = Arena { nodes: Vec::with_capacity(text.len() / TEXT_OF_A_NODE), ..Arena::default() };
-        read(Reader { events, source, arena, lines, values }, report)
+        read(Reader { events, source, arena, lines, values }, report, threads)
     })
 }
 
-fn read<'t>(mut reader: Reader<'t, impl Iterator<Item = Happening<'t>>>, report: &mut Report) -> Vec<Parsed> {
+fn read<'t>(
+    mut reader: Reader<'t, impl Iterator<Item = Happening<'t>>>,
+    report: &mut Report,
+    threads: Threads,
+) -> Vec<Parsed> {
     let mut documents = Vec::new();
     loop {
         match reader.document() {
             Ok(Some(_)) if report.is_spent() => return documents,
             Ok(Some(root)) => {
-                documents.extend(assemble::assemble(&reader.arena, root, report));
+                documents.extend(assemble::assemble(&reader.arena, root, report, threads));
             }
             Ok(None) => return documents,
             Err(failure) => {

@@ -19,6 +19,11 @@ impl Resets {
         self.paths.push(path.to_vec());
     }
 
+    /// Takes over what another part of the document resets.
+    pub(super) fn append(&mut self, mut other: Self) {
+        self.paths.append(&mut other.paths);
+    }
+
     /// Removes what the paths name from a tree that was merged before the document.
     pub(super) fn apply(&self, tree: &mut Map) {
         for path in &self.paths {

@@ -112,7 +112,8 @@ impl Threads {
         })
     }
 
-    fn are_several_for(self, items: usize) -> bool {
+    /// Whether so many items are worth several threads, and there are such.
+    pub fn are_several_for(self, items: usize) -> bool {
         items >= FEW && self.are_several()
     }
 

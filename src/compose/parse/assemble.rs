@@ -11,6 +11,10 @@ use super::super::report::Report;
 use super::super::reset::Resets;
 use super::super::yaml_scalar;
 use super::{Arena, Parsed, Raw, RawKind};
+use crate::parallel::Threads;
+
+/// So many entries of a mapping are assembled by one thread at a time.
+const AT_ONCE: usize = 64;
 
 /// What the keys of a path add up to while a document is walked.
 struct Assembler<'a, 't> {
@@ -24,9 +28,10 @@ struct Assembler<'a, 't> {
     /// The length of `path` as text.
     path_bytes: usize,
     overflown: bool,
+    threads: Threads,
 }
 
-pub(super) fn assemble(arena: &Arena<'_>, root: usize, report: &mut Report) -> Option<Parsed> {
+pub(super) fn assemble(arena: &Arena<'_>, root: usize, report: &mut Report, threads: Threads) -> Option<Parsed> {
     let mut assembler = Assembler {
         arena,
         report,
@@ -35,6 +40,7 @@ pub(super) fn assemble(arena: &Arena<'_>, root: usize, report: &mut Report) -> O
         open: Vec::new(),
         path_bytes: 0,
         overflown: false,
+        threads,
     };
     // Whatever it holds, a document is merged and checked on its own.
     if !assembler.report.spend(limits::MAP_BYTES, &At::ROOT, Some(arena.nodes[root].mark), ErrorClass::Yaml) {
@@ -163,6 +169,7 @@ impl<'a> Assembler<'a, '_> {
         let mut map = Map::with_capacity(entries.len());
         let mut merged = None;
         let mut seen = Keys::of(entries.len());
+        let mut later = self.threads.are_several_for(entries.len()).then(Vec::new);
         for &(key_index, value_index) in entries {
             let arena: &'a Arena<'_> = self.arena;
             let mut key = &arena.nodes[key_index];
@@ -196,19 +203,62 @@ impl<'a> Assembler<'a, '_> {
                     continue;
                 }
             };
-            self.path.push(Some(text));
-            self.path_bytes += text.len();
-            if let Some(mut node) = self.node(value_index, tags) {
-                node.key_mark = Some(key_mark);
+            let entry = RawEntry { key: text, mark: key_mark, value: value_index };
+            if let Some(later) = &mut later {
+                later.push((name, entry));
+            } else if let Some(node) = self.value(&entry, tags) {
                 map.insert(name, node);
             }
-            self.path_bytes -= text.len();
-            self.path.pop();
+        }
+        if let Some(later) = later {
+            self.values(later, tags, &mut map);
         }
         if let Some((mark, value)) = merged {
             self.merge(&mut map, mark, value, tags);
         }
         map
+    }
+
+    fn value(&mut self, entry: &RawEntry<'a>, tags: bool) -> Option<Node> {
+        self.path.push(Some(entry.key));
+        self.path_bytes += entry.key.len();
+        let node = self.node(entry.value, tags);
+        self.path_bytes -= entry.key.len();
+        self.path.pop();
+        node.map(|node| Node { key_mark: Some(entry.mark), ..node })
+    }
+
+    /// The values of many entries, on several threads.
+    fn values(&mut self, entries: Vec<(String, RawEntry<'a>)>, tags: bool, map: &mut Map) {
+        let (arena, threads, blank) = (self.arena, self.threads, self.report.blank());
+        let (path, open, path_bytes) = (&self.path, &self.open, self.path_bytes);
+        let parts = threads.on_parts(AT_ONCE, &entries, |entries| {
+            let mut report = blank.clone();
+            let mut own = Assembler {
+                arena,
+                report: &mut report,
+                resets: Resets::default(),
+                path: path.clone(),
+                open: open.clone(),
+                path_bytes,
+                overflown: false,
+                threads,
+            };
+            let nodes: Vec<_> = entries.iter().map(|(_, entry)| own.value(entry, tags)).collect();
+            let (resets, overflown) = (own.resets, own.overflown);
+            (nodes, resets, overflown, report)
+        });
+        let mut names = entries.into_iter().map(|(name, _)| name);
+        for (nodes, resets, overflown, found) in parts {
+            self.resets.append(resets);
+            self.overflown |= overflown;
+            self.report.append(found);
+            for (node, name) in nodes.into_iter().zip(&mut names) {
+                if let Some(node) = node {
+                    map.insert(name, node);
+                }
+            }
+        }
     }
 
     fn bad_key(&mut self, mark: Mark, kind: &str) {
@@ -253,6 +303,13 @@ impl<'a> Assembler<'a, '_> {
             }
         }
     }
+}
+
+/// An entry as written, by the text of its key and the place of its value among the nodes.
+struct RawEntry<'a> {
+    key: &'a str,
+    mark: Mark,
+    value: usize,
 }
 
 /// The keys of a mapping so far, with where they were written first.

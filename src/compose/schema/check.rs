@@ -12,13 +12,14 @@ use super::super::diagnostic::ErrorClass;
 use super::super::node::{Map, Mark, Node, Value};
 use super::super::report::Report;
 use super::{Keys, Object, Shape, resources};
+use crate::parallel::Threads;
 
 /// Checks a merged document. What does not fit is reported and taken out of the way of later stages.
-pub(in super::super) fn check(root: &mut Map, report: &mut Report) {
+pub(in super::super) fn check(root: &mut Map, report: &mut Report, threads: Threads) {
     for (key, node) in root.iter_mut() {
         finite(node, &At::ROOT.key(key), report);
     }
-    object(root, &resources::DOCUMENT, &At::ROOT, None, report);
+    object(root, &resources::DOCUMENT, &At::ROOT, None, report, threads);
     required(root, &resources::DOCUMENT, &At::ROOT, None, report);
 }
 
@@ -49,7 +50,7 @@ fn finite(node: &mut Node, at: &At<'_>, report: &mut Report) {
     }
 }
 
-fn value(node: &mut Node, shape: &Shape, at: &At<'_>, report: &mut Report) {
+fn value(node: &mut Node, shape: &Shape, at: &At<'_>, report: &mut Report, threads: Threads) {
     if node.is_broken() {
         return;
     }
@@ -93,7 +94,7 @@ fn value(node: &mut Node, shape: &Shape, at: &At<'_>, report: &mut Report) {
         Shape::List(item) | Shape::Set(item) => {
             let Some(items) = node.as_list_mut() else { return mistyped(node, shape, at, report) };
             for (index, node) in items.iter_mut().enumerate() {
-                value(node, item, &at.item(index), report);
+                value(node, item, &at.item(index), report, threads);
             }
             if matches!(shape, Shape::Set(_)) {
                 repeated(items, at, report);
@@ -102,28 +103,28 @@ fn value(node: &mut Node, shape: &Shape, at: &At<'_>, report: &mut Report) {
         Shape::Entries(entry, keys) => {
             let mark = node.mark;
             let Some(map) = node.as_map_mut() else { return mistyped(node, shape, at, report) };
-            entries(map, entry, *keys, at, mark, report);
+            entries(map, entry, *keys, at, mark, report, threads);
         }
         Shape::Object(definition) => {
             let mark = node.mark;
             let Some(map) = node.as_map_mut() else { return mistyped(node, shape, at, report) };
-            object(map, definition, at, mark, report);
+            object(map, definition, at, mark, report, threads);
             required(map, definition, at, mark, report);
         }
         Shape::Either(shapes) => match shapes.iter().position(|shape| shape.takes(&node.value)) {
-            Some(chosen) if chosen > 0 => alternative(node, &shapes[chosen], at, report),
-            Some(chosen) => value(node, &shapes[chosen], at, report),
+            Some(chosen) if chosen > 0 => alternative(node, &shapes[chosen], at, report, threads),
+            Some(chosen) => value(node, &shapes[chosen], at, report, threads),
             None => mistyped(node, shape, at, report),
         },
     }
 }
 
 /// A value in a form that is not the first one. What its mapping lacks is told of the mapping.
-fn alternative(node: &mut Node, shape: &Shape, at: &At<'_>, report: &mut Report) {
-    let Shape::Object(definition) = shape else { return value(node, shape, at, report) };
+fn alternative(node: &mut Node, shape: &Shape, at: &At<'_>, report: &mut Report, threads: Threads) {
+    let Shape::Object(definition) = shape else { return value(node, shape, at, report, threads) };
     let mark = node.mark;
     let Some(map) = node.as_map_mut() else { return };
-    object(map, definition, at, mark, report);
+    object(map, definition, at, mark, report, threads);
     for key in definition.required.iter().filter(|key| !map.contains_key(key)) {
         let message = format!("{key} is required here, or the short form without any attributes");
         report.error(at, mark, ErrorClass::Schema, "MissingAttribute", message);
@@ -212,21 +213,30 @@ fn repeats_value(item: &Node, earlier: &Node) -> bool {
     }
 }
 
-fn entries(map: &mut Map, entry: &Shape, keys: Keys, at: &At<'_>, mark: Option<Mark>, report: &mut Report) {
+fn entries(
+    map: &mut Map,
+    entry: &Shape,
+    keys: Keys,
+    at: &At<'_>,
+    mark: Option<Mark>,
+    report: &mut Report,
+    threads: Threads,
+) {
     let is_name = |key: &str| !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c));
+    let fits = |key: &str| match keys {
+        Keys::Any => !key.is_empty(),
+        Keys::Names | Keys::LooseNames => is_name(key),
+        Keys::LowerCase => !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_lowercase()),
+    };
     let mut refused = Vec::new();
-    for (key, node) in map.iter_mut() {
-        let fits = match keys {
-            Keys::Any => !key.is_empty(),
-            Keys::Names | Keys::LooseNames => is_name(key),
-            Keys::LowerCase => !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_lowercase()),
-        };
-        if fits {
-            value(node, entry, &at.key(key), report);
-        } else if keys == Keys::Names || (keys == Keys::Any && !matches!(entry, Shape::Any)) {
-            refused.push(key.clone());
-        }
+    if keys == Keys::Names || (keys == Keys::Any && !matches!(entry, Shape::Any)) {
+        refused.extend(map.keys().filter(|key| !fits(key)).cloned());
     }
+    super::super::entries::all(map, at, report, threads, &|node, at, report| {
+        if at.name().is_some_and(fits) {
+            value(node, entry, at, report, threads);
+        }
+    });
     for key in refused {
         let node = map.remove(&key);
         let mark = node.and_then(|node| node.key_mark).or(mark);
@@ -240,11 +250,11 @@ fn entries(map: &mut Map, entry: &Shape, keys: Keys, at: &At<'_>, mark: Option<M
     }
 }
 
-fn object(map: &mut Map, definition: &Object, at: &At<'_>, mark: Option<Mark>, report: &mut Report) {
+fn object(map: &mut Map, definition: &Object, at: &At<'_>, mark: Option<Mark>, report: &mut Report, threads: Threads) {
     let mut unknown = Vec::new();
     for (key, node) in map.iter_mut() {
         match definition.find(key) {
-            Some(shape) => value(node, shape, &at.key(key), report),
+            Some(shape) => value(node, shape, &at.key(key), report, threads),
             None if definition.open || (definition.extensions && key.starts_with("x-")) => {}
             None => unknown.push(key.clone()),
         }

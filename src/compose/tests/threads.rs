@@ -47,9 +47,23 @@ fn what_is_wrong_is_the_same_on_one_thread_and_on_several() {
         "    pid:",
         "    command: \"'\"",
         "    expose: [[]]",
+        "    imagee: b",
+        "    x-ring: &ring {again: *ring}",
+        "    tty: !!int many",
+        "    ? [a]\n    : b",
+        "    <<: 1",
     ] {
         let [one, several] = on_both(&document(wrong)).map(|fixture| fixture.load().expect_err(wrong));
         assert_eq!(one.to_string(), several.to_string(), "{wrong}");
         assert!(wrong.ends_with("labels: [") || one.to_string().contains("services.s99"), "{wrong}: {one}");
     }
+}
+
+#[test]
+fn what_a_document_resets_is_the_same_on_one_thread_and_on_several() {
+    let later = document("    restart: !reset null\n    command: !override [b]");
+    let [one, several] = on_both(&document("    restart: always\n    command: [a]")).map(|it| it.and(&later).project());
+    assert!(one == several);
+    let service = &several.services["s399"];
+    assert_eq!((service.restart.as_str(), service.container.command.as_deref()), ("", Some(&["b".to_owned()][..])));
 }
