@@ -12,12 +12,10 @@ pub(super) struct Disk;
 
 impl ProjectFiles for Disk {
     fn read(&self, path: &str) -> Result<ProjectFile, FileError> {
-        if Path::new(path).is_dir() {
-            return Err(FileError::IsDirectory);
-        }
         match whole_file(path.as_ref()) {
             Ok(content) => Ok(ProjectFile { content, mode: None, secret: false }),
             Err(error) if error.kind() == ErrorKind::NotFound => Err(FileError::NotFound),
+            Err(error) if error.kind() == ErrorKind::IsADirectory => Err(FileError::IsDirectory),
             Err(error) => Err(FileError::Unreadable(error.to_string())),
         }
     }

@@ -12,6 +12,9 @@ use crate::compose::{Diagnostic, Diagnostics, Level, Position, Project};
 use crate::parallel::Threads;
 use crate::translate::{Facts, Note};
 
+/// Few things to say are said at once, and parts of many go past this room; more of it would be memory that is looked at.
+const ROOM: usize = 1 << 10;
+
 /// So many notes are put into words at a time.
 const AT_ONCE: usize = 64;
 
@@ -95,7 +98,7 @@ pub(super) struct Report {
 
 impl Report {
     pub(super) fn new(form: Form) -> Self {
-        Self { form, stderr: BufWriter::new(std::io::stderr()) }
+        Self { form, stderr: BufWriter::with_capacity(ROOM, std::io::stderr()) }
     }
 
     /// Lets everything be read that was said so far. Nobody is left to tell when that fails.
