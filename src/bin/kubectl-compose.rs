@@ -4,7 +4,7 @@
 use std::process::ExitCode;
 
 /// Loads and translations are many short-lived texts on several threads, for which the allocator of the C library takes a
-/// quarter longer.
+/// sixth longer.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

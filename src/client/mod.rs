@@ -36,8 +36,8 @@ enum Command {
     Schema(Deferred<schema::SchemaArgs>),
 }
 
-/// The options of a command, which are described when they are asked for: to describe those of all commands takes a tenth of the
-/// time of a small project.
+/// The options of a command, which are described when they are asked for: those of all commands are a twentieth of what is done
+/// for a small project.
 #[derive(Debug)]
 struct Deferred<A>(A);
 
