@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::model::{Project, Service};
+use super::model::Project;
 
 /// The dependencies among the enabled services of a project.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -32,8 +32,8 @@ impl<'p> Graph<'p> {
     pub fn new(project: &'p Project) -> Self {
         let names: Vec<&str> = project.services.keys().map(String::as_str).collect();
         let place = |name: &String| names.binary_search(&name.as_str()).ok();
-        let upon = |service: &Service| service.workload.depends_on.keys().filter_map(place).collect();
-        let upon = project.services.values().map(|service| upon(service)).collect();
+        let services = project.services.values();
+        let upon = services.map(|service| service.workload.depends_on.keys().filter_map(place).collect()).collect();
         Self { names, upon }
     }
 
@@ -122,7 +122,7 @@ impl<'p> Graph<'p> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::model::ServiceDependency;
+    use super::super::model::{Service, ServiceDependency};
     use super::*;
 
     fn project(edges: &[(&str, &[&str])]) -> Project {

@@ -5,6 +5,7 @@ use std::collections::hash_map::Entry;
 
 use super::super::attribute::At;
 use super::super::diagnostic::ErrorClass;
+use super::super::entries;
 use super::super::limits;
 use super::super::node::{Map, Mark, Node, Value};
 use super::super::report::Report;
@@ -12,9 +13,6 @@ use super::super::reset::Resets;
 use super::super::yaml_scalar;
 use super::{Arena, Parsed, Raw, RawKind};
 use crate::parallel::Threads;
-
-/// So many entries of a mapping are assembled by one thread at a time.
-const AT_ONCE: usize = 64;
 
 /// What the keys of a path add up to while a document is walked.
 struct Assembler<'a, 't> {
@@ -32,16 +30,7 @@ struct Assembler<'a, 't> {
 }
 
 pub(super) fn assemble(arena: &Arena<'_>, root: usize, report: &mut Report, threads: Threads) -> Option<Parsed> {
-    let mut assembler = Assembler {
-        arena,
-        report,
-        resets: Resets::default(),
-        path: Vec::new(),
-        open: Vec::new(),
-        path_bytes: 0,
-        overflown: false,
-        threads,
-    };
+    let mut assembler = Assembler::new(arena, report, threads);
     // Whatever it holds, a document is merged and checked on its own.
     if !assembler.report.spend(limits::MAP_BYTES, &At::ROOT, Some(arena.nodes[root].mark), ErrorClass::Yaml) {
         return None;
@@ -53,7 +42,20 @@ pub(super) fn assemble(arena: &Arena<'_>, root: usize, report: &mut Report, thre
     Some(Parsed { root, resets: assembler.resets })
 }
 
-impl<'a> Assembler<'a, '_> {
+impl<'a, 't> Assembler<'a, 't> {
+    fn new(arena: &'a Arena<'t>, report: &'a mut Report, threads: Threads) -> Self {
+        Self {
+            arena,
+            report,
+            resets: Resets::default(),
+            path: Vec::new(),
+            open: Vec::new(),
+            path_bytes: 0,
+            overflown: false,
+            threads,
+        }
+    }
+
     /// A node, or nothing when it is reset. `tags` is off below `!override`, where other tags mean nothing.
     fn node(&mut self, index: usize, tags: bool) -> Option<Node> {
         let raw = &self.arena.nodes[index];
@@ -230,29 +232,18 @@ impl<'a> Assembler<'a, '_> {
 
     /// The values of many entries, on several threads.
     fn values(&mut self, entries: Vec<(String, RawEntry<'a>)>, tags: bool, map: &mut Map) {
-        let (arena, threads, blank) = (self.arena, self.threads, self.report.blank());
+        let (arena, threads) = (self.arena, self.threads);
         let (path, open, path_bytes) = (&self.path, &self.open, self.path_bytes);
-        let parts = threads.on_parts(AT_ONCE, &entries, |entries| {
-            let mut report = blank.clone();
-            let mut own = Assembler {
-                arena,
-                report: &mut report,
-                resets: Resets::default(),
-                path: path.clone(),
-                open: open.clone(),
-                path_bytes,
-                overflown: false,
-                threads,
-            };
+        let parts = entries::in_parts(&entries, self.report, threads, |entries, report| {
+            let own = Assembler::new(arena, report, threads);
+            let mut own = Assembler { path: path.clone(), open: open.clone(), path_bytes, ..own };
             let nodes: Vec<_> = entries.iter().map(|(_, entry)| own.value(entry, tags)).collect();
-            let (resets, overflown) = (own.resets, own.overflown);
-            (nodes, resets, overflown, report)
+            (nodes, own.resets, own.overflown)
         });
         let mut names = entries.into_iter().map(|(name, _)| name);
-        for (nodes, resets, overflown, found) in parts {
+        for (nodes, resets, overflown) in parts {
             self.resets.append(resets);
             self.overflown |= overflown;
-            self.report.append(found);
             for (node, name) in nodes.into_iter().zip(&mut names) {
                 if let Some(node) = node {
                     map.insert(name, node);
