@@ -166,7 +166,7 @@ CLIENT_BUILD = $(call CLIENT_CARGO,-C profile-use=$(CURDIR)/$(PROFILE) -C llvm-a
   --target-dir $(RELEASE_DIR)
 CLIENT := $(RELEASE_DIR)/$(TARGET)/release/kubectl-compose
 
-client: client-profile ## Write dist/kubectl-compose, a static program for Linux (25 min cold on two cores)
+client: client-profile ## Write dist/kubectl-compose, a static program for Linux (20 min cold on two cores)
 	@[[ hack/client.order -ot $(CLIENT) ]] || rm -f $(RELEASE_DIR)/$(TARGET)/release/deps/kubectl_compose-*
 	$(CLIENT_BUILD) -- -C linker=$(CURDIR)/hack/link-in-order
 	@install -D -t dist $(CLIENT)
