@@ -111,7 +111,6 @@ fn the_output_is_the_same_wherever_the_project_lies() {
     assert_eq!(list["items"].as_array().unwrap(), &objects);
 }
 
-/// The operator, given the stack, makes the objects that a conversion writes.
 #[test]
 fn a_reader_that_leaves_is_no_error() {
     let project = Project::new(SHOP);
@@ -123,6 +122,7 @@ fn a_reader_that_leaves_is_no_error() {
     }
 }
 
+/// The operator, given the stack, makes the objects that a conversion writes.
 #[test]
 fn a_stack_holds_all_that_the_operator_needs() {
     let project = Project::new(SHOP);
