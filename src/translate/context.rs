@@ -68,7 +68,7 @@ pub(super) struct Unit<'a> {
     /// What it asks for beyond Compose.
     pub(super) drop_in: DropIn,
     /// What labels of kompose ask for.
-    pub(super) kompose: Kompose,
+    pub(super) kompose: Box<Kompose>,
     /// How it is reached by HTTP.
     pub(super) route: Option<Route>,
     /// The services whose pods have to share a node with its pods, itself included; empty when there are none.
@@ -108,37 +108,10 @@ impl<'a> Context<'a> {
         policy: &'a Policy,
         notes: &mut Notes,
     ) -> Self {
-        let mut units = BTreeMap::new();
-        for (key, service) in &project.services {
-            let section = if project.jobs.contains_key(key) { "jobs" } else { "services" };
-            let path = format!("{section}.{key}");
-            if service.container.image.is_empty() {
-                note_missing_image(&path, service, notes);
-                continue;
-            }
-            let mut drop_in = drop_in(&path, service, notes);
-            let kompose = kompose(&path, service, &mut drop_in, notes);
-            let name = dns_label::label(key, MAX_LABEL);
-            let label = if dns_label::is_label_value(key) { key.clone() } else { name.clone() };
-            units.insert(
-                key.as_str(),
-                Unit {
-                    key,
-                    name,
-                    pod_label: label.clone(),
-                    label,
-                    path,
-                    service,
-                    pod: service,
-                    host: key,
-                    kind: Kind::Deployment,
-                    drop_in,
-                    kompose,
-                    route: None,
-                    colocated: Vec::new(),
-                },
-            );
-        }
+        // A map that is made of a list takes it as it is, and half of the room of one that grows.
+        let mut units = Vec::with_capacity(project.services.len());
+        units.extend(project.services.iter().filter_map(|(key, it)| Some((&**key, unit(project, key, it, notes)?))));
+        let mut units: BTreeMap<&str, Unit> = units.into_iter().collect();
         share_pods(&mut units);
         let backings = claim::backings(project, stack, units.values().map(|unit| unit.service), notes);
         let node_networks = node_network::in_use(project, facts, units.values(), notes);
@@ -196,6 +169,35 @@ impl<'a> Context<'a> {
     pub(super) fn image(&self, service: &Service) -> Option<&ImageStatus> {
         self.facts.images.get(&service.container.image).filter(|image| image.unread.is_none())
     }
+}
+
+/// A service as it is on its own; none when it has no container.
+fn unit<'a>(project: &Project, key: &'a str, service: &'a Service, notes: &mut Notes) -> Option<Unit<'a>> {
+    let section = if project.jobs.contains_key(key) { "jobs" } else { "services" };
+    let path = format!("{section}.{key}");
+    if service.container.image.is_empty() {
+        note_missing_image(&path, service, notes);
+        return None;
+    }
+    let mut drop_in = drop_in(&path, service, notes);
+    let kompose = Box::new(kompose(&path, service, &mut drop_in, notes));
+    let name = dns_label::label(key, MAX_LABEL);
+    let label = if dns_label::is_label_value(key) { key.to_owned() } else { name.clone() };
+    Some(Unit {
+        key,
+        name,
+        pod_label: label.clone(),
+        label,
+        path,
+        service,
+        pod: service,
+        host: key,
+        kind: Kind::Deployment,
+        drop_in,
+        kompose,
+        route: None,
+        colocated: Vec::new(),
+    })
 }
 
 fn pods<'a>(units: &BTreeMap<&'a str, Unit<'a>>) -> BTreeMap<&'a str, Vec<&'a str>> {

@@ -14,7 +14,6 @@ use super::drop_in::DropIn;
 use super::file_reference::{is_bound_context, shares_image};
 use super::generated::Generated;
 use super::kind::Kind;
-use super::kompose::Kompose;
 use super::mount::mounts;
 use super::notes::Notes;
 use super::plan::{Gate, GateCondition, Workload, WorkloadObject};
@@ -150,7 +149,7 @@ impl Step {
                 pull_secret: of.drop_in.pull_secret.clone(),
                 ..DropIn::default()
             },
-            kompose: Kompose::default(),
+            kompose: Box::default(),
             route: None,
             colocated: if of.colocated.is_empty() && self.has_claims() {
                 vec![of.pod_label.clone()]

@@ -23,7 +23,7 @@ pub(super) fn is_checked(context: &Context, service: &Service) -> bool {
 /// The service's health check: the file's, completed field by field from the image's as by Docker Engine; none when
 /// there is none or it is off.
 fn check_of(context: &Context, service: &Service) -> Option<HealthCheck> {
-    let file = service.workload.healthcheck.as_ref();
+    let file = service.workload.healthcheck.as_deref();
     if file.is_some_and(is_off) {
         return None;
     }

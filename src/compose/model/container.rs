@@ -16,7 +16,7 @@ pub struct ContainerSpec {
     pub annotations: BTreeMap<String, String>,
     /// Block I/O limits.
     #[serde(skip_serializing_if = "is_default")]
-    pub blkio_config: Option<BlkioConfig>,
+    pub blkio_config: Option<Box<BlkioConfig>>,
     /// Capabilities to add, with or without the prefix `CAP_`.
     #[serde(skip_serializing_if = "is_default")]
     pub cap_add: Vec<String>,
@@ -64,7 +64,7 @@ pub struct ContainerSpec {
     pub configs: Vec<FileReference>,
     /// The credentials of a managed Windows account.
     #[serde(skip_serializing_if = "is_default")]
-    pub credential_spec: Option<CredentialSpec>,
+    pub credential_spec: Option<Box<CredentialSpec>>,
     /// Device control group rules.
     #[serde(skip_serializing_if = "is_default")]
     pub device_cgroup_rules: Vec<String>,
@@ -125,7 +125,7 @@ pub struct ContainerSpec {
     pub label_file: Vec<String>,
     /// The log driver with its options.
     #[serde(skip_serializing_if = "is_default")]
-    pub logging: Option<Logging>,
+    pub logging: Option<Box<Logging>>,
     /// Obsolete form of `logging.driver`.
     #[serde(skip_serializing_if = "is_default")]
     pub log_driver: String,

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::form::{empty_in_yaml, only_in_yaml};
 use super::{Build, ContainerSpec, Deploy, Duration, Extensions, is_default};
 
-/// A service (Compose Specification, "services").
+/// A service (Compose Specification, "services"). What is large and rare stands in boxes: most services have none of it.
 #[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Service {
@@ -16,7 +16,7 @@ pub struct Service {
     pub profiles: Vec<String>,
     /// Deployment settings (Compose Deploy Specification).
     #[serde(skip_serializing_if = "is_default")]
-    pub deploy: Option<Deploy>,
+    pub deploy: Option<Box<Deploy>>,
     /// Settings of the development loop (Compose Develop Specification).
     #[serde(skip_serializing_if = "is_default")]
     pub develop: Option<Develop>,
@@ -80,7 +80,7 @@ impl Service {
 pub struct WorkloadSpec {
     /// How the image is built.
     #[serde(skip_serializing_if = "is_default")]
-    pub build: Option<Build>,
+    pub build: Option<Box<Build>>,
     /// Services that come first, by name.
     #[serde(skip_serializing_if = "is_default")]
     pub depends_on: BTreeMap<String, ServiceDependency>,
@@ -92,7 +92,7 @@ pub struct WorkloadSpec {
     pub expose: Vec<String>,
     /// How the container's health is told.
     #[serde(skip_serializing_if = "is_default")]
-    pub healthcheck: Option<HealthCheck>,
+    pub healthcheck: Option<Box<HealthCheck>>,
     /// Published ports.
     #[serde(skip_serializing_if = "is_default")]
     pub ports: Vec<Port>,

@@ -79,7 +79,7 @@ pub(in crate::translate) fn project() -> Project {
 fn service() -> Service {
     Service {
         profiles: list(),
-        deploy: Some(deploy()),
+        deploy: Some(Box::new(deploy())),
         develop: Some(Develop { watch: vec![DevelopTrigger::default()], extensions: none() }),
         restart: text(),
         scale: Some(2),
@@ -101,7 +101,7 @@ fn service() -> Service {
 
 fn workload() -> WorkloadSpec {
     WorkloadSpec {
-        build: Some(Build { context: text(), ..Build::default() }),
+        build: Some(Box::new(Build { context: text(), ..Build::default() })),
         depends_on: one(ServiceDependency {
             condition: DependencyCondition::Healthy,
             restart: true,
@@ -110,7 +110,7 @@ fn workload() -> WorkloadSpec {
         }),
         dockerfile: text(),
         expose: list(),
-        healthcheck: Some(HealthCheck {
+        healthcheck: Some(Box::new(HealthCheck {
             test: list(),
             timeout: Some(Duration(1)),
             interval: Some(Duration(1)),
@@ -119,7 +119,7 @@ fn workload() -> WorkloadSpec {
             start_interval: Some(Duration(1)),
             disable: true,
             extensions: none(),
-        }),
+        })),
         ports: vec![Port {
             name: text(),
             mode: text(),
@@ -139,7 +139,7 @@ fn workload() -> WorkloadSpec {
 fn container() -> ContainerSpec {
     ContainerSpec {
         annotations: map(),
-        blkio_config: Some(BlkioConfig { weight: 10, ..BlkioConfig::default() }),
+        blkio_config: Some(Box::new(BlkioConfig { weight: 10, ..BlkioConfig::default() })),
         cap_add: list(),
         cap_drop: list(),
         cgroup_parent: text(),
@@ -155,7 +155,12 @@ fn container() -> ContainerSpec {
         cpu_shares: 1,
         command: Some(list()),
         configs: vec![file_reference()],
-        credential_spec: Some(CredentialSpec { config: text(), file: text(), registry: text(), extensions: none() }),
+        credential_spec: Some(Box::new(CredentialSpec {
+            config: text(),
+            file: text(),
+            registry: text(),
+            extensions: none(),
+        })),
         device_cgroup_rules: list(),
         devices: vec![DeviceMapping { source: text(), ..DeviceMapping::default() }],
         dns: list(),
@@ -175,7 +180,7 @@ fn container() -> ContainerSpec {
         isolation: text(),
         labels: map(),
         label_file: list(),
-        logging: Some(Logging { driver: text(), options: map(), extensions: none() }),
+        logging: Some(Box::new(Logging { driver: text(), options: map(), extensions: none() })),
         log_driver: text(),
         log_opt: map(),
         mem_limit: ByteSize(1),
