@@ -12,7 +12,7 @@ use either::Either;
 use super::node::Node;
 
 /// How many entries a vector holds at most.
-const FEW: usize = 24;
+pub(super) const FEW: usize = 24;
 
 /// Attributes by name.
 #[derive(Clone, Debug)]

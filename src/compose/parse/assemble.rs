@@ -7,6 +7,7 @@ use super::super::attribute::At;
 use super::super::diagnostic::ErrorClass;
 use super::super::entries;
 use super::super::limits;
+use super::super::map::FEW;
 use super::super::node::{Map, Mark, Node, Value};
 use super::super::report::Report;
 use super::super::reset::Resets;
@@ -313,7 +314,6 @@ enum Keys<'a> {
 impl<'a> Keys<'a> {
     /// Those of a mapping that is to have so many.
     fn of(entries: usize) -> Self {
-        const FEW: usize = 24;
         if entries > FEW { Self::Many(HashMap::with_capacity(entries)) } else { Self::Few(Vec::with_capacity(entries)) }
     }
 
