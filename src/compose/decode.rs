@@ -308,21 +308,39 @@ fill!(Model { name, model, context_size, runtime_flags } extensions extensions);
 pub(super) fn project(root: &Map, report: &mut Report, threads: Threads) -> Project {
     let mut project = Project::default();
     let at = At::ROOT;
-    let services = |node: &Node, at: &At<'_>, report: &mut Report| entries(node, at, report, threads);
-    field(root, "services", &at, report, services, &mut project.services);
-    field(root, "jobs", &at, report, Decode::decode, &mut project.jobs);
-    field(root, "networks", &at, report, Decode::decode, &mut project.networks);
-    field(root, "volumes", &at, report, Decode::decode, &mut project.volumes);
-    field(root, "secrets", &at, report, Decode::decode, &mut project.secrets);
-    field(root, "configs", &at, report, Decode::decode, &mut project.configs);
-    field(root, "models", &at, report, Decode::decode, &mut project.models);
+    macro_rules! sections {
+        ($($section:ident)*) => {
+            $(field(
+                root,
+                stringify!($section),
+                &at,
+                report,
+                |node, at, report| entries(node, at, report, threads),
+                &mut project.$section,
+            );)*
+        };
+    }
+    sections!(services jobs networks volumes secrets configs models);
     // What came of a variable is a source, not the text that the document spells out.
     for config in project.configs.values_mut().filter(|config| !config.environment.is_empty()) {
         config.value = Some(std::mem::take(&mut config.content)).filter(|content| !content.is_empty());
     }
     project.extensions = extensions(root);
     for (key, node) in root {
-        taints(node, &at.key(key), &mut project.tainted);
+        let at = at.key(key);
+        let Some(map) = node.as_map() else {
+            taints(node, &at, &mut project.tainted);
+            continue;
+        };
+        let nodes: Vec<_> = map.iter().collect();
+        let parts = entries::in_parts(&nodes, report, threads, |nodes, _| {
+            let mut tainted = BTreeSet::new();
+            for (key, node) in nodes {
+                taints(node, &at.key(key), &mut tainted);
+            }
+            tainted
+        });
+        project.tainted.extend(parts.into_iter().flatten());
     }
     project
 }

@@ -4,10 +4,26 @@
 use super::attribute::At;
 use super::diagnostic::ErrorClass;
 use super::dotenv::Variables;
+use super::entries;
 use super::node::{Node, Value};
 use super::report::Report;
 use super::template::{self, TemplateError};
 use super::yaml_scalar;
+use crate::parallel::Threads;
+
+/// Interpolates every text of a document.
+pub(super) fn document(root: &mut Node, variables: &Variables, report: &mut Report, threads: Threads) {
+    let Some(sections) = root.as_map_mut() else { return interpolate(root, &At::ROOT, variables, report) };
+    for (section, node) in sections.iter_mut() {
+        let at = At::ROOT.key(section);
+        match node.as_map_mut() {
+            Some(entries) => entries::all(entries, &at, report, threads, &|entry, at, report| {
+                interpolate(entry, at, variables, report);
+            }),
+            None => interpolate(node, &at, variables, report),
+        }
+    }
+}
 
 /// Interpolates every text of a tree.
 pub(super) fn interpolate(node: &mut Node, at: &At<'_>, variables: &Variables, report: &mut Report) {

@@ -291,7 +291,7 @@ impl<'a> Loader<'a> {
         let mut resets = Vec::new();
         for Parsed { root: mut tree, resets: own } in input.parsed {
             if !self.options.skip.interpolation {
-                interpolate::interpolate(&mut tree, &At::ROOT, &scope.variables, &mut self.report);
+                interpolate::document(&mut tree, &scope.variables, &mut self.report, self.options.threads);
             }
             let (mark, kind) = (tree.mark, tree.kind());
             if tree.is_broken() {

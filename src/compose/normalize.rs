@@ -1,6 +1,8 @@
 //! What a document leaves unsaid (Compose Specification, "networks", "depends_on"): the default network, names of
 //! resources, dependencies that follow from other attributes.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use super::attribute::At;
 use super::diagnostic::ErrorClass;
 use super::dotenv::Variables;
@@ -15,10 +17,13 @@ use crate::parallel::Threads;
 
 /// Normalises a merged, canonical document in place.
 pub(super) fn normalize(root: &mut Map, project: &str, variables: &Variables, report: &mut Report, threads: Threads) {
-    default_network(root);
+    let default_used = AtomicBool::new(false);
     for section in ["services", "jobs"] {
         entries::each(root, section, report, threads, &|entry, at, report| {
             let Some(map) = entry.as_map_mut() else { return };
+            if joins_default(map) {
+                default_used.store(true, Ordering::Relaxed);
+            }
             if let Some(pid) = map.get("pid").filter(|pid| pid.is_null()) {
                 // The schema allows it, and the reference implementation stumbles over it.
                 let message = "expected a string such as host; take the key out to share no processes";
@@ -27,39 +32,35 @@ pub(super) fn normalize(root: &mut Map, project: &str, variables: &Variables, re
             container(map, at, variables, report);
         });
     }
+    if default_used.into_inner() {
+        declare_default(root);
+    }
     names(root, project);
 }
 
-fn default_network(root: &mut Map) {
-    let mut used = false;
-    for section in ["services", "jobs"] {
-        let Some(entries) = root.get_mut(section).and_then(Node::as_map_mut) else { continue };
-        for entry in entries.values_mut() {
-            let Some(map) = entry.as_map_mut() else { continue };
-            if map.contains_key("provider") || map.contains_key("network_mode") {
-                continue;
-            }
-            match map.get("networks") {
-                Some(Node { value: Value::Map(networks), .. }) if !networks.is_empty() => {
-                    used |= networks.contains_key("default");
-                }
-                Some(Node { value: Value::Broken, .. }) => {}
-                _ => {
-                    let networks = Map::from([("default".to_owned(), Node::null())]);
-                    map.insert("networks".to_owned(), Node::new(Value::Map(networks), None));
-                    used = true;
-                }
-            }
+/// Whether a service is in the default network, as it is when it says nothing else; it says so after this.
+fn joins_default(map: &mut Map) -> bool {
+    if map.contains_key("provider") || map.contains_key("network_mode") {
+        return false;
+    }
+    match map.get("networks") {
+        Some(Node { value: Value::Map(networks), .. }) if !networks.is_empty() => networks.contains_key("default"),
+        Some(Node { value: Value::Broken, .. }) => false,
+        _ => {
+            let networks = Map::from([("default".to_owned(), Node::null())]);
+            map.insert("networks".to_owned(), Node::new(Value::Map(networks), None));
+            true
         }
     }
-    if used {
-        let networks = root.get_or_insert_with("networks", Node::empty_map);
-        if networks.is_null() {
-            *networks = Node::empty_map();
-        }
-        if let Some(networks) = networks.as_map_mut() {
-            networks.get_or_insert_with("default", Node::null);
-        }
+}
+
+fn declare_default(root: &mut Map) {
+    let networks = root.get_or_insert_with("networks", Node::empty_map);
+    if networks.is_null() {
+        *networks = Node::empty_map();
+    }
+    if let Some(networks) = networks.as_map_mut() {
+        networks.get_or_insert_with("default", Node::null);
     }
 }
 

@@ -14,11 +14,17 @@ pub(super) fn clean(path: &str) -> String {
             _ => parts.push(part),
         }
     }
-    match (rooted, parts.is_empty()) {
-        (true, _) => format!("/{}", parts.join("/")),
-        (false, true) => ".".to_owned(),
-        (false, false) => parts.join("/"),
+    if parts.is_empty() {
+        return if rooted { "/" } else { "." }.to_owned();
     }
+    let mut cleaned = String::with_capacity(path.len());
+    for part in parts {
+        if rooted || !cleaned.is_empty() {
+            cleaned.push('/');
+        }
+        cleaned.push_str(part);
+    }
+    cleaned
 }
 
 /// A path below a directory, cleaned.

@@ -12,10 +12,8 @@ pub(super) fn apply(project: &mut Project, active: &[String]) {
     let enabled = |declared: &[String]| {
         declared.is_empty() || active.iter().any(|profile| profile == "*" || declared.contains(profile))
     };
-    let mut services = std::mem::take(&mut project.services);
-    services.append(&mut project.disabled_services);
-    (project.services, project.disabled_services) =
-        services.into_iter().partition(|(_, service)| enabled(&service.profiles));
+    project.services.append(&mut project.disabled_services);
+    project.disabled_services = project.services.extract_if(.., |_, service| !enabled(&service.profiles)).collect();
     project.jobs.retain(|_, job| enabled(&job.profiles));
 }
 
@@ -46,13 +44,9 @@ pub(super) fn select(project: &mut Project, names: &[String], active: &[String],
             None => {}
         }
     }
-    let services = std::mem::take(&mut project.services);
-    for (name, mut service) in services {
-        if selected.contains(&name) {
-            service.workload.depends_on.retain(|upon, _| selected.contains(upon));
-            project.services.insert(name, service);
-        } else {
-            project.disabled_services.insert(name, service);
-        }
+    let others = project.services.extract_if(.., |name, _| !selected.contains(name));
+    project.disabled_services.extend(others);
+    for service in project.services.values_mut() {
+        service.workload.depends_on.retain(|upon, _| selected.contains(upon));
     }
 }

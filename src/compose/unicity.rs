@@ -1,6 +1,7 @@
 //! Lists whose items are told apart by a key (Compose Specification, "merge", "unique resources"): of several items
 //! with one key the last one counts, in the place of the first.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use super::attribute::At;
@@ -213,18 +214,11 @@ fn port(node: &Node, at: &At<'_>, report: &mut Report) -> Option<String> {
                 return None;
             };
             // A number and a text of the same digits are different, as in the reference implementation.
-            let published = map.get("published").map(|node| format!("{}{}", node.kind(), node.printed()));
-            let text = |key: &str, default: &str| {
-                map.get(key).map_or_else(|| default.to_owned(), |node| node.printed().into_owned())
-            };
-            Some(format!(
-                "{}:{}:{}{}/{}",
-                text("host_ip", "0.0.0.0"),
-                published.unwrap_or_default(),
-                if target.as_str().is_some() { "\"" } else { "" },
-                target.printed(),
-                text("protocol", "tcp")
-            ))
+            let published = map.get("published").map_or(("", Cow::Borrowed("")), |node| (node.kind(), node.printed()));
+            let text = |key: &str, default: &'static str| map.get(key).map_or(Cow::Borrowed(default), Node::printed);
+            let quote = if target.as_str().is_some() { "\"" } else { "" };
+            let (host_ip, protocol) = (text("host_ip", "0.0.0.0"), text("protocol", "tcp"));
+            Some([&*host_ip, ":", published.0, &published.1, ":", quote, &target.printed(), "/", &protocol].concat())
         }
         _ => Some(String::new()),
     }

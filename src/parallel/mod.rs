@@ -11,8 +11,8 @@ use rayon::slice::{ParallelSlice, ParallelSliceMut};
 const FEW: usize = 64;
 
 /// So many items of a sequence go from one thread to another at a time, and so many times the sequence may be ahead.
-const BATCH: usize = 128;
-const BATCHES: usize = 8;
+const BATCH: usize = 512;
+const BATCHES: usize = 4;
 
 /// How many threads there may be at once.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

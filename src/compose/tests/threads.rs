@@ -67,3 +67,20 @@ fn what_a_document_resets_is_the_same_on_one_thread_and_on_several() {
     let service = &several.services["s399"];
     assert_eq!((service.restart.as_str(), service.container.command.as_deref()), ("", Some(&["b".to_owned()][..])));
 }
+
+#[test]
+fn a_section_that_stands_elsewhere_is_the_same_on_one_thread_and_on_several() {
+    let text = document("    restart: !reset always");
+    for section in ["x-services: &all", "services: &all !override", "services: &all {s0: {image: a}}\n\"services\":"] {
+        let text = format!("{}services: *all\n", text.replacen("services:", section, 1));
+        let [one, several] = on_both(&text).map(|fixture| fixture.load().map_err(|error| error.to_string()));
+        assert!(one == several && several.is_ok() == section.starts_with("x-"), "{section}: {:?}", several.err());
+    }
+}
+
+#[test]
+fn nothing_else_is_said_of_what_is_no_yaml_at_its_end() {
+    let [one, several] = on_both(&format!("{}x-end: [", document("    image: b"))).map(|it| it.load().unwrap_err());
+    assert_eq!(one.to_string(), several.to_string());
+    assert!(several.to_string().contains("not valid YAML") && !several.to_string().contains("services.s99"));
+}
