@@ -176,7 +176,7 @@ fn has_driver(volume: &Volume) -> bool {
 fn claim_name(project: &Project, stack: &Stack, key: &str, name: &str) -> String {
     // The loader fills in `<project>_<key>` where the file gives no name.
     if name.is_empty() || swarm_template::is_template(name) || is_default_name(project, key, name) {
-        return dns_label::subdomain(&format!("{}-{key}", stack.name));
+        return dns_label::subdomain(&[&stack.name, "-", key].concat());
     }
     dns_label::subdomain(name)
 }
@@ -188,26 +188,33 @@ fn is_default_name(project: &Project, key: &str, name: &str) -> bool {
 
 /// The claims of the volumes in use.
 pub(super) fn claims(context: &Context, notes: &mut Notes) -> Vec<Claim> {
-    let mut claims = Vec::with_capacity(context.backings.len());
     let marks = seed::marks(context);
-    for (key, backing) in &context.backings {
-        let Backing::Claim { name, external } = backing else { continue };
-        let volume = context.project.volumes.get(*key);
-        let wanted = volume.map_or("", |volume| volume.name.as_str());
-        if *name != wanted
-            && !swarm_template::is_template(wanted)
-            && !wanted.is_empty()
-            && !is_default_name(context.project, key, wanted)
-        {
-            notes.approximated(
-                format!("volumes.{key}.name"),
-                format!("the claim is called `{name}`, since `{wanted}` is no name of a Kubernetes object"),
-            );
-        }
-        let object = (!external).then(|| claim(context, key, name, volume, marks.get(name), notes));
-        claims.push(Claim { volume: (*key).to_owned(), name: name.clone(), object });
+    context.backings.iter().filter_map(|(key, backing)| of_volume(context, key, backing, &marks, notes)).collect()
+}
+
+/// The claim of a volume, unless it is kept on something else. The marks are those of [`seed::marks`].
+pub(super) fn of_volume(
+    context: &Context,
+    key: &str,
+    backing: &Backing,
+    marks: &BTreeMap<String, String>,
+    notes: &mut Notes,
+) -> Option<Claim> {
+    let Backing::Claim { name, external } = backing else { return None };
+    let volume = context.project.volumes.get(key);
+    let wanted = volume.map_or("", |volume| volume.name.as_str());
+    if *name != wanted
+        && !swarm_template::is_template(wanted)
+        && !wanted.is_empty()
+        && !is_default_name(context.project, key, wanted)
+    {
+        notes.approximated(
+            format!("volumes.{key}.name"),
+            format!("the claim is called `{name}`, since `{wanted}` is no name of a Kubernetes object"),
+        );
     }
-    claims
+    let object = (!external).then(|| claim(context, key, name, volume, marks.get(name), notes));
+    Some(Claim { volume: key.to_owned(), name: name.clone(), object })
 }
 
 fn claim(

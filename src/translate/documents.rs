@@ -4,10 +4,12 @@
 //! only the text is kept: of a large project, most of the memory that a plan takes, and much of the time that it takes to
 //! get at that memory.
 
+use std::collections::BTreeMap;
 use std::io::{self, ErrorKind, IoSlice, Write};
 use std::ops::Range;
 
 use super::child::Object;
+use super::claim::{self, Backing};
 use super::collision::{self, Taken};
 use super::context::{Context, Unit};
 use super::made::Made;
@@ -66,38 +68,45 @@ pub fn documents_on(
     facts: &Facts,
     policy: &Policy,
 ) -> Result<Documents, WriteError> {
-    let (pages, notes) = in_context(threads, project, stack, facts, policy, |context, notes| {
+    let (made, notes) = in_context(threads, project, stack, facts, policy, |context, notes| {
         let mut pages = Vec::new();
         // These change what other services have become.
         if follow::is_asked_for(context) || seed::is_asked_for(context) {
             pages.push(page_of(&whole(threads, context, notes), policy)?);
         } else {
             let units: Vec<&Unit> = context.units.values().collect();
-            let (of_services, (of_all, said)) = threads.both(
+            let backings: Vec<_> = context.backings.iter().collect();
+            let marks = seed::marks(context);
+            let claims = |part: &[_]| of_volumes(context, part, &marks, policy);
+            let (of_services, (of_volumes, (of_all, said))) = threads.both(
                 units.len(),
                 || threads.on_parts(AT_ONCE, &units, |units| of_services(context, units, policy)),
                 || {
+                    let of_volumes = threads.on_parts(AT_ONCE, &backings, claims);
                     let mut notes = Notes::default();
                     let page = page_of(&of_all_services(context, &mut notes), policy);
-                    (page, notes)
+                    (of_volumes, (page, notes))
                 },
             );
-            for page in of_services {
+            for page in of_services.into_iter().chain(of_volumes) {
                 pages.push(page?);
             }
             pages.push(of_all?);
             notes.append(said);
         }
-        let names: Vec<Taken> = pages.iter_mut().flat_map(|page| std::mem::take(&mut page.names)).collect();
-        collision::note(&names, notes);
-        for page in &mut pages {
-            notes.append(std::mem::take(&mut page.notes));
-        }
-        Ok(pages)
+        let names: Vec<Vec<Taken>> = pages.iter_mut().map(|page| std::mem::take(&mut page.names)).collect();
+        notes.append_all(pages.iter_mut().map(|page| std::mem::take(&mut page.notes)).collect());
+        let of_names = || {
+            let mut notes = Notes::default();
+            collision::note(&names, &mut notes);
+            notes
+        };
+        let (said, order) = threads.both(context.units.len(), of_names, || in_order(&pages));
+        notes.append(said);
+        Ok((pages, order))
     });
-    let pages = pages?;
-    let (notes, order) = threads.both(project.services.len(), || in_words(project, notes), || in_order(&pages));
-    Ok(Documents { notes, pages, order })
+    let (pages, order) = made?;
+    Ok(Documents { notes: in_words(project, notes), pages, order })
 }
 
 fn page_of(plan: &Plan, policy: &Policy) -> Result<Page, WriteError> {
@@ -110,11 +119,31 @@ fn page_of(plan: &Plan, policy: &Policy) -> Result<Page, WriteError> {
 fn of_services(context: &Context, units: &[&Unit], policy: &Policy) -> Result<Page, WriteError> {
     let mut pen = Pen::new(policy);
     pen.out.text.reserve(units.len() * ROOM);
-    let (plan, notes) = Made::of(context, units).into_plan();
-    pen.write(&plan)?;
-    pen.page.notes.append(notes);
+    // One at a time: the room of its objects is that of the next one's, which stays close to the processor.
+    for unit in units {
+        let (plan, notes) = Made::of(context, &[unit]).into_plan();
+        pen.write(&plan)?;
+        pen.page.notes.append(notes);
+    }
     // Here rather than where all of them are: that is no work for several threads.
     pen.page.notes.sort();
+    Ok(pen.done())
+}
+
+fn of_volumes(
+    context: &Context,
+    backings: &[(&&str, &Backing)],
+    marks: &BTreeMap<String, String>,
+    policy: &Policy,
+) -> Result<Page, WriteError> {
+    let mut pen = Pen::new(policy);
+    pen.out.text.reserve(backings.len() * ROOM_OF_ONE);
+    let mut notes = Notes::default();
+    for (key, backing) in backings {
+        let claims = claim::of_volume(context, key, backing, marks, &mut notes).into_iter().collect();
+        pen.write(&Plan { claims, ..Plan::default() })?;
+    }
+    pen.page.notes.append(notes);
     Ok(pen.done())
 }
 
@@ -226,7 +255,11 @@ fn in_order(pages: &[Page]) -> Vec<(usize, Range<usize>)> {
         .enumerate()
         .flat_map(|(page, it)| it.documents.iter().map(move |document| (page, document)))
         .collect();
-    all.sort_by_key(|(_, document)| (document.tier, if document.tier.is_by_name() { &*document.name } else { "" }));
+    all.sort_by_key(|(_, document)| document.tier);
+    // The names of a tier are mostly in order, which is soon seen.
+    for tier in all.chunk_by_mut(|(_, a), (_, b)| a.tier == b.tier).filter(|tier| tier[0].1.tier.is_by_name()) {
+        tier.sort_by_key(|(_, document)| &*document.name);
+    }
     all.dedup_by(|(_, a), (_, b)| a.tier.is_by_content() && a.tier == b.tier && a.name == b.name);
     let workloads = all.split_off(all.partition_point(|(_, document)| document.tier < Tier::Workloads));
     let waits: Vec<_> = workloads.iter().map(|(_, document)| (document.name.as_str(), &*document.gates)).collect();

@@ -220,7 +220,7 @@ pub fn translate(project: &Project, stack: &Stack, facts: &Facts, policy: &Polic
 pub fn translate_on(threads: Threads, project: &Project, stack: &Stack, facts: &Facts, policy: &Policy) -> Plan {
     let (mut plan, notes) = in_context(threads, project, stack, facts, policy, |context, notes| {
         let plan = whole(threads, context, notes);
-        collision::note(&collision::names(&plan).collect::<Vec<_>>(), notes);
+        collision::note(&[collision::names(&plan).collect()], notes);
         let judging = tracing::info_span!(target: TRACE_TARGET, "judge by policy");
         for note in judging.in_scope(|| policy::judge(&plan, policy)) {
             notes.add(note);
@@ -275,8 +275,8 @@ fn whole(threads: Threads, context: &Context, notes: &mut Notes) -> Plan {
     }
     let (mut plan, said) = made.into_plan();
     notes.append(said);
-    let Plan { claims, network_policies, network_attachments, services, .. } = of_all_services(context, notes);
-    plan.claims = claims;
+    plan.claims = claim::claims(context, notes);
+    let Plan { network_policies, network_attachments, services, .. } = of_all_services(context, notes);
     plan.network_policies.extend(network_policies);
     plan.network_attachments = network_attachments;
     plan.services.extend(services);
@@ -288,7 +288,7 @@ fn whole(threads: Threads, context: &Context, notes: &mut Notes) -> Plan {
     plan
 }
 
-/// What is made of no service alone, and what there is to say of all together.
+/// What is made of no service and no volume alone, and what there is to say of all together.
 fn of_all_services(context: &Context, notes: &mut Notes) -> Plan {
     resources::note_requests(context, notes);
     network::note_differences(context, notes);
@@ -300,7 +300,6 @@ fn of_all_services(context: &Context, notes: &mut Notes) -> Plan {
     placement::note_external_claims(context, notes);
     model_endpoint::note_differences(context, notes);
     Plan {
-        claims: claim::claims(context, notes),
         network_policies: network_policy::of_networks(context),
         network_attachments: attachment::definitions(context),
         services: alias::services(context, notes),

@@ -37,6 +37,14 @@ impl Notes {
         self.0.append(&mut others.0);
     }
 
+    /// The same for those of many parts, for which room is made once.
+    pub(super) fn append_all(&mut self, parts: Vec<Self>) {
+        self.0.reserve(parts.iter().map(|part| part.0.len()).sum());
+        for part in parts {
+            self.append(part);
+        }
+    }
+
     /// Puts the notes in order, which takes little more once parts of them are.
     pub(super) fn sort(&mut self) {
         self.0.sort();
