@@ -11,7 +11,7 @@ pub use table::ATTRIBUTES;
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
-use place::Place;
+use place::{Place, Steps};
 use serde::Serialize;
 use serde::ser::Error as _;
 use serde_json::Value;
@@ -118,19 +118,20 @@ fn walk(project: &Project, each: &mut impl FnMut(&str, Option<Row>)) -> Result<(
         tainted: _,
         positions: _,
     } = project;
-    show("name".to_owned(), Place::of_key("name"), name, each)?;
-    section("configs", configs, each)?;
-    section("jobs", jobs, each)?;
-    section("networks", networks, each)?;
-    section("secrets", secrets, each)?;
-    section("volumes", volumes, each)?;
+    let steps = &mut Steps::new();
+    show("name".to_owned(), Place::of_key("name"), name, steps, each)?;
+    section("configs", configs, steps, each)?;
+    section("jobs", jobs, steps, each)?;
+    section("networks", networks, steps, each)?;
+    section("secrets", secrets, steps, each)?;
+    section("volumes", volumes, steps, each)?;
     let place = place_of_entries("services");
     for (key, service) in services {
-        let path = format!("services.{key}");
+        let path = ["services.", key].concat();
         if service.pre_start.is_empty() {
-            show(path, place, &**service, each)?;
+            show(path, place, service, steps, each)?;
         } else {
-            show(path, place, &as_written(service)?, each)?;
+            show(path, place, &as_written(service)?, steps, each)?;
         }
     }
     Ok(())
@@ -139,10 +140,14 @@ fn walk(project: &Project, each: &mut impl FnMut(&str, Option<Row>)) -> Result<(
 fn section<T: Serialize>(
     name: &str,
     entries: &BTreeMap<String, T>,
+    steps: &mut Steps,
     each: &mut impl FnMut(&str, Option<Row>),
 ) -> Result<(), WriteError> {
+    if entries.is_empty() {
+        return Ok(());
+    }
     let place = place_of_entries(name);
-    entries.iter().try_for_each(|(key, entry)| show(format!("{name}.{key}"), place, entry, each))
+    entries.iter().try_for_each(|(key, entry)| show([name, ".", key].concat(), place, entry, steps, each))
 }
 
 fn place_of_entries(section: &str) -> Place {
@@ -154,9 +159,10 @@ fn show(
     mut path: String,
     place: Place,
     value: &(impl Serialize + ?Sized),
+    steps: &mut Steps,
     each: &mut impl FnMut(&str, Option<Row>),
 ) -> Result<(), WriteError> {
-    value.serialize(Visitor { path: &mut path, place, each })
+    value.serialize(Visitor { path: &mut path, place, steps, each })
 }
 
 /// A mapped value that came from a Secret would be readable in the objects that it becomes part of.

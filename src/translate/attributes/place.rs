@@ -16,6 +16,13 @@ struct Rows {
     length: usize,
 }
 
+/// Rows of the same places are the same rows.
+impl PartialEq for Rows {
+    fn eq(&self, other: &Self) -> bool {
+        (self.rows.as_ptr(), self.length) == (other.rows.as_ptr(), other.length)
+    }
+}
+
 impl Rows {
     const TABLE: Self = Self { rows: ATTRIBUTES, length: 0 };
 
@@ -46,15 +53,16 @@ impl Rows {
             let (begin, rest) = rest_of_row(row);
             begin == wanted.0 && rest.starts_with(wanted.1)
         };
-        let rows = &rows[..rows.iter().take_while(|row| is_below(row)).count()];
+        let rows = &rows[..rows.partition_point(is_below)];
         let found = Self { rows, length: self.length + separator.len() + name.len() };
         let is_whole = rows.iter().any(|row| matches!(found.rest(row), [] | [b'.' | b'[', ..]));
         is_whole.then_some(found)
     }
 
-    fn has_keys(self) -> bool {
-        let first = self.rows.partition_point(|row| self.rest(row) < b".".as_slice());
-        self.rows.get(first).is_some_and(|row| self.rest(row).starts_with(b"."))
+    /// The row by which keys begin, if there are any. Few rows come before it, which is faster than to search.
+    fn first_of_keys(self) -> Option<&'static [u8]> {
+        let mut rests = self.rows.iter().map(|row| self.rest(row));
+        rests.find(|rest| *rest >= b".".as_slice()).filter(|rest| rest.starts_with(b"."))
     }
 
     fn key(self, key: &str) -> Option<Self> {
@@ -66,7 +74,8 @@ impl Rows {
     }
 
     fn any_key(self) -> Option<Self> {
-        self.below(".", "*")
+        // An asterisk comes before all letters.
+        self.first_of_keys().filter(|rest| rest.starts_with(b".*")).and_then(|_| self.below(".", "*"))
     }
 
     fn items(self) -> Option<Self> {
@@ -75,7 +84,7 @@ impl Rows {
 }
 
 /// A place in the table.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Place {
     own: Option<Rows>,
     /// The same place of a service.
@@ -95,7 +104,7 @@ impl Place {
 
     /// Whether there are rows below keys.
     pub(super) fn has_keys(self) -> bool {
-        self.own.is_some_and(Rows::has_keys)
+        self.own.is_some_and(|rows| rows.first_of_keys().is_some())
     }
 
     /// The place of every key of a mapping, when there is none for single ones.
@@ -113,6 +122,13 @@ impl Place {
         self.below(|rows| rows.key(key))
     }
 
+    /// Whether the last step was from this place to this key. It is one of the table, or none would be known.
+    fn is_step(self, from: Self, key: &str) -> bool {
+        let Some(own) = self.own.filter(|own| own.pattern().ends_with(key)) else { return false };
+        let above = own.length.checked_sub(1 + key.len());
+        [from.own, from.of_services].into_iter().flatten().any(|rows| above == Some(rows.length))
+    }
+
     fn filter_own(self) -> Option<Self> {
         self.own.is_some().then_some(self)
     }
@@ -124,5 +140,60 @@ impl Place {
             return Self { own, of_services: Self::of_key("services").own.and_then(Rows::any_key) };
         }
         Self { own, of_services }
+    }
+}
+
+/// Steps that were taken before, from which place to which: what services have in common is searched for once.
+pub(super) struct Steps(Vec<Option<(Place, Place)>>);
+
+impl Steps {
+    /// How many are kept. A new one goes in the place of another.
+    const KEPT: usize = 64;
+
+    pub(super) fn new() -> Self {
+        Self(vec![None; Self::KEPT])
+    }
+
+    /// The same as [`Place::key`].
+    pub(super) fn key(&mut self, from: Place, key: &str) -> Place {
+        let ends = key.as_bytes().first().zip(key.as_bytes().last());
+        let (first, last) = ends.map_or((0, 0), |(first, last)| (usize::from(*first), usize::from(*last)));
+        let rows = from.own.map_or(0, |own| own.rows.as_ptr().addr() / size_of::<Row>());
+        let kept = &mut self.0[(rows ^ key.len() ^ (first << 1) ^ (last << 3)) % Self::KEPT];
+        match kept {
+            Some((place, to)) if *place == from && to.is_step(from, key) => *to,
+            _ => {
+                let to = from.key(key);
+                if to.own.is_some() {
+                    *kept = Some((from, to));
+                }
+                to
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_lead_to_the_same_places_however_often_they_are_taken() {
+        let mut steps = Steps::new();
+        for (pattern, _) in ATTRIBUTES.iter().chain(ATTRIBUTES) {
+            let mut words = pattern.split('.');
+            let mut place = Place::of_key(words.next().unwrap());
+            for word in words {
+                let key = word.trim_end_matches("[]");
+                for key in [key, "deploy.labels", "environment", "x-kubernetes", ""] {
+                    assert_eq!(steps.key(place, key), place.key(key), "{pattern}: {key}");
+                }
+                place = if key == "*" { place.any_key().unwrap() } else { place.key(key) };
+                if word != key {
+                    place = place.items().unwrap();
+                }
+            }
+            assert_eq!(place.row().map(|(row, _)| row), Some(*pattern));
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::ser::{self, Error as _, Impossible, Serialize, Serializer};
 
-use super::place::Place;
+use super::place::{Place, Steps};
 use super::{Row, Treatment};
 use crate::yaml::{KeyWriter, WriteError};
 
@@ -10,6 +10,7 @@ use crate::yaml::{KeyWriter, WriteError};
 pub(super) struct Visitor<'v, E> {
     pub(super) path: &'v mut String,
     pub(super) place: Place,
+    pub(super) steps: &'v mut Steps,
     pub(super) each: &'v mut E,
 }
 
@@ -56,7 +57,7 @@ impl<'v, E: FnMut(&str, Option<Row>)> Visitor<'v, E> {
 
 impl<E: FnMut(&str, Option<Row>)> Collection<'_, E> {
     fn visit<T: Serialize + ?Sized>(&mut self, place: Place, value: &T) -> Result<(), WriteError> {
-        value.serialize(Visitor { path: self.of.path, place, each: self.of.each })?;
+        value.serialize(Visitor { path: self.of.path, place, steps: self.of.steps, each: self.of.each })?;
         self.of.path.truncate(self.length);
         Ok(())
     }
@@ -67,7 +68,8 @@ impl<E: FnMut(&str, Option<Row>)> Collection<'_, E> {
         if let Inside::Keys(any) = self.inside {
             self.of.path.push('.');
             write(self.of.path)?;
-            self.key = Some(any.unwrap_or_else(|| self.of.place.key(&self.of.path[self.length + 1..])));
+            let Visitor { path, place, steps, .. } = &mut self.of;
+            self.key = Some(any.unwrap_or_else(|| steps.key(*place, &path[self.length + 1..])));
         }
         Ok(())
     }
