@@ -95,14 +95,14 @@ impl Policy {
 
     /// Whether images may come from where this one does.
     pub fn allows_image(&self, image: &str) -> bool {
+        if self.registries.is_empty() || self.operator_image.as_deref() == Some(image) {
+            return true;
+        }
         let repository = repository(image);
-        let covers = |prefix: &String| {
+        self.registries.iter().any(|prefix| {
             let prefix = prefix.trim_end_matches('/');
             repository.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        };
-        self.registries.is_empty()
-            || self.operator_image.as_deref() == Some(image)
-            || self.registries.iter().any(covers)
+        })
     }
 }
 
@@ -130,7 +130,11 @@ pub fn judge(plan: &Plan, policy: &Policy) -> Vec<Note> {
     if !policy.host_namespaces {
         for attachment in network_attachments {
             let name = attachment.metadata.name.as_deref().unwrap_or_default();
-            verdict.forbid("networks", format!("the network `{name}` of the nodes"), "--allow-host-namespaces");
+            verdict.forbid(
+                &|| "networks".to_owned(),
+                format!("the network `{name}` of the nodes"),
+                "--allow-host-namespaces",
+            );
         }
     }
     for service in services {
@@ -144,15 +148,18 @@ pub fn judge(plan: &Plan, policy: &Policy) -> Vec<Note> {
     verdict.notes
 }
 
+/// The path of what is judged, which is asked for when there is something to say.
+type AttributePath<'p> = &'p dyn Fn() -> String;
+
 struct Verdict<'a> {
     policy: &'a Policy,
     notes: Vec<Note>,
 }
 
 impl Verdict<'_> {
-    fn forbid(&mut self, path: &str, what: impl Into<String>, allow: &str) {
+    fn forbid(&mut self, path: AttributePath, what: impl Into<String>, allow: &str) {
         self.notes.push(Note {
-            path: path.to_owned(),
+            path: path(),
             level: NoteLevel::Error,
             reason: FORBIDDEN,
             message: not_allowed(&what.into(), allow),
@@ -160,38 +167,38 @@ impl Verdict<'_> {
     }
 
     fn service(&mut self, service: &Service) {
-        let path = service_path(service);
+        let path: AttributePath = &|| service_path(service);
         let Some(spec) = &service.spec else { return };
         match spec.type_.as_deref() {
             Some("LoadBalancer") if !self.policy.load_balancers => {
-                self.forbid(&path, "a load balancer", "--allow-load-balancers");
+                self.forbid(path, "a load balancer", "--allow-load-balancers");
             }
             Some("NodePort") if !self.policy.node_ports => {
-                self.forbid(&path, "a port on every node", "--allow-node-ports");
+                self.forbid(path, "a port on every node", "--allow-node-ports");
             }
             _ => {}
         }
         // An address of somebody else's would draw that traffic to this stack (CVE-2020-8554).
         if spec.external_ips.as_ref().is_some_and(|addresses| !addresses.is_empty()) && !self.policy.load_balancers {
-            self.forbid(&path, "an external address", "--allow-load-balancers");
+            self.forbid(path, "an external address", "--allow-load-balancers");
         }
     }
 
     fn workload(&mut self, workload: &Workload) {
-        let path = workload.path();
+        let path: AttributePath = &|| workload.path();
         let Some(template) = workload.object.template() else { return };
         let annotations = template.metadata.iter().flat_map(|metadata| metadata.annotations.iter().flatten());
         for (key, _) in annotations.filter(|(key, _)| ATTACHMENTS.contains(&key.as_str())) {
             if !self.policy.host_namespaces {
-                self.forbid(&path, format!("an interface in another network, by {key},"), "--allow-host-namespaces");
+                self.forbid(path, format!("an interface in another network, by {key},"), "--allow-host-namespaces");
             }
         }
         if let Some(spec) = &template.spec {
-            self.pod(&path, spec);
+            self.pod(path, spec);
         }
     }
 
-    fn pod(&mut self, path: &str, pod: &PodSpec) {
+    fn pod(&mut self, path: AttributePath, pod: &PodSpec) {
         let shared = [("network", pod.host_network), ("process", pod.host_pid), ("IPC", pod.host_ipc)];
         for (what, _) in shared.iter().filter(|(_, given)| *given == Some(true)) {
             if !self.policy.host_namespaces {
@@ -216,7 +223,7 @@ impl Verdict<'_> {
     }
 
     /// Whoever may write a stack is not therefore whom a ServiceAccount was made for: its token gives its rights.
-    fn service_account(&mut self, path: &str, pod: &PodSpec) {
+    fn service_account(&mut self, path: AttributePath, pod: &PodSpec) {
         let named = pod.service_account_name.iter().chain(&pod.service_account).find(|name| !name.is_empty());
         let mounted =
             pod.volumes.iter().flatten().filter_map(|volume| volume.projected.as_ref()).any(|projected| {
@@ -231,7 +238,7 @@ impl Verdict<'_> {
         }
     }
 
-    fn volume(&mut self, path: &str, volume: &Volume) {
+    fn volume(&mut self, path: AttributePath, volume: &Volume) {
         if let Some(image) = volume.image.as_ref().and_then(|source| source.reference.as_deref()) {
             self.image(path, image);
         }
@@ -242,7 +249,7 @@ impl Verdict<'_> {
         }
     }
 
-    fn container(&mut self, path: &str, container: &Container) {
+    fn container(&mut self, path: AttributePath, container: &Container) {
         if container.ports.iter().flatten().any(|port| port.host_port.is_some_and(|port| port != 0))
             && !self.policy.host_ports
         {
@@ -279,13 +286,13 @@ impl Verdict<'_> {
     }
 
     /// Types such as spc_t lift the separation of containers.
-    fn labelled(&mut self, path: &str) {
+    fn labelled(&mut self, path: AttributePath) {
         if !self.policy.privileged {
             self.forbid(path, "a SELinux label of its own", "--allow-privileged");
         }
     }
 
-    fn image(&mut self, path: &str, image: &str) {
+    fn image(&mut self, path: AttributePath, image: &str) {
         if !self.policy.allows_image(image) {
             let repository = repository(image);
             let registry = repository.split('/').next().unwrap_or_default().to_owned();

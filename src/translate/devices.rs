@@ -139,7 +139,6 @@ fn by_path(unit: &Unit, counts: &mut BTreeMap<String, i64>, notes: &mut Notes) {
 
 /// Resources that nodes of a Swarm advertise: by the service's own table, or by a name that is one of Kubernetes.
 fn generic(unit: &Unit, reservations: Option<&Resource>, counts: &mut BTreeMap<String, i64>, notes: &mut Notes) {
-    let path = format!("{}.deploy.resources.reservations.generic_resources", unit.path);
     let resources = reservations.map_or(&[][..], |reserved| &reserved.generic_resources);
     for (index, resource) in resources.iter().enumerate() {
         let Some(wanted) = &resource.discrete_resource_spec else { continue };
@@ -148,7 +147,7 @@ fn generic(unit: &Unit, reservations: Option<&Resource>, counts: &mut BTreeMap<S
         match own {
             Some(name) => *counts.entry(name.clone()).or_default() += wanted.value,
             None => notes.approximated(
-                format!("{path}[{index}]"),
+                format!("{}.deploy.resources.reservations.generic_resources[{index}]", unit.path),
                 format!(
                     "is not reserved: nodes advertise resources by device plugins, so name one by `x-kubernetes: \
                      {{devices: {{{}: example.com/device}}}}`",

@@ -19,7 +19,7 @@ pub(super) fn environment(
     generated: &mut Generated,
     notes: &mut Notes,
 ) -> Option<Vec<EnvVar>> {
-    let path = format!("{}.environment", unit.path);
+    let path = |name: &str| format!("{}.environment.{name}", unit.path);
     let mut secret = BTreeSet::new();
     let mut entries = Content::new();
     let mut valued = Vec::new();
@@ -33,28 +33,22 @@ pub(super) fn environment(
     all.extend(&of_models);
     for (name, value) in all {
         if !is_name(name) {
-            notes.rejected(
-                format!("{path}.{name}"),
-                "Kubernetes knows only names of printable ASCII characters without `=`",
-            );
+            notes.rejected(path(name), "Kubernetes knows only names of printable ASCII characters without `=`");
             continue;
         }
         if value.contains('\0') {
-            notes.error(format!("{path}.{name}"), "Invalid", "no variable can hold a zero byte");
+            notes.error(path(name), "Invalid", "no variable can hold a zero byte");
             continue;
         }
         if !of_models.contains_key(name) && is_tainted(context, unit, name) {
             if swarm_template::is_template(value) {
                 notes.rejected(
-                    format!("{path}.{name}"),
+                    path(name),
                     "placeholders of Swarm are not filled in in a value from a Secret: put them into another variable",
                 );
             }
             if !is_key(name) {
-                notes.rejected(
-                    format!("{path}.{name}"),
-                    "a value from a Secret needs a name of letters, digits, `-`, `_` and `.`",
-                );
+                notes.rejected(path(name), "a value from a Secret needs a name of letters, digits, `-`, `_` and `.`");
                 continue;
             }
             secret.insert(name.as_str());
@@ -62,8 +56,10 @@ pub(super) fn environment(
         }
         valued.push((name, value));
     }
-    let secret_name =
-        (!entries.is_empty()).then(|| generated.secret(context, &format!("{}-env", unit.key), &path, entries, notes));
+    let secret_name = (!entries.is_empty()).then(|| {
+        let path = format!("{}.environment", unit.path);
+        generated.secret(context, &format!("{}-env", unit.key), &path, entries, notes)
+    });
     let mut told = BTreeMap::new();
     let variables: Vec<EnvVar> = valued
         .into_iter()

@@ -92,20 +92,19 @@ pub(super) fn restart(service: &Service) -> Restart {
 
 /// Says what differs because of the kind.
 pub(super) fn note_differences(unit: &Unit, notes: &mut Notes) {
-    let from_policy = unit.service.deploy.as_ref().is_some_and(|deploy| deploy.restart_policy.is_some());
-    let path = if from_policy {
-        format!("{}.deploy.restart_policy.condition", unit.path)
-    } else {
-        format!("{}.restart", unit.path)
+    let path = || {
+        let from_policy = unit.service.deploy.as_ref().is_some_and(|deploy| deploy.restart_policy.is_some());
+        let attribute = if from_policy { "deploy.restart_policy.condition" } else { "restart" };
+        format!("{}.{attribute}", unit.path)
     };
     match (unit.kind, restart(unit.service)) {
         (Kind::Job, Restart::Always(_)) => notes.approximated(
-            path,
+            path(),
             "others wait for this service's completion, so that it runs until it succeeds once and is not started again",
         ),
         (Kind::Job | Kind::CronJob, _) => {}
         (_, Restart::OnFailure(_)) => notes.approximated(
-            path,
+            path(),
             "is kept running: Kubernetes starts it again after a success too, and any number of times",
         ),
         (_, Restart::Always(Some(_))) => notes.approximated(

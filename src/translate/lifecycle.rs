@@ -35,6 +35,9 @@ pub(super) fn stop_seconds(unit: &Unit) -> i64 {
 }
 
 fn handler(unit: &Unit, hooks: &[Hook], attribute: &str, notes: &mut Notes) -> Option<LifecycleHandler> {
+    if hooks.is_empty() {
+        return None;
+    }
     let path = format!("{}.{attribute}", unit.path);
     let mut runnable = Vec::new();
     for (index, hook) in hooks.iter().enumerate() {

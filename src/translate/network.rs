@@ -154,7 +154,7 @@ fn elsewhere(context: &Context, foreign: Option<&str>, name: &str) -> Vec<Elsewh
 
 /// The label of a network's members, by the engine's name of the network: an external network is the same for all.
 fn label_key(name: &str) -> String {
-    let key = format!("{}{name}", names::NETWORK_LABEL_PREFIX);
+    let key = [names::NETWORK_LABEL_PREFIX, name].concat();
     if is_qualified_name(&key) { key } else { format!("{}x-{}", names::NETWORK_LABEL_PREFIX, hash(name)) }
 }
 

@@ -14,6 +14,10 @@ const MAX_HOST_NAME: usize = 64;
 /// Gives the pod its name, as far as the cluster takes it: pods have labels for host names, and those of StatefulSets
 /// their own names, unless it knows `hostnameOverride`.
 pub(super) fn give(context: &Context, unit: &Unit, pod: &mut PodSpec, notes: &mut Notes) {
+    let container = &unit.service.container;
+    if container.hostname.is_empty() && container.domainname.is_empty() {
+        return;
+    }
     let path = format!("{}.hostname", unit.path);
     let name = filled(context, unit, &path, notes);
     let full = name.as_deref().and_then(|name| with_domain(context, unit, pod, name));

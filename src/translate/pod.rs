@@ -138,20 +138,17 @@ pub(super) fn pull_secrets(context: &Context, unit: &Unit) -> Option<Vec<LocalOb
 
 /// `extra_hosts` and the names that no Service can have, grouped by address: the list is keyed by it.
 fn host_aliases(context: &Context, unit: &Unit, notes: &mut Notes) -> Option<Vec<HostAlias>> {
-    let path = format!("{}.extra_hosts", unit.path);
+    let path = |name: &str| format!("{}.extra_hosts.{name}", unit.path);
     let mut names = host_name::by_address(context, unit);
     for (name, addresses) in &unit.service.container.extra_hosts.0 {
         for address in addresses {
             let address = address.trim_start_matches('[').trim_end_matches(']');
             if address == "host-gateway" {
-                notes.rejected(
-                    format!("{path}.{name}"),
-                    "a pod may run on any node, and has no host of its own: give an address",
-                );
+                notes.rejected(path(name), "a pod may run on any node, and has no host of its own: give an address");
             } else if address.parse::<std::net::IpAddr>().is_err() {
-                notes.error(format!("{path}.{name}"), "Invalid", format!("`{address}` is no address"));
+                notes.error(path(name), "Invalid", format!("`{address}` is no address"));
             } else if !dns_label::is_host_name(&name.to_lowercase()) {
-                notes.rejected(format!("{path}.{name}"), "Kubernetes takes only DNS names here");
+                notes.rejected(path(name), "Kubernetes takes only DNS names here");
             } else {
                 // Nobody tells names by their case (RFC 1035, section 2.3.3).
                 names.entry(address.to_owned()).or_default().push(name.to_lowercase());

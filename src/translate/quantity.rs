@@ -45,7 +45,7 @@ impl Amount {
         }
         let (scale, divisor, binary) = scale(suffix)?;
         let fraction = fraction.get(..9).unwrap_or(fraction);
-        let digits: i128 = format!("{whole}{fraction}").parse().ok()?;
+        let digits: i128 = [whole, fraction].concat().parse().ok()?;
         let ten = 10_i128.checked_pow(u32::try_from(fraction.len()).ok()?)?;
         let nano = digits.checked_mul(scale)?.checked_mul(NANO)?;
         // Finer than a billionth rounds up, as the API server does.
