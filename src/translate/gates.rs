@@ -28,12 +28,12 @@ pub(super) fn gates(context: &Context, unit: &Unit, notes: &mut Notes) -> Vec<Ga
 fn own(context: &Context, unit: &Unit, notes: &mut Notes) -> Vec<Gate> {
     let mut gates = Vec::new();
     for (name, dependency) in &unit.service.workload.depends_on {
-        let path = format!("{}.depends_on.{name}", unit.path);
+        let path = || format!("{}.depends_on.{name}", unit.path);
         let Some(target) = context.units.get(name.as_str()) else { continue };
         if target.host == unit.host {
             if dependency.condition != DependencyCondition::Started {
                 notes.approximated(
-                    path,
+                    path(),
                     format!("does not wait for `{name}`, which is in the same pod: both start at once"),
                 );
             }
@@ -41,7 +41,7 @@ fn own(context: &Context, unit: &Unit, notes: &mut Notes) -> Vec<Gate> {
         }
         if waits_for(context, target.host, unit.host) {
             notes.rejected(
-                path,
+                path(),
                 format!(
                     "`{name}` waits for `{}`, in whose pod this service is: a pod cannot wait for what waits for it",
                     unit.host
@@ -51,14 +51,14 @@ fn own(context: &Context, unit: &Unit, notes: &mut Notes) -> Vec<Gate> {
         }
         if target.kind == Kind::CronJob {
             notes.rejected(
-                path,
+                path(),
                 "a job cannot wait for another one, which runs at times of its own: join them into one",
             );
             continue;
         }
         if unit.kind == Kind::CronJob {
             notes.approximated(
-                path.clone(),
+                path(),
                 format!("the job's schedule begins once `{name}` is that far; a single run does not wait for it again"),
             );
         }
@@ -77,7 +77,7 @@ fn own(context: &Context, unit: &Unit, notes: &mut Notes) -> Vec<Gate> {
                         "what its image has is not known"
                     };
                     notes.error(
-                        format!("{path}.condition"),
+                        format!("{}.condition", path()),
                         "NoHealthCheck",
                         format!(
                             "`{name}` has no healthcheck that could pass, and {image}: give it one, or wait for \
@@ -130,28 +130,59 @@ pub(super) fn in_rings<'a>(
     pods: &BTreeMap<&'a str, Vec<&'a str>>,
 ) -> BTreeSet<&'a str> {
     let hosts: Vec<&str> = pods.keys().copied().collect();
-    // How many each one waits for, and who waits for each one, by their places among the hosts.
-    let mut missing = vec![0_usize; hosts.len()];
-    let mut followers: Vec<Vec<usize>> = vec![Vec::new(); hosts.len()];
-    for (place, keys) in pods.values().enumerate() {
-        let mut upon: Vec<&str> = waited_for(units, keys.iter().filter_map(|key| units.get(key))).collect();
-        upon.sort_unstable();
-        upon.dedup();
-        missing[place] = upon.len();
-        for target in upon.into_iter().filter_map(|target| hosts.binary_search(&target).ok()) {
-            followers[target].push(place);
-        }
-    }
-    let mut free: Vec<usize> = (0..hosts.len()).filter(|place| missing[*place] == 0).collect();
+    let mut queue = Queue::new(pods.values().map(|keys| {
+        let upon = waited_for(units, keys.iter().filter_map(|key| units.get(key)));
+        upon.filter_map(|target| hosts.binary_search(&target).ok()).collect()
+    }));
+    let mut free = queue.free();
     while let Some(place) = free.pop() {
-        for follower in std::mem::take(&mut followers[place]) {
-            missing[follower] -= 1;
-            if missing[follower] == 0 {
-                free.push(follower);
+        free.extend(queue.freed_by(place));
+    }
+    queue.stuck().map(|place| hosts[place]).collect()
+}
+
+/// Those that wait for others of their list, told by their places in it: so that no round looks at all of them again.
+struct Queue {
+    /// How many each one waits for still.
+    missing: Vec<usize>,
+    /// Who waits for each one.
+    followers: Vec<Vec<usize>>,
+}
+
+impl Queue {
+    /// Given whom each one waits for.
+    fn new(waits: impl ExactSizeIterator<Item = Vec<usize>>) -> Self {
+        let mut missing = Vec::with_capacity(waits.len());
+        let mut followers = vec![Vec::new(); waits.len()];
+        for (place, mut upon) in waits.enumerate() {
+            upon.sort_unstable();
+            upon.dedup();
+            missing.push(upon.len());
+            for other in upon {
+                followers[other].push(place);
             }
         }
+        Self { missing, followers }
     }
-    hosts.into_iter().zip(missing).filter(|(_, missing)| *missing > 0).map(|(host, _)| host).collect()
+
+    /// Those that wait for nobody.
+    fn free(&self) -> Vec<usize> {
+        (0..self.missing.len()).filter(|place| self.missing[*place] == 0).collect()
+    }
+
+    /// Those that waited for this one, and wait for nobody else.
+    fn freed_by(&mut self, place: usize) -> impl Iterator<Item = usize> {
+        let followers = std::mem::take(&mut self.followers[place]);
+        followers.into_iter().filter(|follower| {
+            self.missing[*follower] -= 1;
+            self.missing[*follower] == 0
+        })
+    }
+
+    /// Those whose turn never came.
+    fn stuck(&self) -> impl Iterator<Item = usize> {
+        self.missing.iter().enumerate().filter(|(_, missing)| **missing > 0).map(|(place, _)| place)
+    }
 }
 
 /// The workloads, each after those that its gates name, and by name where that leaves a choice.
@@ -167,37 +198,21 @@ pub(super) fn order(workloads: &[(&str, &[Gate])]) -> Vec<usize> {
     let mut by_name: Vec<usize> = (0..workloads.len()).collect();
     by_name.sort_by_key(|index| workloads[*index].0);
     let place_of = |name: &str| by_name.binary_search_by(|index| workloads[*index].0.cmp(name)).ok();
-    // How many each one waits for, and who waits for each one: so that no round looks at all of them again.
-    let mut missing = vec![0_usize; workloads.len()];
-    let mut followers: Vec<Vec<usize>> = vec![Vec::new(); workloads.len()];
-    for (place, index) in by_name.iter().enumerate() {
-        let gates = workloads[*index].1;
-        let mut before: Vec<usize> = gates.iter().filter_map(|gate| place_of(&gate.service)).collect();
-        before.sort_unstable();
-        before.dedup();
-        missing[place] = before.len();
-        for other in before {
-            followers[other].push(place);
-        }
-    }
-    let mut next: Vec<usize> = (0..workloads.len()).filter(|place| missing[*place] == 0).collect();
+    let gates = by_name.iter().map(|index| workloads[*index].1);
+    let mut queue = Queue::new(gates.map(|gates| gates.iter().filter_map(|gate| place_of(&gate.service)).collect()));
+    let mut next = queue.free();
     let mut ordered = Vec::with_capacity(workloads.len());
     while !next.is_empty() {
         let mut after = Vec::new();
         for place in next {
-            for follower in std::mem::take(&mut followers[place]) {
-                missing[follower] -= 1;
-                if missing[follower] == 0 {
-                    after.push(follower);
-                }
-            }
+            after.extend(queue.freed_by(place));
             ordered.push(by_name[place]);
         }
         after.sort_unstable();
         next = after;
     }
     // A cycle, which the loader refuses: better all of them than none.
-    ordered.extend(missing.iter().enumerate().filter(|(_, left)| **left > 0).map(|(place, _)| by_name[place]));
+    ordered.extend(queue.stuck().map(|place| by_name[place]));
     ordered
 }
 
