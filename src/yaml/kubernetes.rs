@@ -55,8 +55,10 @@ impl Style for Kubernetes {
     }
 
     fn text(out: &mut String, text: &str, indent: usize) {
-        if is_plain(text, |byte| byte.is_ascii_graphic()) {
+        if is_plain(text, |byte| byte.is_ascii_graphic()) || is_quantity(text) {
             out.push_str(text);
+        } else if is_word(text) {
+            out.extend(["\"", text, "\""]);
         } else {
             let written = serde_saphyr::to_string(&text).unwrap_or_default();
             let mut lines = written.strip_suffix('\n').unwrap_or(&written).split('\n');
@@ -89,13 +91,21 @@ fn is_plain(text: &str, is_of_kind: impl Fn(u8) -> bool) -> bool {
         && bytes.len() <= WIDTH
         // Nearly all texts have such bytes only: to look at all of them without a branch is faster.
         && bytes.iter().fold(true, |plain, byte| plain & is_of_kind(*byte))
-        && !(bytes.len() <= 5 && is_word(*first, text))
+        && !is_word(text)
 }
 
-/// Whether it is one of [`WORDS`], of which only these letters are the first.
-fn is_word(first: u8, text: &str) -> bool {
-    matches!(first | 0x20, b'y' | b'n' | b'o' | b'i' | b't' | b'f')
+/// Whether it is one of [`WORDS`], which are short, and of which only these letters are the first.
+fn is_word(text: &str) -> bool {
+    let first = text.bytes().next().unwrap_or_default();
+    text.len() <= 5
+        && matches!(first | 0x20, b'y' | b'n' | b'o' | b'i' | b't' | b'f')
         && WORDS.iter().any(|word| word.eq_ignore_ascii_case(text))
+}
+
+/// Whether it is a whole quantity with a unit, such as `10m` and `1Gi`, which is no number to YAML.
+fn is_quantity(text: &str) -> bool {
+    let unit = text.trim_start_matches(|digit: char| digit.is_ascii_digit());
+    unit.len() < text.len() && matches!(unit, "m" | "k" | "M" | "G" | "Ki" | "Mi" | "Gi" | "Ti")
 }
 
 #[cfg(test)]
@@ -118,6 +128,9 @@ mod tests {
             "1",
             "0x1f",
             "1_000",
+            "10m",
+            "0Ki",
+            "512M",
             "1:30",
             "2024-01-01",
             ".5",
@@ -168,6 +181,7 @@ mod tests {
             word.prop_map(str::to_owned),
             "[ -~]{0,12}",
             "[a-zA-Z0-9./:@-]{1,100}",
+            "[0-9]{1,20}(m|k|M|G|Ki|Mi|Gi|Ti)",
             "([a-z]{1,9}[ ]{1,2}){1,40}",
             "[a-z \n\t:#'\"]{0,40}",
             any::<String>(),
@@ -195,9 +209,12 @@ mod tests {
     #[test]
     fn words_are_told_from_other_texts() {
         for word in WORDS {
-            assert!(is_word(word.as_bytes()[0], word) && is_word(word.to_ascii_uppercase().as_bytes()[0], word));
+            for word in [word.to_owned(), word.to_ascii_uppercase()] {
+                assert!(is_word(&word));
+                assert_eq!(to_string::<Kubernetes>(&word).unwrap(), serde_saphyr::to_string(&word).unwrap());
+            }
         }
-        assert!(!["name", "kind", "port", "tru", "onn"].iter().any(|text| is_word(text.as_bytes()[0], text)));
+        assert!(!["name", "kind", "port", "tru", "onn", "trueish", ""].iter().any(|text| is_word(text)));
     }
 
     proptest! {
