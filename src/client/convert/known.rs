@@ -20,12 +20,13 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>, ClientError> {
     std::fs::read(path).map_err(|error| ClientError::Usage(format!("cannot read {}: {error}", path.display())))
 }
 
-/// Each fact with what is assumed where nothing is known: `unknown`, `no`, or `none` of a list.
-pub(super) fn assumed(facts: &Facts) -> Result<Vec<(String, &'static str)>, ClientError> {
+/// Each fact with what is assumed where nothing is known: `unknown`, `no`, or `none` of a list. Facts that were not given are
+/// all unknown.
+pub(super) fn assumed(facts: &Facts, given: bool) -> Result<Vec<(String, &'static str)>, ClientError> {
     let object = |facts| serde_json::to_value(facts).map_err(|error| ClientError::Output(error.to_string()));
-    let (value, nothing) = (object(facts)?, object(&Facts::default())?);
-    let entries = value.as_object().into_iter().flatten();
-    let unknown = entries.filter(|(name, value)| nothing.get(name.as_str()) == Some(value));
+    let (value, nothing) = (object(facts)?, if given { Some(object(&Facts::default())?) } else { None });
+    let is_unknown = |name: &str, value| nothing.as_ref().is_none_or(|nothing| nothing.get(name) == Some(value));
+    let unknown = value.as_object().into_iter().flatten().filter(|(name, value)| is_unknown(name, *value));
     let word = |value: &Value| match value {
         Value::Null => "unknown",
         Value::Bool(_) => "no",
@@ -41,7 +42,7 @@ mod tests {
     #[test]
     fn what_is_given_is_not_assumed() {
         let facts: Facts = serde_saphyr::from_str("networkPolicyEnforced: false\nsecretKeys: {token: [a]}").unwrap();
-        let assumed = assumed(&facts).unwrap();
+        let assumed = assumed(&facts, true).unwrap();
         assert!(assumed.contains(&("configMapKeys".to_owned(), "none")));
         assert!(assumed.contains(&("gatewayApi".to_owned(), "no")));
         assert!(!assumed.iter().any(|(name, _)| name == "networkPolicyEnforced" || name == "secretKeys"));

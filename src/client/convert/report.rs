@@ -147,7 +147,7 @@ impl Report {
 
     /// Says what is assumed of the cluster.
     pub(super) fn known(&mut self, facts: &Facts, given: bool) -> Result<(), ClientError> {
-        let assumed = known::assumed(facts)?;
+        let assumed = known::assumed(facts, given)?;
         if self.form == Form::Json {
             for (name, value) in assumed {
                 self.say(&Finding::new(format!("facts.{name}"), "Assumed", "Facts", value));
