@@ -105,7 +105,7 @@ fn is_word(text: &str) -> bool {
 /// Whether it is a whole quantity with a unit, such as `10m` and `1Gi`, which is no number to YAML.
 fn is_quantity(text: &str) -> bool {
     let unit = text.trim_start_matches(|digit: char| digit.is_ascii_digit());
-    unit.len() < text.len() && matches!(unit, "m" | "k" | "M" | "G" | "Ki" | "Mi" | "Gi" | "Ti")
+    unit.len() < text.len() && text.len() <= WIDTH && matches!(unit, "m" | "k" | "M" | "G" | "Ki" | "Mi" | "Gi" | "Ti")
 }
 
 #[cfg(test)]
@@ -181,7 +181,7 @@ mod tests {
             word.prop_map(str::to_owned),
             "[ -~]{0,12}",
             "[a-zA-Z0-9./:@-]{1,100}",
-            "[0-9]{1,20}(m|k|M|G|Ki|Mi|Gi|Ti)",
+            "[0-9]{1,100}(m|k|M|G|Ki|Mi|Gi|Ti)",
             "([a-z]{1,9}[ ]{1,2}){1,40}",
             "[a-z \n\t:#'\"]{0,40}",
             any::<String>(),
