@@ -307,42 +307,46 @@ fill!(Model { name, model, context_size, runtime_flags } extensions extensions);
 /// Reads a normalised tree; what cannot be read is reported, and left at its default.
 pub(super) fn project(root: &Map, report: &mut Report, threads: Threads) -> Project {
     let mut project = Project::default();
-    let at = At::ROOT;
-    macro_rules! sections {
-        ($($section:ident)*) => {
-            $(field(
-                root,
-                stringify!($section),
-                &at,
-                report,
-                |node, at, report| entries(node, at, report, threads),
-                &mut project.$section,
-            );)*
-        };
-    }
-    sections!(services jobs networks volumes secrets configs models);
+    section(root, "services", report, threads, &mut project.services);
+    section(root, "jobs", report, threads, &mut project.jobs);
+    section(root, "networks", report, threads, &mut project.networks);
+    section(root, "volumes", report, threads, &mut project.volumes);
+    section(root, "secrets", report, threads, &mut project.secrets);
+    section(root, "configs", report, threads, &mut project.configs);
+    section(root, "models", report, threads, &mut project.models);
     // What came of a variable is a source, not the text that the document spells out.
     for config in project.configs.values_mut().filter(|config| !config.environment.is_empty()) {
         config.value = Some(std::mem::take(&mut config.content)).filter(|content| !content.is_empty());
     }
     project.extensions = extensions(root);
     for (key, node) in root {
-        let at = at.key(key);
-        let Some(map) = node.as_map() else {
-            taints(node, &at, &mut project.tainted);
-            continue;
-        };
-        let nodes: Vec<_> = map.iter().collect();
-        let parts = entries::in_parts(&nodes, report, threads, |nodes, _| {
-            let mut tainted = BTreeSet::new();
-            for (key, node) in nodes {
-                taints(node, &at.key(key), &mut tainted);
-            }
-            tainted
-        });
-        project.tainted.extend(parts.into_iter().flatten());
+        taints_of_section(node, &At::ROOT.key(key), report, threads, &mut project.tainted);
     }
     project
+}
+
+fn section<T: Decode + Default + Send>(
+    root: &Map,
+    name: &str,
+    report: &mut Report,
+    threads: Threads,
+    into: &mut BTreeMap<String, T>,
+) {
+    field(root, name, &At::ROOT, report, |node, at, report| entries(node, at, report, threads), into);
+}
+
+/// Records which attributes of a section are tainted, of which there may be many.
+fn taints_of_section(node: &Node, at: &At<'_>, report: &mut Report, threads: Threads, tainted: &mut BTreeSet<String>) {
+    let Some(map) = node.as_map() else { return taints(node, at, tainted) };
+    let nodes: Vec<_> = map.iter().collect();
+    let parts = entries::in_parts(&nodes, report, threads, |nodes, _| {
+        let mut tainted = BTreeSet::new();
+        for (key, node) in nodes {
+            taints(node, &at.key(key), &mut tainted);
+        }
+        tainted
+    });
+    tainted.extend(parts.into_iter().flatten());
 }
 
 /// Records which attributes are tainted.

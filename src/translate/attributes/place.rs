@@ -59,7 +59,8 @@ impl Rows {
         is_whole.then_some(found)
     }
 
-    /// The row by which keys begin, if there are any. Few rows come before it, which is faster than to search.
+    /// What follows the pattern in the first row that goes on with a key, if any does. Few rows come before it: to look at
+    /// them is faster than to search.
     fn first_of_keys(self) -> Option<&'static [u8]> {
         let mut rests = self.rows.iter().map(|row| self.rest(row));
         rests.find(|rest| *rest >= b".".as_slice()).filter(|rest| rest.starts_with(b"."))
@@ -122,7 +123,7 @@ impl Place {
         self.below(|rows| rows.key(key))
     }
 
-    /// Whether the last step was from this place to this key. It is one of the table, or none would be known.
+    /// Whether this is one step from a place, by this key.
     fn is_step(self, from: Self, key: &str) -> bool {
         let Some(own) = self.own.filter(|own| own.pattern().ends_with(key)) else { return false };
         let above = own.length.checked_sub(1 + key.len());
