@@ -84,9 +84,9 @@ pub(super) fn names(plan: &Plan) -> impl Iterator<Item = Taken<'_>> {
 
 /// Reports names that two objects of a kind would share: one would silently replace the other. The names are those of the
 /// parts of a plan.
-pub(super) fn note(parts: &[Vec<Taken>], notes: &mut Notes) {
-    let mut taken: HashMap<(&str, &str), &Taken> = HashMap::with_capacity(parts.iter().map(Vec::len).sum());
-    for name in parts.iter().flatten() {
+pub(super) fn note(parts: &[&[Taken]], notes: &mut Notes) {
+    let mut taken: HashMap<(&str, &str), &Taken> = HashMap::with_capacity(parts.iter().map(|part| part.len()).sum());
+    for name in parts.iter().copied().flatten() {
         match taken.entry((name.kind, &name.name)) {
             Entry::Occupied(other) => {
                 let message =
@@ -122,7 +122,7 @@ mod tests {
                     b, target: /b}]}}\nvolumes: {a: {name: same}, b: {name: same}}";
         let plan = translate(&fixture::project(text), &fixture::stack(), &Facts::default(), &Policy::default());
         let mut notes = Notes::default();
-        note(&[names(&plan).collect()], &mut notes);
+        note(&[&names(&plan).collect::<Vec<_>>()], &mut notes);
         assert_eq!(notes.summary(), ["volumes.b: Error"]);
     }
 }

@@ -78,14 +78,14 @@ pub fn documents_on(
             let backings: Vec<_> = context.backings.iter().collect();
             let marks = seed::marks(context);
             let claims = |part: &[_]| of_volumes(context, part, &marks, policy);
-            let (of_services, (of_volumes, (of_all, said))) = threads.both(
+            let (of_services, (of_volumes, of_all, said)) = threads.both(
                 units.len(),
                 || threads.on_parts(AT_ONCE, &units, |units| of_services(context, units, policy)),
                 || {
                     let of_volumes = threads.on_parts(AT_ONCE, &backings, claims);
                     let mut notes = Notes::default();
                     let page = page_of(&of_all_services(context, &mut notes), policy);
-                    (of_volumes, (page, notes))
+                    (of_volumes, page, notes)
                 },
             );
             for page in of_services.into_iter().chain(of_volumes) {
@@ -94,11 +94,10 @@ pub fn documents_on(
             pages.push(of_all?);
             notes.append(said);
         }
-        let names: Vec<Vec<Taken>> = pages.iter_mut().map(|page| std::mem::take(&mut page.names)).collect();
         notes.append_all(pages.iter_mut().map(|page| std::mem::take(&mut page.notes)).collect());
         let of_names = || {
             let mut notes = Notes::default();
-            collision::note(&names, &mut notes);
+            collision::note(&pages.iter().map(|page| &*page.names).collect::<Vec<_>>(), &mut notes);
             notes
         };
         let (said, order) = threads.both(context.units.len(), of_names, || in_order(&pages));
@@ -138,12 +137,10 @@ fn of_volumes(
 ) -> Result<Page, WriteError> {
     let mut pen = Pen::new(policy);
     pen.out.text.reserve(backings.len() * ROOM_OF_ONE);
-    let mut notes = Notes::default();
     for (key, backing) in backings {
-        let claims = claim::of_volume(context, key, backing, marks, &mut notes).into_iter().collect();
-        pen.write(&Plan { claims, ..Plan::default() })?;
+        let claim = claim::of_volume(context, key, backing, marks, &mut pen.page.notes);
+        pen.write(&Plan { claims: claim.into_iter().collect(), ..Plan::default() })?;
     }
-    pen.page.notes.append(notes);
     Ok(pen.done())
 }
 

@@ -220,7 +220,7 @@ pub fn translate(project: &Project, stack: &Stack, facts: &Facts, policy: &Polic
 pub fn translate_on(threads: Threads, project: &Project, stack: &Stack, facts: &Facts, policy: &Policy) -> Plan {
     let (mut plan, notes) = in_context(threads, project, stack, facts, policy, |context, notes| {
         let plan = whole(threads, context, notes);
-        collision::note(&[collision::names(&plan).collect()], notes);
+        collision::note(&[&collision::names(&plan).collect::<Vec<_>>()], notes);
         let judging = tracing::info_span!(target: TRACE_TARGET, "judge by policy");
         for note in judging.in_scope(|| policy::judge(&plan, policy)) {
             notes.add(note);
