@@ -3,8 +3,7 @@
 
 use std::process::ExitCode;
 
-/// Loads and translations are many short-lived texts on several threads, for which the allocator of the C library takes a
-/// sixth longer.
+/// Loads and translations are many short-lived texts on several threads, for which glibc's allocator takes a sixth longer.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
