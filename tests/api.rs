@@ -30,6 +30,8 @@ mod planted;
 mod removal;
 #[path = "api/reports.rs"]
 mod reports;
+#[path = "api/routes.rs"]
+mod routes;
 #[path = "api/secrets.rs"]
 mod secrets;
 #[path = "api/security.rs"]

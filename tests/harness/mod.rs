@@ -20,7 +20,7 @@ pub use not_run::not_run;
 use serde_json::Value;
 
 /// Where the definition of HTTPRoutes comes from: a Go module, as does the cluster itself.
-const GATEWAY_API: &str = "sigs.k8s.io/gateway-api@v1.4.1";
+const GATEWAY_API: &str = "sigs.k8s.io/gateway-api@v1.6.3";
 
 /// A cluster that the environment names.
 pub struct Cluster {
