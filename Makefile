@@ -48,7 +48,7 @@ deny: $(DENY) ## Check licences, sources and duplicate crates; advisories where 
 	else cat target/advisories.log; exit 1; fi
 
 unit: ## Run the tests that need no cluster
-	cargo test --locked --lib --bins --test crd --test docs --test imports --test golden --test hostile --test convert --test config --test growth --test comparison --test loader_corpus --test corpus_dry_run --test loader_oracle --test parity
+	cargo test --locked --lib --bins --test client_memory --test crd --test docs --test imports --test golden --test hostile --test convert --test config --test growth --test comparison --test loader_corpus --test corpus_dry_run --test loader_oracle --test parity
 
 corpus-dry-run: ## Convert the projects of the corpus, and offer what they become to a real API server
 	@cargo test --locked --no-run --test corpus_dry_run

@@ -32,13 +32,13 @@ fn more_hosts_or_paths_than_an_http_route_takes_become_several() {
     let namespace = cluster.namespace("routes");
     let _operator = Operator::start(cluster, &[&namespace], &[]);
     let shapes = [("many-hosts", 17, 9, 16 * 9, 80), ("many-paths", 1, 129, 128, 81)];
-    let mut compose = "services:\n".to_owned();
-    for (service, hosts, paths, _, port) in shapes {
+    let services = shapes.map(|(service, hosts, paths, _, port)| {
         let rule = rule(hosts, paths);
-        compose += &format!(
+        format!(
             "  {service}:\n    image: nginx\n    ports: [\"{port}:80\"]\n    labels:\n      traefik.http.routers.r.rule: {rule}\n"
-        );
-    }
+        )
+    });
+    let compose = format!("services:\n{}", services.concat());
     namespace.apply(&stack_with("app", &compose, "  publish: {type: Gateway, className: public}\n"));
 
     for (service, hosts, paths, largest, _) in shapes {
