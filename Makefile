@@ -7,7 +7,7 @@ MAKEFLAGS += --no-print-directory
 CACHE ?= $(or $(COMPOSE_OPERATOR_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/compose-operator)
 CLUSTER := tests/cluster/cluster
 TARGET := x86_64-unknown-linux-gnu
-ADD_TARGET := rustup target list --installed | grep -qx $(TARGET) || rustup target add $(TARGET)
+ADD_TARGET = rustup target list --installed | grep -qx $(1) || rustup target add $(1)
 IMAGE := compose-operator:dev
 # The same under another tag, for upgrades.
 IMAGE_NEXT := compose-operator:next
@@ -175,7 +175,7 @@ client: client-profile ## Write dist/kubectl-compose, a static program for Linux
 	@install -D -t dist $(CLIENT)
 
 client-profile:
-	@rustup target list --installed | grep -qx $(CLIENT_TARGET) || rustup target add $(CLIENT_TARGET)
+	@$(call ADD_TARGET,$(CLIENT_TARGET))
 	@command -v musl-gcc >/dev/null || { apt-get update -qq && apt-get install -qq -y --no-install-recommends musl-tools; } >&2
 	@rustup component list --installed | grep -q ^llvm-tools || rustup component add llvm-tools
 	$(call CLIENT_CARGO,-C profile-generate -C llvm-args=-instrprof-atomic-counter-update-all) --target-dir $(COUNTING_DIR)
@@ -191,7 +191,7 @@ bench: client ## Compare the speed and memory of `kubectl compose config` and `c
 
 bench-scale: ## Measure the operator with SCALE_STACKS stacks, 2000 unless told, on a cluster without kubelets
 	@cd hack/bench && GOWORK=off GOFLAGS= go test ./scale
-	@$(ADD_TARGET)
+	@$(call ADD_TARGET,$(TARGET))
 	RUSTFLAGS="-C target-feature=+crt-static" \
 	  cargo build --locked --release --target $(TARGET) --target-dir $(RELEASE_DIR) --bin compose-operator
 	@hack/with-cluster --control-plane-only --name scale --scheduler --audit-requests -- env -C hack/bench GOWORK=off GOFLAGS= \
