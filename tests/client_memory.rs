@@ -16,7 +16,7 @@ fn they_do_what_those_of_the_c_library_do() {
     };
     let of = |file: &str| root.join(file).to_str().unwrap().to_owned();
     let (functions, check) = (of("hack/client-memory.c"), of("tests/client_memory/check.c"));
-    let alone = ["-O2", "-Wall", "-Wextra", "-Werror", "-ffreestanding", "-fno-tree-loop-distribute-patterns", "-c"];
+    let alone = ["-O2", "-Wall", "-Wextra", "-Werror", "-ffreestanding", "-c"];
     run("cc", &[&alone[..], &[&functions, "-o", "client-memory.o"]].concat());
     run("objcopy", &["--prefix-symbols=ours_", "client-memory.o"]);
     // Calls of the C library, and not what the compiler takes for them.
