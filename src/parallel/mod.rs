@@ -10,9 +10,10 @@ use rayon::slice::{ParallelSlice, ParallelSliceMut};
 /// So few items are not worth a thread.
 const FEW: usize = 64;
 
-/// So many items of a sequence go from one thread to another at a time, and so many times the sequence may be ahead.
-const BATCH: usize = 512;
-const BATCHES: usize = 4;
+/// So many items of a sequence go from one thread to another at a time, for each hand-over costs some 40 us. Another such batch may
+/// wait.
+const BATCH: usize = 1536;
+const BATCHES: usize = 1;
 
 /// How many threads there may be at once.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
