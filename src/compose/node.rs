@@ -2,19 +2,21 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::num::NonZeroU16;
 
 use super::limits;
 use super::yaml_scalar::{self, Timestamp};
 
-/// A place in a source; line 0 means that the source has none (it arrived as an object).
+/// A place in a source; line 0 means that the source has none (it arrived as an object). A tree has two for each of its nodes,
+/// and most of its room is theirs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Mark {
-    /// The index of the source in the report.
-    pub(super) source: u32,
+    /// Which of the report's sources it is, from 1 on.
+    pub(super) source: NonZeroU16,
+    /// How many characters of its line the text takes; 0 when it goes on, or is not known.
+    pub(super) width: u16,
     pub(super) line: u32,
     pub(super) column: u32,
-    /// How many characters of its line the text takes; 0 when it goes on, or is not known.
-    pub(super) width: u32,
 }
 
 pub(super) use super::map::Map;
@@ -33,7 +35,7 @@ pub(super) enum Value {
     /// An integer beyond `i64`.
     Uint(u64),
     Float(f64),
-    Time(Timestamp),
+    Time(Box<Timestamp>),
     String(String),
     List(Vec<Node>),
     Map(Map),
@@ -95,7 +97,7 @@ impl Node {
     }
 
     pub(super) fn is_null(&self) -> bool {
-        self.value == Value::Null
+        matches!(self.value, Value::Null)
     }
 
     pub(super) fn is_broken(&self) -> bool {

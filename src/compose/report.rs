@@ -1,6 +1,7 @@
 //! What the stages found: the diagnostics so far, and the sources that they point into.
 
 use std::collections::BTreeSet;
+use std::num::NonZeroU16;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -22,14 +23,18 @@ pub(super) struct Source {
 /// The position of a mark, if its source has lines.
 pub(super) fn position(sources: &[Source], mark: Option<Mark>) -> Option<Position> {
     let mark = mark.filter(|mark| mark.line > 0)?;
-    let source = sources.get(mark.source as usize)?;
+    let source = source_of(sources, mark)?;
     Some(Position {
         document: source.name.clone(),
         line: mark.line,
         column: mark.column,
-        width: mark.width,
+        width: mark.width.into(),
         secret: source.secret,
     })
+}
+
+fn source_of(sources: &[Source], mark: Mark) -> Option<&Source> {
+    sources.get(usize::from(mark.source.get()) - 1)
 }
 
 /// The diagnostics of a load.
@@ -91,8 +96,13 @@ impl Report {
 
     /// Registers a source and gives the mark of its beginning.
     pub(super) fn source(&mut self, source: Source) -> Mark {
-        self.sources.push(source);
-        Mark { source: u32::try_from(self.sources.len() - 1).unwrap_or(u32::MAX), line: 0, column: 0, width: 0 }
+        let number = u16::try_from(self.sources.len() + 1).ok().and_then(NonZeroU16::new);
+        match (number, self.sources.last_mut()) {
+            // Beyond what marks can count, all are the last one, which may be shown only if each of them may.
+            (None, Some(last)) => last.secret |= source.secret,
+            _ => self.sources.push(source),
+        }
+        Mark { source: number.unwrap_or(NonZeroU16::MAX), line: 0, column: 0, width: 0 }
     }
 
     /// The sources, in the order that marks count them.
@@ -101,7 +111,7 @@ impl Report {
     }
 
     fn source_of(&self, mark: Option<Mark>) -> Option<&Source> {
-        self.sources.get(mark?.source as usize)
+        source_of(&self.sources, mark?)
     }
 
     /// Whether the place is in a source whose text may not be shown.

@@ -1,6 +1,7 @@
 //! What every mapping may look at.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::claim::{self, Backing};
 use super::dns_label::{self, MAX_LABEL};
@@ -68,7 +69,7 @@ pub(super) struct Unit<'a> {
     /// What it asks for beyond Compose.
     pub(super) drop_in: DropIn,
     /// What labels of kompose ask for.
-    pub(super) kompose: Box<Kompose>,
+    pub(super) kompose: Arc<Kompose>,
     /// How it is reached by HTTP.
     pub(super) route: Option<Route>,
     /// The services whose pods have to share a node with its pods, itself included; empty when there are none.
@@ -110,7 +111,9 @@ impl<'a> Context<'a> {
     ) -> Self {
         // A map that is made of a list takes it as it is, and half of the room of one that grows.
         let mut units = Vec::with_capacity(project.services.len());
-        units.extend(project.services.iter().filter_map(|(key, it)| Some((&**key, unit(project, key, it, notes)?))));
+        let nothing = Arc::default();
+        let of_services = project.services.iter();
+        units.extend(of_services.filter_map(|(key, it)| Some((&**key, unit(project, key, it, &nothing, notes)?))));
         let mut units: BTreeMap<&str, Unit> = units.into_iter().collect();
         share_pods(&mut units);
         let backings = claim::backings(project, stack, units.values().map(|unit| unit.service), notes);
@@ -171,8 +174,15 @@ impl<'a> Context<'a> {
     }
 }
 
-/// A service as it is on its own; none when it has no container.
-fn unit<'a>(project: &Project, key: &'a str, service: &'a Service, notes: &mut Notes) -> Option<Unit<'a>> {
+/// A service as it is on its own; none when it has no container. Most services have no labels of kompose, and share what these
+/// ask for: nothing.
+fn unit<'a>(
+    project: &Project,
+    key: &'a str,
+    service: &'a Service,
+    nothing: &Arc<Kompose>,
+    notes: &mut Notes,
+) -> Option<Unit<'a>> {
     let section = if project.jobs.contains_key(key) { "jobs" } else { "services" };
     let path = format!("{section}.{key}");
     if service.container.image.is_empty() {
@@ -180,7 +190,7 @@ fn unit<'a>(project: &Project, key: &'a str, service: &'a Service, notes: &mut N
         return None;
     }
     let mut drop_in = drop_in(&path, service, notes);
-    let kompose = Box::new(kompose(&path, service, &mut drop_in, notes));
+    let kompose = kompose(&path, service, &mut drop_in, notes).map_or_else(|| Arc::clone(nothing), Arc::new);
     let name = dns_label::label(key, MAX_LABEL);
     let label = if dns_label::is_label_value(key) { key.to_owned() } else { name.clone() };
     Some(Unit {

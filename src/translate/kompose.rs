@@ -104,14 +104,18 @@ struct Init {
     command: Vec<String>,
 }
 
-/// Reads the labels. What `x-kubernetes` says too stays as it is there.
-pub(super) fn kompose(path: &str, service: &Service, drop_in: &mut DropIn, notes: &mut Notes) -> Kompose {
-    let mut kompose = Kompose::default();
-    let workload = drop_in.workload;
+/// Reads the labels, if there are any. What `x-kubernetes` says too stays as it is there.
+pub(super) fn kompose(path: &str, service: &Service, drop_in: &mut DropIn, notes: &mut Notes) -> Option<Kompose> {
     let deploy = service.deploy.iter().flat_map(|deploy| &deploy.labels).map(|label| ("deploy.labels", label));
     let container = service.container.labels.iter().map(|label| ("labels", label));
-    for (attribute, (key, value)) in container.chain(deploy) {
-        let Some(name) = key.strip_prefix("kompose.") else { continue };
+    let labels = container
+        .chain(deploy)
+        .filter_map(|(attribute, (key, value))| key.strip_prefix("kompose.").map(|name| (attribute, key, name, value)));
+    let mut labels = labels.peekable();
+    labels.peek()?;
+    let mut kompose = Kompose::default();
+    let workload = drop_in.workload;
+    for (attribute, key, name, value) in labels {
         let path = format!("{path}.{attribute}.{key}");
         let taken = match (attribute, name.starts_with("ephemeral-storage.")) {
             ("labels", true) => Taken::Elsewhere("deploy.labels"),
@@ -163,7 +167,7 @@ pub(super) fn kompose(path: &str, service: &Service, drop_in: &mut DropIn, notes
     if kompose.autoscaler.is_some() && drop_in.replicas.is_none() {
         drop_in.replicas = Some(Replicas::External);
     }
-    kompose
+    Some(kompose)
 }
 
 /// What became of a label.
@@ -363,7 +367,7 @@ mod tests {
         let project = fixture::project(&format!("services: {{web: {{image: x, labels: {{{labels}}}, {more}}}}}"));
         let (mut notes, mut drop_in) = (Notes::default(), DropIn::default());
         let kompose = kompose("services.web", &project.services["web"], &mut drop_in, &mut notes);
-        (kompose, drop_in, notes.summary())
+        (kompose.unwrap_or_default(), drop_in, notes.summary())
     }
 
     #[test]

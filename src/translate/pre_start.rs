@@ -4,6 +4,8 @@
 //! Docker Compose runs such a step again only when its definition changed. Once for each replica, they are init
 //! containers.
 
+use std::sync::Arc;
+
 use k8s_openapi::api::batch::v1::{Job, JobSpec};
 use k8s_openapi::api::core::v1::{Container, PodSpec, PodTemplateSpec, Volume};
 
@@ -149,7 +151,7 @@ impl Step {
                 pull_secret: of.drop_in.pull_secret.clone(),
                 ..DropIn::default()
             },
-            kompose: Box::default(),
+            kompose: Arc::default(),
             route: None,
             colocated: if of.colocated.is_empty() && self.has_claims() {
                 vec![of.pod_label.clone()]

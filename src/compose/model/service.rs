@@ -19,7 +19,7 @@ pub struct Service {
     pub deploy: Option<Box<Deploy>>,
     /// Settings of the development loop (Compose Develop Specification).
     #[serde(skip_serializing_if = "is_default")]
-    pub develop: Option<Develop>,
+    pub develop: Option<Box<Develop>>,
     /// `no`, `always`, `on-failure[:N]` or `unless-stopped`; empty when absent.
     #[serde(skip_serializing_if = "is_default")]
     pub restart: String,
@@ -34,10 +34,10 @@ pub struct Service {
     pub container_name: String,
     /// A program that provides the service instead of a container.
     #[serde(skip_serializing_if = "is_default")]
-    pub provider: Option<Provider>,
+    pub provider: Option<Box<Provider>>,
     /// Left of `extends` after loading: nothing.
     #[serde(skip_serializing_if = "is_default")]
-    pub extends: Option<Extends>,
+    pub extends: Option<Box<Extends>>,
     /// Containers outside of the project, `NAME[:ALIAS]`.
     #[serde(skip_serializing_if = "is_default")]
     pub external_links: Vec<String>,

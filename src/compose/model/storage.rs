@@ -53,16 +53,16 @@ pub struct Mount {
     pub consistency: String,
     /// Options of a bind.
     #[serde(skip_serializing_if = "is_default")]
-    pub bind: Option<BindOptions>,
+    pub bind: Option<Box<BindOptions>>,
     /// Options of a volume.
     #[serde(skip_serializing_if = "is_default")]
     pub volume: Option<VolumeOptions>,
     /// Options of a tmpfs.
     #[serde(skip_serializing_if = "is_default")]
-    pub tmpfs: Option<TmpfsOptions>,
+    pub tmpfs: Option<Box<TmpfsOptions>>,
     /// Options of an image.
     #[serde(skip_serializing_if = "is_default")]
-    pub image: Option<ImageOptions>,
+    pub image: Option<Box<ImageOptions>>,
     /// `x-` keys.
     #[serde(flatten, skip_serializing_if = "only_in_yaml")]
     pub extensions: Extensions,

@@ -1,7 +1,7 @@
 //! Where text from a Secret ends up.
 
 use super::Fixture;
-use crate::compose::DocumentBody;
+use crate::compose::{DocumentBody, report};
 
 fn tainted(fixture: &Fixture) -> Vec<String> {
     fixture.project().tainted.into_iter().collect()
@@ -244,4 +244,15 @@ fn no_struct_of_the_model_prints_its_fields() {
         }
     }
     assert_eq!(derived, Vec::<&str>::new());
+}
+
+/// Of more sources than marks can tell apart, the last ones are one, which is secret as soon as one of them is.
+#[test]
+fn a_secret_source_among_too_many_is_secret() {
+    let source = |secret| report::Source { name: "x".to_owned(), secret, object: false };
+    let mut report = report::Report::default();
+    let marks: Vec<_> = (0..=u16::MAX).map(|_| report.source(source(false))).collect();
+    let secret = report.source(source(true));
+    let are_secret = [marks[0], marks[usize::from(u16::MAX) - 2], marks[usize::from(u16::MAX)], secret];
+    assert_eq!(are_secret.map(|mark| report.is_secret(Some(mark))), [false, false, true, true]);
 }
