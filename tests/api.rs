@@ -376,7 +376,8 @@ fn ways_in_by_http_come_and_go() {
     namespace.apply(&publish("type: Gateway, className: public"));
     wait_for("the HTTPRoute", 20, || namespace.get("httproute", "web"));
     namespace.ok(&["delete", "composestack", "app"]);
-    wait_for("all to go with the stack", 30, || namespace.get("httproute", "web").is_none().then_some(()));
+    // The garbage collector looks for new kinds every 30 s, and reads their objects then.
+    wait_for("all to go with the stack", 90, || namespace.get("httproute", "web").is_none().then_some(()));
 }
 
 #[test]
