@@ -7,8 +7,8 @@ use std::num::NonZeroU16;
 use super::limits;
 use super::yaml_scalar::{self, Timestamp};
 
-/// A place in a source; line 0 means that the source has none (it arrived as an object). A tree has two for each of its nodes,
-/// and most of its room is theirs.
+/// A place in a source; line 0 means that the source has none (it arrived as an object). Each node of a tree has two, which
+/// are three eighths of its room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Mark {
     /// Which of the report's sources it is, from 1 on.
@@ -35,7 +35,7 @@ pub(super) enum Value {
     /// An integer beyond `i64`.
     Uint(u64),
     Float(f64),
-    Time(Box<Timestamp>),
+    Time(Timestamp),
     String(String),
     List(Vec<Node>),
     Map(Map),

@@ -136,7 +136,7 @@ pub(super) fn resolve(text: &str) -> Value {
         b'.' => float(text),
         b'0'..=b'9' | b'+' | b'-' => {
             if let Some(time) = Timestamp::parse(text) {
-                return Value::Time(Box::new(time));
+                return Value::Time(time);
             }
             let plain = text.replace('_', "");
             integer(&plain).or_else(|| float(&plain))
